@@ -1,0 +1,3 @@
+//! Layer 0: clock, randomness, numbers, globs and checksums. No state, and no knowledge of anything above.
+
+pub mod clock;

@@ -1,0 +1,13 @@
+//! ackd: a Redis-compatible server whose acknowledgement means that the write is on disk.
+//!
+//! The server is the binary of this crate; the library holds its parts. Three of them are made to be used on their
+//! own by people who write crash-recovery harnesses and fuzz persistence formats: [`disk`] (with a simulated disk
+//! that loses, tears and reorders writes), [`log`] (the segmented, checksummed append-only log) and [`resp`] (the wire
+//! protocol). The rest is public only so that the project's own tests can drive the server from the inside.
+//!
+//! Imports point downwards through the layers: `cli` → `server` → `durability` → `command` → `engine` →
+//! `keyspace`, `log`, `resp` → `disk` → `base`.
+
+#[doc(hidden)]
+pub mod base;
+pub mod disk;

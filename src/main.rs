@@ -1,0 +1,3 @@
+//! The `ackd` binary: everything it does is in the library.
+
+fn main() {}
