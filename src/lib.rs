@@ -12,3 +12,5 @@
 pub mod base;
 pub mod disk;
 pub mod resp;
+#[doc(hidden)]
+pub mod engine;

@@ -1,0 +1,4 @@
+//! Layer 5: the ways state leaves the engine for the disk, and enters it from there.
+
+pub mod commit;
+pub mod recovery;
