@@ -37,6 +37,8 @@ pub struct Committer {
     /// When the oldest byte was written that the sync under way covers.
     syncing_since_us: Cell<Option<u64>>,
     preparer: RefCell<Option<Waker>>,
+    stopping: Cell<bool>,
+    writer: RefCell<Option<Waker>>,
 }
 
 impl Committer {
@@ -48,6 +50,8 @@ impl Committer {
             unsynced_since_us: Cell::new(None),
             syncing_since_us: Cell::new(None),
             preparer: RefCell::new(None),
+            stopping: Cell::new(false),
+            writer: RefCell::new(None),
         });
         committer.report();
         committer
@@ -56,6 +60,14 @@ impl Committer {
     /// The log.
     pub fn log(&self) -> &Rc<Log> {
         &self.log
+    }
+
+    /// Lets [`write_batches`] write what there is, close the log and end.
+    pub fn stop(&self) {
+        self.stopping.set(true);
+        if let Some(waker) = self.writer.borrow_mut().take() {
+            waker.wake();
+        }
     }
 
     /// Updates what the engine knows of the log: its room and the figures for INFO.
@@ -79,16 +91,22 @@ impl Committer {
     }
 }
 
-/// Writes batch after batch, until the log fails.
+/// Writes batch after batch, until the log fails or [`Committer::stop`] was called and all is written.
 pub async fn write_batches(committer: Rc<Committer>) {
     loop {
-        let result = match next_step(&committer).await {
+        let step = next_step(&committer).await;
+        let is_last = matches!(step, Step::Close);
+        let result = match step {
             Step::Write(batch) => write(&committer, batch).await,
             Step::Seal => committer.log.seal().await,
             Step::Policy(policy) => change_policy(&committer, policy).await,
+            Step::Close => close(&committer).await,
         };
         if let Err(error) = result {
             return committer.fail(&error);
+        }
+        if is_last {
+            return;
         }
         committer.report();
     }
@@ -98,6 +116,7 @@ enum Step {
     Write(Batch),
     Seal,
     Policy(SyncPolicy),
+    Close,
 }
 
 async fn next_step(committer: &Committer) -> Step {
@@ -112,6 +131,10 @@ async fn next_step(committer: &Committer) -> Step {
         if let Some(batch) = engine.stream.take(cx.waker()) {
             return Poll::Ready(Step::Write(batch));
         }
+        if committer.stopping.get() {
+            return Poll::Ready(Step::Close);
+        }
+        *committer.writer.borrow_mut() = Some(cx.waker().clone());
         match &mut idle {
             Some(sleep) => sleep.as_mut().poll(cx).map(|()| Step::Seal),
             None => Poll::Pending,
@@ -161,6 +184,14 @@ async fn change_policy(committer: &Committer, policy: SyncPolicy) -> Result<(), 
     engine.gate.advance_durable(durable);
     engine.gate.hold_os(false);
     engine.policy_applied();
+    Ok(())
+}
+
+async fn close(committer: &Committer) -> Result<(), LogError> {
+    committer.log.close().await?;
+    let mut engine = committer.engine.borrow_mut();
+    let end = engine.stream.offset();
+    engine.gate.advance_durable(end);
     Ok(())
 }
 

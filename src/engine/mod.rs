@@ -146,6 +146,8 @@ pub struct Engine {
     pub process: Process,
     /// Facts about the log.
     pub log: LogReport,
+    /// The server is stopping: no command is executed any more.
+    pub stopping: bool,
     /// DEBUG SET-ACTIVE-EXPIRE.
     pub active_expire: bool,
     /// DEBUG PAUSE-CRON.
@@ -181,6 +183,7 @@ impl Engine {
             server_waker: None,
             process: Process::default(),
             log: LogReport::default(),
+            stopping: false,
             active_expire: true,
             cron_paused: false,
             shadow: None,

@@ -165,7 +165,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             {
                 return self.wait_until(engine, deadline, cx);
             }
-            if client.close_after_reply || client.killed {
+            if client.close_after_reply || client.killed || engine.stopping {
                 return Turn::Waiting;
             }
             let limits = Limits { max_bulk: engine.config.proto_max_bulk_len(), authenticated: client.authenticated };

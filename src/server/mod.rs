@@ -2,8 +2,10 @@
 
 pub mod connection;
 mod listener;
+mod logging;
 mod query;
 pub mod run;
+mod settings;
 pub mod timers;
 
 use std::cell::RefCell;
