@@ -11,3 +11,5 @@
 #[doc(hidden)]
 pub mod base;
 pub mod disk;
+#[doc(hidden)]
+pub mod keyspace;
