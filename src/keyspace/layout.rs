@@ -46,6 +46,8 @@ const LONG_KEY: u8 = 1;
 const EXPIRES: u8 = 2;
 const HEADER: usize = 8;
 const ALIGN: usize = 8;
+/// The distance of the allocator's smaller size classes.
+const ROUND: usize = 16;
 
 /// The most value bytes that are stored behind the key. Longer values have an allocation of their own, so that
 /// renaming a key, or giving it an expiry, moves little memory.
@@ -77,9 +79,10 @@ impl Shape {
         self.key_at() + self.key_len
     }
 
-    /// Bytes of the whole allocation.
+    /// Bytes of the whole allocation: rounded up as the allocator does anyway, so that a value whose length changes
+    /// little stays where it is.
     pub(super) fn size(self) -> usize {
-        self.value_at() + self.inline
+        (self.value_at() + self.inline).next_multiple_of(ROUND)
     }
 
     fn layout(self) -> Layout {
@@ -140,6 +143,10 @@ impl Address {
         let before = self.shape();
         let after = Shape { stored, inline, ..before };
         let used = self.used();
+        if before.layout() == after.layout() {
+            self.write_first_words(after, used);
+            return self;
+        }
         // SAFETY: allocated with the layout of its shape; the new size is not zero and does not overflow.
         let memory = unsafe { realloc(self.0.as_ptr(), before.layout(), after.layout().size()) };
         let Some(memory) = NonNull::new(memory) else { handle_alloc_error(after.layout()) };
