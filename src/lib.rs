@@ -11,6 +11,10 @@
 #[doc(hidden)]
 pub mod base;
 pub mod disk;
-pub mod resp;
+#[doc(hidden)]
+pub mod command;
 #[doc(hidden)]
 pub mod engine;
+#[doc(hidden)]
+pub mod keyspace;
+pub mod resp;
