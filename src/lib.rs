@@ -10,5 +10,7 @@
 
 #[doc(hidden)]
 pub mod base;
+#[doc(hidden)]
+pub mod command;
 pub mod disk;
 pub mod resp;
