@@ -10,6 +10,8 @@
 
 #[doc(hidden)]
 pub mod base;
+#[doc(hidden)]
+pub mod command;
 pub mod disk;
 #[doc(hidden)]
 pub mod command;
