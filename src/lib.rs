@@ -14,8 +14,6 @@ pub mod base;
 pub mod command;
 pub mod disk;
 #[doc(hidden)]
-pub mod command;
-#[doc(hidden)]
 pub mod engine;
 #[doc(hidden)]
 pub mod keyspace;

@@ -42,8 +42,7 @@ impl From<Vec<u8>> for Failure {
 }
 
 /// The key holds a value of another type.
-pub const WRONG_TYPE: Failure =
-    Failure::fixed("WRONGTYPE Operation against a key holding the wrong kind of value");
+pub const WRONG_TYPE: Failure = Failure::fixed("WRONGTYPE Operation against a key holding the wrong kind of value");
 /// Options that do not fit.
 pub const SYNTAX: Failure = Failure::fixed("ERR syntax error");
 /// Not a 64-bit integer.

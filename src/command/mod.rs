@@ -8,6 +8,8 @@ pub mod blocking;
 pub mod call;
 pub mod dispatch;
 pub mod failure;
+#[cfg(test)]
+pub mod harness;
 pub mod parse;
 pub mod shadow;
 pub mod spec;

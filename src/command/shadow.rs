@@ -18,7 +18,9 @@ const EVERY: u64 = 512;
 pub fn attach(engine: &mut Engine) {
     let mut shadow = Engine::new(engine.clock.clone(), fastrand::Rng::with_seed(0), engine.config.clone());
     for (copy, original) in shadow.dbs.iter_mut().zip(&engine.dbs) {
-        *copy = original.duplicate();
+        for entry in original.iter() {
+            copy.insert(keyspace::hash(entry.key()), entry.duplicate(entry.key(), entry.expiry()));
+        }
     }
     engine.shadow = Some(Box::new(shadow));
 }

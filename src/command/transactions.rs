@@ -91,3 +91,28 @@ pub fn unwatch(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
     ctx.reply.ok();
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::command::harness::Harness;
+
+    #[test]
+    fn a_transaction_with_a_bad_command_is_aborted() {
+        let mut server = Harness::new();
+        assert_eq!(server.run("MULTI"), "+OK");
+        assert!(server.run("NOSUCH").starts_with("-ERR unknown command 'NOSUCH'"));
+        assert_eq!(server.run("UNWATCH"), "+QUEUED");
+        assert_eq!(server.run("EXEC"), "-EXECABORT Transaction discarded because of previous errors.");
+        assert_eq!(server.run("EXEC"), "-ERR EXEC without MULTI");
+        assert_eq!(server.run("DISCARD"), "-ERR DISCARD without MULTI");
+    }
+
+    #[test]
+    fn brackets_do_not_nest() {
+        let mut server = Harness::new();
+        server.run("MULTI");
+        assert_eq!(server.run("MULTI"), "-ERR MULTI calls can not be nested");
+        assert_eq!(server.run("WATCH k"), "-ERR WATCH inside MULTI is not allowed");
+        assert_eq!(server.run("EXEC"), "*0");
+    }
+}

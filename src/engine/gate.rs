@@ -35,7 +35,9 @@ impl Level {
 
     /// The level of that name, in any case.
     pub fn from_name(name: &[u8]) -> Option<Self> {
-        [Self::Memory, Self::Os, Self::Disk].into_iter().find(|level| level.name().as_bytes().eq_ignore_ascii_case(name))
+        [Self::Memory, Self::Os, Self::Disk]
+            .into_iter()
+            .find(|level| level.name().as_bytes().eq_ignore_ascii_case(name))
     }
 }
 
