@@ -13,4 +13,6 @@ pub mod base;
 #[doc(hidden)]
 pub mod command;
 pub mod disk;
+#[doc(hidden)]
+pub mod engine;
 pub mod resp;
