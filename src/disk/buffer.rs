@@ -14,6 +14,12 @@ pub struct AlignedBuf {
     capacity: usize,
 }
 
+// SAFETY: the buffer is the only owner of its memory, as a `Vec<u8>` is.
+unsafe impl Send for AlignedBuf {}
+
+// SAFETY: a shared reference only allows reading.
+unsafe impl Sync for AlignedBuf {}
+
 impl AlignedBuf {
     /// An empty buffer that holds `capacity` bytes, rounded up to a multiple of 4096, without growing.
     pub fn with_capacity(capacity: usize) -> Self {
