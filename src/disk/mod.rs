@@ -12,6 +12,7 @@ mod buffer;
 mod conformance;
 mod portable;
 mod posix;
+mod uring;
 
 use std::future::Future;
 use std::io;
@@ -21,6 +22,7 @@ use std::rc::Rc;
 
 pub use buffer::AlignedBuf;
 pub use portable::PortableDisk;
+pub use uring::UringDisk;
 
 /// A disk operation under way.
 pub type Op<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + 'a>>;
