@@ -11,3 +11,4 @@
 #[doc(hidden)]
 pub mod base;
 pub mod disk;
+pub mod log;
