@@ -134,8 +134,8 @@ pub struct Engine {
     pub stats: Stats,
     /// How the log is written now, if there is one; the setting may already say otherwise.
     pub log_policy: Option<AppendFsync>,
-    /// How often the data were loaded anew, and why the last try failed if it did.
-    pub reloads: (u64, Option<String>),
+    /// How often the data were loaded anew.
+    pub reloads: u64,
     /// Recovery under way.
     pub loading: Option<Loading>,
     /// CLIENT PAUSE under way.
@@ -181,7 +181,7 @@ impl Engine {
             watches: Watches::default(),
             stats: Stats::default(),
             log_policy: None,
-            reloads: (0, None),
+            reloads: 0,
             loading: None,
             pause: None,
             paused: Vec::new(),
@@ -270,9 +270,17 @@ impl Engine {
         self.wake_blocked(|on| on == BlockedOn::SyncPolicy);
     }
 
-    /// The data were loaded anew, or that failed; tells who waits for it.
-    pub fn reloaded(&mut self, failure: Option<String>) {
-        self.reloads = (self.reloads.0 + 1, failure);
+    /// Empties the databases, which are about to be loaded anew.
+    pub fn forget_data(&mut self) {
+        for db in &mut self.dbs {
+            drop(db.clear());
+        }
+        self.shadow = None;
+    }
+
+    /// The data were loaded anew; tells who waits for it.
+    pub fn reloaded(&mut self) {
+        self.reloads += 1;
         self.wake_blocked(|on| matches!(on, BlockedOn::Reload { .. }));
     }
 

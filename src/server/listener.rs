@@ -201,7 +201,13 @@ async fn accept_unix(listener: UnixListener, path: PathBuf, node: Rc<Node>) {
 
 fn unix_peer(stream: &UnixStream, path: &Path) -> Peer {
     let address = format!("{}:0", path.display());
-    Peer { address: address.clone(), local_address: address, is_local: true, is_unix: true, descriptor: stream.as_raw_fd() }
+    Peer {
+        address: address.clone(),
+        local_address: address,
+        is_local: true,
+        is_unix: true,
+        descriptor: stream.as_raw_fd(),
+    }
 }
 
 struct RemoveOnDrop(PathBuf);

@@ -106,8 +106,7 @@ where
 
 /// `24 Nov 2026 17:03:59.123`, in UTC.
 fn write_time(writer: &mut Writer<'_>) -> fmt::Result {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let now = clock_gettime(ClockId::Realtime);
     let (year, month, day) = civil_date(now.tv_sec.div_euclid(86_400));
     let second = now.tv_sec.rem_euclid(86_400);
