@@ -1,0 +1,133 @@
+//! Makes sessions from seeds. The generator knows the grammar of the commands and keeps a faint picture of the
+//! session (which connection is inside a transaction), nothing else; it never sees a reply.
+
+mod episodes;
+mod keys;
+mod protocol;
+mod server;
+mod strings;
+mod values;
+
+pub use server::PARAMETERS;
+
+use super::step::{Arg, Step};
+
+/// Connections of a session.
+pub const CONNECTIONS: usize = 4;
+/// The password that sessions set and take back.
+pub const PASSWORD: &str = "sesame";
+
+/// Makes one session.
+pub struct Generator {
+    rng: fastrand::Rng,
+    steps: Vec<Step>,
+    /// The connection that speaks now: runs of commands on one connection can be pipelined.
+    current: usize,
+    in_transaction: [bool; CONNECTIONS],
+    /// The session's own name for generated one-time keys.
+    fresh: u32,
+}
+
+/// The session of a seed, with about `length` steps.
+pub fn session(seed: u64, length: usize) -> Vec<Step> {
+    let mut generator = Generator {
+        rng: fastrand::Rng::with_seed(seed),
+        steps: Vec::with_capacity(length + 64),
+        current: 0,
+        in_transaction: [false; CONNECTIONS],
+        fresh: 0,
+    };
+    for connection in 0..CONNECTIONS {
+        if generator.rng.bool() {
+            generator.push(connection, vec![b"HELLO".to_vec(), b"3".to_vec()]);
+        }
+    }
+    while generator.steps.len() < length {
+        generator.step();
+    }
+    generator.steps.push(Step::Dump);
+    generator.steps
+}
+
+impl Generator {
+    fn step(&mut self) {
+        if self.percent(8) {
+            self.current = self.rng.usize(0..CONNECTIONS);
+        }
+        let connection = self.current;
+        match self.rng.u32(0..1000) {
+            0..=469 => {
+                let line = self.string_command();
+                self.push_mutated(connection, line);
+            }
+            470..=749 => {
+                let line = self.key_command();
+                self.push_mutated(connection, line);
+            }
+            750..=869 => self.server_command(connection),
+            870..=929 => self.transaction(),
+            930..=959 => self.conditional_pair(),
+            960..=975 => self.expiring_episode(),
+            976..=985 => {
+                let options = self.scan_options();
+                self.steps.push(Step::Scan { connection, options });
+            }
+            986..=988 => self.protocol(),
+            989..=991 => self.kill(),
+            992 => self.steps.push(Step::Dump),
+            993 => self.password_episode(),
+            _ if self.in_transaction[connection] => self.finish(connection),
+            _ => {
+                let line = self.line("SELECT", vec![]);
+                let database = self.database();
+                self.push(connection, line.into_iter().chain([database]).collect());
+            }
+        }
+    }
+
+    fn connection(&self) -> usize {
+        self.current
+    }
+
+    /// A command line, its name in random case.
+    fn line(&mut self, name: &str, arguments: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+        let mut line = vec![self.case(name)];
+        line.extend(arguments);
+        line
+    }
+
+    fn push(&mut self, connection: usize, line: Vec<Vec<u8>>) {
+        self.push_args(connection, line.into_iter().map(Arg::Bytes).collect());
+    }
+
+    fn push_args(&mut self, connection: usize, argv: Vec<Arg>) {
+        self.steps.push(Step::Command { connection, argv });
+    }
+
+    /// Pushes a command of strings or keys, at times with an argument too many, too few or out of place. Commands of
+    /// the server are not damaged: SHUTDOWN with an argument less would really shut down.
+    fn push_mutated(&mut self, connection: usize, mut line: Vec<Vec<u8>>) {
+        if self.percent(3) {
+            let at = self.rng.usize(1..=line.len());
+            match self.rng.u32(0..3) {
+                0 if line.len() > 1 => {
+                    line.remove(at.min(line.len() - 1));
+                }
+                1 => {
+                    let extra = self.value(values::Use::Any);
+                    line.insert(at, extra);
+                }
+                _ => line.truncate(at),
+            }
+        }
+        self.push(connection, line);
+    }
+
+    /// Ends the transaction of a connection.
+    fn finish(&mut self, connection: usize) {
+        let name = if self.percent(85) { "EXEC" } else { "DISCARD" };
+        let line = self.line(name, vec![]);
+        self.push(connection, line);
+        self.in_transaction[connection] = false;
+    }
+}

@@ -1,0 +1,463 @@
+//! Runs sessions on a pair of servers and finds the first step whose answers differ.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::super::support::client::{Client, Reply, encode};
+use super::super::support::process::Server;
+use super::super::support::reply::Value;
+use super::compare;
+use super::coverage::Coverage;
+use super::generate::{CONNECTIONS, PARAMETERS, PASSWORD};
+use super::step::{Arg, Step, redis_cli};
+
+/// The most commands that are sent before the replies are read.
+const PIPELINE: usize = 64;
+/// How long raw bytes wait for the server to close the connection.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Rounds of a SCAN iteration after which it counts as endless.
+const SCAN_ROUNDS: usize = 10_000;
+const DATABASES: usize = 16;
+
+/// What came back for one command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Answer {
+    Reply(Reply),
+    /// The server closed the connection instead.
+    Closed,
+    /// No reply in time, or bytes that are no reply.
+    Broken(String),
+}
+
+impl std::fmt::Display for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Reply(reply) => reply.value.fmt(f),
+            Self::Closed => f.write_str("(connection closed)"),
+            Self::Broken(why) => write!(f, "(broken: {why})"),
+        }
+    }
+}
+
+/// A difference: where it was seen, and what both said.
+#[derive(Clone, Debug)]
+pub struct Mismatch {
+    pub step: usize,
+    pub command: String,
+    pub name: String,
+    pub oracle: String,
+    pub tested: String,
+}
+
+impl Mismatch {
+    /// Equal for differences that probably have one cause: the command, and both answers without their digits.
+    pub fn signature(&self) -> String {
+        let short = |text: &str| -> String { text.chars().filter(|c| !c.is_ascii_digit()).take(48).collect() };
+        format!("{} | {} | {}", self.name, short(&self.oracle), short(&self.tested))
+    }
+}
+
+/// One server of the pair, and its connections of this session.
+struct Side {
+    address: SocketAddr,
+    control: Option<Client>,
+    connections: Vec<Connection>,
+}
+
+struct Connection {
+    client: Option<Client>,
+    id: Vec<u8>,
+    address: Vec<u8>,
+}
+
+fn is_silence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+fn answer(result: io::Result<Reply>) -> Answer {
+    match result {
+        Ok(reply) => Answer::Reply(reply),
+        Err(e) if is_silence(&e) => Answer::Broken("no reply in time".into()),
+        Err(e) if e.kind() == io::ErrorKind::InvalidData => Answer::Broken(e.to_string()),
+        Err(_) => Answer::Closed,
+    }
+}
+
+impl Side {
+    fn new(server: &Server) -> Self {
+        Self { address: server.address(), control: None, connections: Vec::new() }
+    }
+
+    /// A new connection; the password of an interrupted session is tried.
+    fn connect(&self) -> io::Result<Client> {
+        let mut client = Client::connect(self.address)?;
+        if client.call(&["PING"])?.value.is_error() {
+            client.call(&["AUTH", PASSWORD])?;
+        }
+        Ok(client)
+    }
+
+    fn control(&mut self) -> io::Result<&mut Client> {
+        let usable = match &mut self.control {
+            Some(client) => client.call(&["PING"]).is_ok(),
+            None => false,
+        };
+        if !usable {
+            self.control = Some(self.connect()?);
+        }
+        Ok(self.control.as_mut().expect("connected above"))
+    }
+
+    /// Back to an empty server with default settings, and new connections.
+    fn reset(&mut self) -> io::Result<()> {
+        self.connections.clear();
+        let words = |line: &str| line.split(' ').map(|w| w.as_bytes().to_vec()).collect::<Vec<_>>();
+        let mut commands = vec![
+            words("RESET"),
+            words("CLIENT UNPAUSE"),
+            words("DEBUG SET-ACTIVE-EXPIRE 1"),
+            words("DEBUG QUICKLIST-PACKED-THRESHOLD 0"),
+            words("FLUSHALL"),
+            vec![b"CONFIG".to_vec(), b"SET".to_vec(), b"requirepass".to_vec(), Vec::new()],
+        ];
+        for (name, usual, _) in PARAMETERS {
+            commands.push(vec![b"CONFIG".to_vec(), b"SET".to_vec(), name.as_bytes().to_vec(), usual.as_bytes().to_vec()]);
+        }
+        let control = self.control()?;
+        control.pipeline(&commands)?;
+        for _ in 0..CONNECTIONS {
+            let connection = self.open()?;
+            self.connections.push(connection);
+        }
+        Ok(())
+    }
+
+    fn open(&self) -> io::Result<Connection> {
+        let mut client = self.connect()?;
+        let address = client.local_addr()?.to_string().into_bytes();
+        let id = client.call(&["CLIENT", "ID"])?.value.integer().unwrap_or(0).to_string().into_bytes();
+        Ok(Connection { client: Some(client), id, address })
+    }
+
+    fn resolve(&self, argv: &[Arg]) -> Vec<Vec<u8>> {
+        argv.iter()
+            .map(|arg| match arg {
+                Arg::Bytes(bytes) => bytes.clone(),
+                Arg::ClientId(n) => self.connections[*n].id.clone(),
+                Arg::ClientAddress(n) => self.connections[*n].address.clone(),
+                Arg::ServerAddress => self.address.to_string().into_bytes(),
+            })
+            .collect()
+    }
+
+    /// Sends without reading. A connection that was closed in an earlier step is opened anew.
+    fn send(&mut self, connection: usize, bytes: &[u8]) -> io::Result<()> {
+        if self.connections[connection].client.is_none() {
+            self.connections[connection] = self.open()?;
+        }
+        let slot = &mut self.connections[connection];
+        if let Some(client) = &mut slot.client {
+            // A connection that the server has closed shows when the replies are read.
+            let _ = client.send(bytes);
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, connection: usize) -> Answer {
+        let slot = &mut self.connections[connection];
+        let Some(client) = &mut slot.client else { return Answer::Closed };
+        let answer = answer(client.receive());
+        if !matches!(answer, Answer::Reply(_)) {
+            slot.client = None;
+        }
+        answer
+    }
+}
+
+/// Two servers that are given the same steps.
+pub struct Pair {
+    oracle: Side,
+    tested: Side,
+    /// Per connection, the commands queued since MULTI.
+    queued: Vec<Vec<Vec<Vec<u8>>>>,
+    pub coverage: Coverage,
+}
+
+impl Pair {
+    pub fn new(oracle: &Server, tested: &Server) -> Self {
+        Self {
+            oracle: Side::new(oracle),
+            tested: Side::new(tested),
+            queued: Vec::new(),
+            coverage: Coverage::default(),
+        }
+    }
+
+    /// Runs a session on both servers; the first difference ends it. An error means that a server cannot be reached.
+    pub fn run(&mut self, steps: &[Step]) -> io::Result<Option<Mismatch>> {
+        self.oracle.reset()?;
+        self.tested.reset()?;
+        self.queued = vec![Vec::new(); CONNECTIONS];
+        let mut at = 0;
+        while at < steps.len() {
+            let end = match &steps[at] {
+                Step::Command { connection, .. } => {
+                    let same = |step: &Step| matches!(step, Step::Command { connection: c, .. } if c == connection);
+                    at + steps[at..].iter().take(PIPELINE).take_while(|step| same(step)).count()
+                }
+                _ => at + 1,
+            };
+            let mismatch = match &steps[at] {
+                Step::Command { connection, .. } => self.batch(*connection, at, &steps[at..end])?,
+                Step::Raw { bytes } => self.raw(at, bytes)?,
+                Step::Scan { connection, options } => self.scan(*connection, at, options)?,
+                Step::Sleep { milliseconds } => {
+                    std::thread::sleep(Duration::from_millis(*milliseconds));
+                    None
+                }
+                Step::Dump => self.dump(at)?,
+            };
+            if mismatch.is_some() {
+                return Ok(mismatch);
+            }
+            at = end;
+        }
+        Ok(None)
+    }
+
+    fn batch(&mut self, connection: usize, first: usize, steps: &[Step]) -> io::Result<Option<Mismatch>> {
+        let lines = steps.iter().filter_map(|step| if let Step::Command { argv, .. } = step { Some(argv) } else { None });
+        let lines: Vec<&Vec<Arg>> = lines.collect();
+        for side in [&mut self.oracle, &mut self.tested] {
+            let bytes: Vec<u8> = lines.iter().flat_map(|argv| encode(&side.resolve(argv))).collect();
+            side.send(connection, &bytes)?;
+        }
+        for (i, line) in lines.iter().enumerate() {
+            let oracle = self.oracle.receive(connection);
+            let tested = self.tested.receive(connection);
+            let argv = self.oracle.resolve(line);
+            if let Some(mut mismatch) = self.compare(connection, &argv, &oracle, &tested) {
+                mismatch.step = first + i;
+                mismatch.command = redis_cli(line);
+                return Ok(Some(mismatch));
+            }
+        }
+        Ok(None)
+    }
+
+    fn compare(&mut self, connection: usize, argv: &[Vec<u8>], oracle: &Answer, tested: &Answer) -> Option<Mismatch> {
+        let queued = &mut self.queued[connection];
+        let equal = match (oracle, tested) {
+            (Answer::Reply(l), Answer::Reply(r)) => {
+                let equal = l.raw == r.raw || compare::equal(argv, queued, &l.value, &r.value);
+                if equal {
+                    if let (Some(items), "exec") = (r.value.elements(), compare::command_name(argv).as_str()) {
+                        for (argv, reply) in queued.iter().zip(items) {
+                            self.coverage.note(argv, reply);
+                        }
+                    }
+                    self.coverage.note(argv, &r.value);
+                }
+                if matches!(&l.value, Value::Simple(text) if text == b"QUEUED") {
+                    queued.push(argv.to_vec());
+                } else if matches!(compare::command_name(argv).as_str(), "exec" | "discard" | "reset" | "multi") {
+                    let nested = l.value.is_error() && compare::command_name(argv) == "multi";
+                    if !nested {
+                        queued.clear();
+                    }
+                }
+                equal
+            }
+            (l, r) => {
+                queued.clear();
+                l == r && *l == Answer::Closed
+            }
+        };
+        (!equal).then(|| Mismatch {
+            step: 0,
+            command: String::new(),
+            name: compare::command_name(argv),
+            oracle: oracle.to_string(),
+            tested: tested.to_string(),
+        })
+    }
+
+    fn raw(&mut self, step: usize, bytes: &[u8]) -> io::Result<Option<Mismatch>> {
+        let mut outputs = Vec::new();
+        for side in [&mut self.oracle, &mut self.tested] {
+            let mut client = Client::connect(side.address)?;
+            client.set_timeout(CLOSE_TIMEOUT)?;
+            // The server may close while bytes are still being sent; what it said before that counts.
+            let _ = client.send(bytes);
+            outputs.push(client.read_to_end());
+        }
+        let [oracle, tested] = &outputs[..] else { unreachable!("two sides") };
+        self.coverage.commands += 1;
+        if oracle == tested || raw_equal(oracle, tested) {
+            return Ok(None);
+        }
+        let shown = |(bytes, closed): &(Vec<u8>, bool)| {
+            format!("{}{}", bytes.escape_ascii(), if *closed { "" } else { " (not closed)" })
+        };
+        let shortened = &bytes[..bytes.len().min(300)];
+        Ok(Some(Mismatch {
+            step,
+            command: format!("[raw] \"{}\"", shortened.escape_ascii()),
+            name: "[raw]".into(),
+            oracle: shown(oracle),
+            tested: shown(tested),
+        }))
+    }
+
+    /// A whole iteration on both servers. The first reply is compared as such: it may be an error, or QUEUED.
+    fn scan(&mut self, connection: usize, step: usize, options: &[Vec<u8>]) -> io::Result<Option<Mismatch>> {
+        let line = |cursor: &[u8]| {
+            let mut argv = vec![b"SCAN".to_vec(), cursor.to_vec()];
+            argv.extend(options.iter().cloned());
+            argv
+        };
+        let first = line(b"0");
+        let command = || redis_cli(&first.iter().cloned().map(Arg::Bytes).collect::<Vec<_>>());
+        let mut replies = Vec::new();
+        for side in [&mut self.oracle, &mut self.tested] {
+            side.send(connection, &encode(&first))?;
+            replies.push(side.receive(connection));
+        }
+        if let Some(mut mismatch) = self.compare(connection, &first, &replies[0], &replies[1]) {
+            (mismatch.step, mismatch.command) = (step, command());
+            return Ok(Some(mismatch));
+        }
+        let mut all = Vec::new();
+        for (side, reply) in [&mut self.oracle, &mut self.tested].into_iter().zip(replies) {
+            let mut seen = BTreeSet::new();
+            let mut reply = reply;
+            for round in 0.. {
+                let Answer::Reply(Reply { value, .. }) = &reply else { break };
+                let Some([Value::Bulk(cursor), Value::Array(keys)]) = value.elements() else { break };
+                seen.extend(keys.iter().filter_map(Value::bytes).map(<[u8]>::to_vec));
+                if cursor == b"0" {
+                    break;
+                }
+                if round == SCAN_ROUNDS {
+                    seen.insert(b"(the iteration does not end)".to_vec());
+                    break;
+                }
+                let next = line(cursor);
+                side.send(connection, &encode(&next))?;
+                reply = side.receive(connection);
+            }
+            all.push(seen);
+        }
+        if all[0] == all[1] {
+            return Ok(None);
+        }
+        let shown = |keys: &BTreeSet<Vec<u8>>| {
+            keys.iter().map(|key| format!("\"{}\"", key.escape_ascii())).collect::<Vec<_>>().join(" ")
+        };
+        Ok(Some(Mismatch {
+            step,
+            command: format!("{} (whole iteration)", command()),
+            name: "scan (iteration)".into(),
+            oracle: shown(&all[0]),
+            tested: shown(&all[1]),
+        }))
+    }
+
+    /// Compares all keys of all databases: value, expiry, encoding; and Redis' own digest of everything.
+    fn dump(&mut self, step: usize) -> io::Result<Option<Mismatch>> {
+        let states = [state(self.oracle.control()?)?, state(self.tested.control()?)?];
+        let [oracle, tested] = &states;
+        let differ = |(l, r): &(&Fact, &Fact)| {
+            l.what != r.what || (l.value != r.value && !compare::equal(&l.argv, &[], &l.value, &r.value))
+        };
+        let mismatch = oracle.iter().zip(tested).find(differ).map(|(l, r)| (l.to_string(), r.to_string()));
+        let mismatch = mismatch.or_else(|| {
+            (oracle.len() != tested.len()).then(|| (format!("{} facts", oracle.len()), format!("{} facts", tested.len())))
+        });
+        Ok(mismatch.map(|(oracle, tested)| Mismatch {
+            step,
+            command: "(the whole state)".into(),
+            name: "state".into(),
+            oracle,
+            tested,
+        }))
+    }
+}
+
+/// One observation about the state, and the command that made it.
+struct Fact {
+    what: String,
+    argv: Vec<Vec<u8>>,
+    value: Value,
+}
+
+impl std::fmt::Display for Fact {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.what, self.value)
+    }
+}
+
+fn state(control: &mut Client) -> io::Result<Vec<Fact>> {
+    let mut facts = Vec::new();
+    let mut lines = vec![vec![b"DEBUG".to_vec(), b"DIGEST".to_vec()]];
+    for database in 0..DATABASES {
+        lines.push(vec![b"SELECT".to_vec(), database.to_string().into_bytes()]);
+        lines.push(vec![b"KEYS".to_vec(), b"*".to_vec()]);
+    }
+    let replies = control.pipeline(&lines)?;
+    let mut questions = Vec::new();
+    let mut labels = Vec::new();
+    for database in 0..DATABASES {
+        let mut keys: Vec<Vec<u8>> = replies[2 + 2 * database]
+            .value
+            .elements()
+            .map(|keys| keys.iter().filter_map(Value::bytes).map(<[u8]>::to_vec).collect())
+            .unwrap_or_default();
+        keys.sort();
+        questions.push(vec![b"SELECT".to_vec(), database.to_string().into_bytes()]);
+        labels.push(format!("database {database}"));
+        for key in keys {
+            for line in [&["GET"][..], &["PEXPIRETIME"], &["OBJECT", "ENCODING"], &["OBJECT", "REFCOUNT"]] {
+                let mut argv: Vec<Vec<u8>> = line.iter().map(|w| w.as_bytes().to_vec()).collect();
+                argv.push(key.clone());
+                labels.push(format!("database {database}, {} {}", line.join(" "), key.escape_ascii()));
+                questions.push(argv);
+            }
+        }
+    }
+    let answers = control.pipeline(&questions)?;
+    for ((what, argv), reply) in labels.into_iter().zip(questions).zip(answers) {
+        facts.push(Fact { what, argv, value: reply.value });
+    }
+    // Last, so that a difference is first shown by the key that causes it.
+    facts.push(Fact { what: "DEBUG DIGEST".into(), argv: lines[0].clone(), value: replies[0].value.clone() });
+    Ok(facts)
+}
+
+/// HELLO's reply holds the connection's id: with the digits after it left out, the bytes must be equal.
+fn raw_equal(oracle: &(Vec<u8>, bool), tested: &(Vec<u8>, bool)) -> bool {
+    oracle.1 == tested.1 && without_hello(&oracle.0) == without_hello(&tested.0)
+}
+
+fn without_hello(bytes: &[u8]) -> Option<Vec<String>> {
+    let mut at = 0;
+    let mut out = Vec::new();
+    while at < bytes.len() {
+        let (value, length) = super::super::support::reply::parse(&bytes[at..]).ok()?;
+        let fields = value.pairs().filter(|pairs| {
+            pairs.first().is_some_and(|(name, _)| name.bytes() == Some(b"server"))
+        });
+        out.push(match fields {
+            Some(fields) => fields
+                .iter()
+                .filter(|(name, _)| !matches!(name.bytes(), Some(b"id" | b"ackd_version")))
+                .map(|(name, value)| format!("{name}={value};"))
+                .collect(),
+            None => bytes[at..at + length].escape_ascii().to_string(),
+        });
+        at += length;
+    }
+    Some(out)
+}
