@@ -94,6 +94,15 @@ impl Campaign {
             return;
         }
         let coverage = pair.coverage.clone();
+        let recurs = matches!(pair.run(steps), Ok(Some(again)) if again.name == mismatch.name);
+        if !recurs {
+            let mut mismatch = mismatch;
+            mismatch.command.push_str(" (did not recur when the session was run again)");
+            let steps = steps[..=mismatch.step].to_vec();
+            let finding = Finding { seed, mismatch, steps, seen: 1 };
+            outcome.findings.insert(signature, finding);
+            return;
+        }
         let (steps, mismatch) = shrink(pair, steps, mismatch);
         pair.coverage = coverage;
         // The shrunk form may show another face of the same difference.

@@ -85,6 +85,17 @@ fn answer(result: io::Result<Reply>) -> Answer {
     }
 }
 
+/// Pushes that come before a reply are part of what the command caused.
+fn receive_with_pushes(client: &mut Client) -> io::Result<Reply> {
+    let mut reply = client.receive()?;
+    if matches!(reply.value, Value::Push(_)) {
+        let next = receive_with_pushes(client)?;
+        reply.raw.extend_from_slice(&next.raw);
+        reply.value = Value::Array(vec![reply.value, next.value]);
+    }
+    Ok(reply)
+}
+
 impl Side {
     fn new(server: &Server) -> Self {
         Self { address: server.address(), control: None, connections: Vec::new() }
@@ -168,7 +179,7 @@ impl Side {
     fn receive(&mut self, connection: usize) -> Answer {
         let slot = &mut self.connections[connection];
         let Some(client) = &mut slot.client else { return Answer::Closed };
-        let answer = answer(client.receive());
+        let answer = answer(receive_with_pushes(client));
         if !matches!(answer, Answer::Reply(_)) {
             slot.client = None;
         }
@@ -400,40 +411,41 @@ impl std::fmt::Display for Fact {
 }
 
 fn state(control: &mut Client) -> io::Result<Vec<Fact>> {
-    let mut facts = Vec::new();
-    let mut lines = vec![vec![b"DEBUG".to_vec(), b"DIGEST".to_vec()]];
+    let words = |line: &str| -> Vec<Vec<u8>> { line.split(' ').map(|w| w.as_bytes().to_vec()).collect() };
+    // SCAN removes what has expired, which the digest would still count; so it goes first.
+    let mut lines: Vec<Vec<Vec<u8>>> = Vec::new();
     for database in 0..DATABASES {
-        lines.push(vec![b"SELECT".to_vec(), database.to_string().into_bytes()]);
-        lines.push(vec![b"KEYS".to_vec(), b"*".to_vec()]);
+        lines.push(words(&format!("SELECT {database}")));
+        lines.push(words("SCAN 0 COUNT 1000000"));
+        lines.push(words("KEYS *"));
     }
     let replies = control.pipeline(&lines)?;
     let mut questions = Vec::new();
     let mut labels = Vec::new();
     for database in 0..DATABASES {
-        let mut keys: Vec<Vec<u8>> = replies[2 + 2 * database]
+        let mut keys: Vec<Vec<u8>> = replies[2 + 3 * database]
             .value
             .elements()
             .map(|keys| keys.iter().filter_map(Value::bytes).map(<[u8]>::to_vec).collect())
             .unwrap_or_default();
         keys.sort();
-        questions.push(vec![b"SELECT".to_vec(), database.to_string().into_bytes()]);
+        questions.push(words(&format!("SELECT {database}")));
         labels.push(format!("database {database}"));
         for key in keys {
-            for line in [&["GET"][..], &["PEXPIRETIME"], &["OBJECT", "ENCODING"], &["OBJECT", "REFCOUNT"]] {
-                let mut argv: Vec<Vec<u8>> = line.iter().map(|w| w.as_bytes().to_vec()).collect();
+            for line in ["GET", "PEXPIRETIME", "OBJECT ENCODING", "OBJECT REFCOUNT"] {
+                let mut argv = words(line);
                 argv.push(key.clone());
-                labels.push(format!("database {database}, {} {}", line.join(" "), key.escape_ascii()));
+                labels.push(format!("database {database}, {line} {}", key.escape_ascii()));
                 questions.push(argv);
             }
         }
     }
-    let answers = control.pipeline(&questions)?;
-    for ((what, argv), reply) in labels.into_iter().zip(questions).zip(answers) {
-        facts.push(Fact { what, argv, value: reply.value });
-    }
     // Last, so that a difference is first shown by the key that causes it.
-    facts.push(Fact { what: "DEBUG DIGEST".into(), argv: lines[0].clone(), value: replies[0].value.clone() });
-    Ok(facts)
+    questions.push(words("DEBUG DIGEST"));
+    labels.push("all databases".into());
+    let answers = control.pipeline(&questions)?;
+    let facts = labels.into_iter().zip(questions).zip(answers);
+    Ok(facts.map(|((what, argv), reply)| Fact { what, argv, value: reply.value }).collect())
 }
 
 /// HELLO's reply holds the connection's id: with the digits after it left out, the bytes must be equal.

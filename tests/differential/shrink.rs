@@ -21,8 +21,15 @@ pub fn shrink(pair: &mut Pair, steps: &[Step], failure: Mismatch) -> (Vec<Step>,
             if Instant::now() > deadline {
                 return (steps, failure);
             }
+            let end = (at + piece).min(steps.len());
             let mut shorter = steps[..at].to_vec();
-            shorter.extend_from_slice(&steps[(at + piece).min(steps.len())..]);
+            // Waits stay: without them, what is about to expire would expire on one server before the other.
+            shorter.extend(steps[at..end].iter().filter(|step| is_wait(step)).cloned());
+            shorter.extend_from_slice(&steps[end..]);
+            if shorter.len() == steps.len() {
+                at = end;
+                continue;
+            }
             match pair.run(&shorter) {
                 Ok(Some(found)) if found.name == failure.name => {
                     shorter.truncate(found.step + 1);
@@ -35,8 +42,23 @@ pub fn shrink(pair: &mut Pair, steps: &[Step], failure: Mismatch) -> (Vec<Step>,
             }
         }
         if piece == 1 && !removed {
-            return (steps, failure);
+            return (without_idle_waits(steps), failure);
         }
         piece = (piece / 2).max(1);
     }
+}
+
+fn is_wait(step: &Step) -> bool {
+    matches!(step, Step::Sleep { .. })
+}
+
+/// Leaves out waits that do not follow a command.
+fn without_idle_waits(steps: Vec<Step>) -> Vec<Step> {
+    let mut kept: Vec<Step> = Vec::new();
+    for step in steps {
+        if !is_wait(&step) || matches!(kept.last(), Some(Step::Command { .. })) {
+            kept.push(step);
+        }
+    }
+    kept
 }

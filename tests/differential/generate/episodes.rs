@@ -24,9 +24,7 @@ impl Generator {
             self.in_transaction[connection] = name == "MULTI";
             return;
         }
-        if self.percent(50) {
-            self.watch(connection);
-        }
+        let expired = if self.percent(50) { self.watch(connection) } else { None };
         let line = self.line("MULTI", vec![]);
         self.push(connection, line);
         self.in_transaction[connection] = true;
@@ -43,12 +41,16 @@ impl Generator {
                 }
             }
         }
-        if self.percent(90) {
+        if expired.is_some() || self.percent(90) {
             self.finish(connection);
+        }
+        if let Some(key) = expired {
+            self.push(connection, vec![b"EXISTS".to_vec(), key]);
         }
     }
 
-    fn watch(&mut self, connection: usize) {
+    /// Returns the watched key when it has expired: it must be met again soon, see [`Self::expiring_episode`].
+    fn watch(&mut self, connection: usize) -> Option<Vec<u8>> {
         let keys = self.keys(Use::Any);
         let watched = keys[0].clone();
         let line = self.line("WATCH", keys);
@@ -74,11 +76,13 @@ impl Generator {
             }
             5 => {
                 // The watched key expires; the transaction follows after that.
-                self.push(connection, vec![b"PEXPIRE".to_vec(), watched, b"1".to_vec()]);
-                self.steps.push(Step::Sleep { milliseconds: 20 });
+                self.push(connection, vec![b"PEXPIRE".to_vec(), watched.clone(), b"1".to_vec()]);
+                self.steps.push(Step::Sleep { milliseconds: 3 });
+                return Some(watched);
             }
             _ => {}
         }
+        None
     }
 
     /// A key gets a time to live that ends at once; after a wait, the first command meets it expired. A last EXISTS
@@ -97,7 +101,7 @@ impl Generator {
             _ => vec![b"GETEX".to_vec(), key.clone(), b"PX".to_vec(), b"1".to_vec()],
         };
         self.push(connection, expiring);
-        self.steps.push(Step::Sleep { milliseconds: 5 });
+        self.steps.push(Step::Sleep { milliseconds: 3 });
         let meets: &[&str] = &[
             "GET", "TTL", "PTTL", "EXISTS", "TYPE", "STRLEN", "GETDEL", "INCR", "DECR", "DEL", "UNLINK", "TOUCH",
             "PERSIST", "EXPIRETIME", "MGET", "KEYS", "GETEX", "WATCH",

@@ -6,6 +6,9 @@ use super::{Generator, PASSWORD};
 
 const QUIT: &[u8] = b"*1\r\n$4\r\nQUIT\r\n";
 
+/// The longest inline command, and the longest count, that Redis reads.
+const INLINE_LIMIT: usize = 64 * 1024;
+
 const BAD: &[&[u8]] = &[
     b"*x\r\n",
     b"*1048577\r\n",
@@ -82,7 +85,12 @@ impl Generator {
                 // Longer than the limits of an inline command and of a count.
                 let start = self.pick(&[&b""[..], b"*", b"*1\r\n$"]);
                 bytes.extend_from_slice(start);
-                bytes.resize(bytes.len() + 70_000, b'1');
+                // One byte more than the limit, and nothing behind it: what the server leaves unread when it closes
+                // may cost us its last reply.
+                let digits = INLINE_LIMIT + 1 - if start == b"*" { 1 } else { 0 };
+                bytes.resize(bytes.len() + digits, b'1');
+                self.steps.push(super::Step::Raw { bytes });
+                return;
             }
             _ => bytes.extend_from_slice(self.pick(FINE)),
         }

@@ -75,13 +75,17 @@ pub const PARAMETERS: &[(&str, &str, &[&str])] = &[
 ];
 
 
+/// Parameters that cannot be changed while the server runs.
 const READ_ONLY: &[&str] =
-    &["databases", "port", "bind", "unixsocket", "supervised", "io-threads", "syslog-facility", "daemonize", "cluster-enabled", "always-show-logo"];
+    &["databases", "unixsocket", "supervised", "io-threads", "syslog-facility", "daemonize", "cluster-enabled", "always-show-logo"];
 
 const CONFIG_PATTERNS: &[&str] = &[
     "max*", "*", "save", "append*", "*-ziplist-*", "*listpack*", "lazyfree-*", "nosuch", "", "h?", "[ab]*", "MAXMEMORY",
-    "slave-*", "repl*", "client-*", "notify-keyspace-events", "maxclients", "dir*", "protected-mode", "requirepass", "lua-time-limit", "tls-*",
+    "slave-*", "repl*", "client-*", "port", "bind", "notify-keyspace-events", "maxclients", "dir*", "protected-mode", "requirepass", "lua-time-limit", "tls-*",
 ];
+
+/// Percentage of those commands that make a client wait: a server with `hz 10` may look only ten times a second.
+const SLOW: u32 = 5;
 
 const COMMANDS: &[&str] = &[
     "get", "SET", "del", "mget", "mset", "expire", "object", "OBJECT|ENCODING", "config|get", "client|kill", "scan", "lcs",
@@ -191,11 +195,18 @@ impl Generator {
                 self.words(connection, &["CLIENT", name, value]);
             }
             20..=22 => {
+                if self.percent(SLOW) {
+                    let line: &[&str] = self.pick(&[
+                        &["CLIENT", "PAUSE", "1"] as &[&str],
+                        &["CLIENT", "PAUSE", "2", "WRITE"],
+                        &["CLIENT", "PAUSE", "1", "all"],
+                    ]);
+                    return self.words(connection, line);
+                }
                 let line: &[&str] = self.pick(&[
-                    &["CLIENT", "PAUSE", "1"] as &[&str],
-                    &["CLIENT", "PAUSE", "2", "WRITE"],
-                    &["CLIENT", "PAUSE", "1", "all"],
-                    &["CLIENT", "PAUSE", "0"],
+                    &["CLIENT", "PAUSE", "0"] as &[&str],
+                    &["CLIENT", "PAUSE", "0", "WRITE"],
+                    &["CLIENT", "PAUSE", "0", "all"],
                     &["CLIENT", "PAUSE", "-1"],
                     &["CLIENT", "PAUSE", "x"],
                     &["CLIENT", "PAUSE", "1", "foo"],
@@ -413,10 +424,12 @@ impl Generator {
             }
             10 => self.words(connection, &["ROLE"]),
             11..=13 => {
+                if self.percent(SLOW) {
+                    return self.words(connection, &["WAIT", "1", "1"]);
+                }
                 let line: &[&str] = self.pick(&[
                     &["WAIT", "0", "0"] as &[&str],
                     &["WAIT", "0", "10"],
-                    &["WAIT", "1", "1"],
                     &["WAIT", "x", "1"],
                     &["WAIT", "0", "-1"],
                     &["WAIT", "-1", "1"],
@@ -426,10 +439,12 @@ impl Generator {
                 self.words(connection, line);
             }
             14..=15 => {
+                if self.percent(SLOW) {
+                    return self.words(connection, &["WAITAOF", "0", "1", "1"]);
+                }
                 let line: &[&str] = self.pick(&[
                     &["WAITAOF", "0", "0", "0"] as &[&str],
                     &["WAITAOF", "0", "0", "1"],
-                    &["WAITAOF", "0", "1", "1"],
                     &["WAITAOF", "1", "0", "1"],
                     &["WAITAOF", "2", "0", "1"],
                     &["WAITAOF", "-1", "0", "1"],

@@ -6,6 +6,9 @@ use super::Generator;
 /// or to now, and a session does not depend on the day on which it runs.
 const FAR_FUTURE_S: i64 = 4_000_000_000;
 
+/// Relative times below this end while the session runs.
+const SOON_MS: i64 = 1_000_000;
+
 const ODD_KEYS: &[&[u8]] =
     &[b"", b"\x00\xff\r\n", b"key with space", b"a*b", b"{tag}k1", b"h[e]llo?", b"\xc3\xa4\xe2\x82\xac", b"\\", b"K0"];
 
@@ -239,7 +242,13 @@ impl Generator {
     /// and LT never depend on the millisecond in which a command runs) or in the past.
     pub fn expiry(&mut self, absolute: bool, milliseconds: bool) -> Vec<u8> {
         match self.rng.u32(0..100) {
-            0..=3 => return self.pick(BOUNDARY_INTEGERS).into(),
+            0..=3 => {
+                let boundary = self.pick(BOUNDARY_INTEGERS);
+                // Seconds from now would end in the middle of the session.
+                if absolute || !matches!(boundary.parse(), Ok(1..SOON_MS)) {
+                    return boundary.into();
+                }
+            }
             4..=5 => return self.pick(&["0", "-1", "-1000", "-9223372036854775808"]).into(),
             6..=7 if absolute => return self.pick(&["1", "1000", "1000000000", "1600000000"]).into(),
             _ => {}
