@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::time::Instant;
 
 use super::super::support::process::{Program, Server};
+use super::accepted::Against;
 use super::coverage::Coverage;
 use super::generate::session;
 use super::run::{Mismatch, Pair};
@@ -49,11 +50,13 @@ impl Campaign {
         let start = Instant::now();
         let (mut oracle, mut tested) = (self.oracle.start(), self.tested.start());
         let mut pair = Pair::new(&oracle, &tested);
-        let mut outcome = Outcome { coverage: Coverage::default(), findings: BTreeMap::new(), sessions: 0, seconds: 0.0 };
+        let mut outcome =
+            Outcome { coverage: Coverage::default(), findings: BTreeMap::new(), sessions: 0, seconds: 0.0 };
+        let against = Against::oracle(oracle.name());
         let mut reported = 0;
         while pair.coverage.commands < self.commands && outcome.findings.len() < MAX_KINDS {
             let seed = self.seed + outcome.sessions;
-            let steps = session(seed, SESSION);
+            let steps = session(against, seed, SESSION);
             outcome.sessions += 1;
             match pair.run(&steps) {
                 Ok(None) => {}
@@ -121,7 +124,7 @@ impl Campaign {
 
 /// Runs the session of one seed, and says what it does on the way.
 pub fn replay(oracle: &Server, tested: &Server, seed: u64) -> Option<Finding> {
-    let steps = session(seed, SESSION);
+    let steps = session(Against::oracle(oracle.name()), seed, SESSION);
     let mut pair = Pair::new(oracle, tested);
     let mismatch = pair.run(&steps).unwrap_or_else(|e| panic!("seed {seed}: {e}"))?;
     let (steps, mismatch) = shrink(&mut pair, &steps, mismatch);

@@ -33,8 +33,16 @@ const OPTIONS: &[(&str, &[&str])] = &[
 
 /// Commands whose success is a zero, an empty list or an empty string, so that no fruitful reply can be asked for.
 const ZERO_IS_SUCCESS: &[&str] = &[
-    "wait", "waitaof", "module|list", "client|unblock", "client|kill", "client|getredir", "script|exists",
-    "debug|replicate", "client|getname",
+    "wait",
+    "waitaof",
+    "module|list",
+    "client|unblock",
+    "client|kill",
+    "client|getredir",
+    "script|exists",
+    "debug|replicate",
+    "client|getname",
+    "object|idletime",
 ];
 
 /// Counts per command, and per command and option.
@@ -105,7 +113,8 @@ impl Coverage {
     }
 
     pub fn markdown(&self) -> String {
-        let mut out = String::from("| command or option | calls | successful, not empty | errors |\n|---|---:|---:|---:|\n");
+        let mut out =
+            String::from("| command or option | calls | successful, not empty | errors |\n|---|---:|---:|---:|\n");
         for (label, count) in &self.counts {
             let shown: String = match label.split_once(' ') {
                 Some((name, option)) => format!("{} `{option}`", name.to_uppercase().replace('|', " ")),

@@ -11,6 +11,7 @@ pub mod campaign;
 pub mod compare;
 pub mod coverage;
 pub mod generate;
+pub mod not_asked;
 pub mod run;
 pub mod shrink;
 pub mod step;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::super::support::client::{Client, Reply, encode};
 use super::super::support::process::Server;
 use super::super::support::reply::Value;
+use super::accepted::Against;
 use super::compare;
 use super::coverage::Coverage;
 use super::generate::{CONNECTIONS, PARAMETERS, PASSWORD};
@@ -19,6 +20,8 @@ const PIPELINE: usize = 64;
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Rounds of a SCAN iteration after which it counts as endless.
 const SCAN_ROUNDS: usize = 10_000;
+/// How often to look whether closed connections are gone.
+const GONE_ROUNDS: usize = 1_000;
 const DATABASES: usize = 16;
 
 /// What came back for one command.
@@ -127,6 +130,7 @@ impl Side {
         let words = |line: &str| line.split(' ').map(|w| w.as_bytes().to_vec()).collect::<Vec<_>>();
         let mut commands = vec![
             words("RESET"),
+            words(&format!("AUTH {PASSWORD}")),
             words("CLIENT UNPAUSE"),
             words("DEBUG SET-ACTIVE-EXPIRE 1"),
             words("DEBUG QUICKLIST-PACKED-THRESHOLD 0"),
@@ -134,10 +138,23 @@ impl Side {
             vec![b"CONFIG".to_vec(), b"SET".to_vec(), b"requirepass".to_vec(), Vec::new()],
         ];
         for (name, usual, _) in PARAMETERS {
-            commands.push(vec![b"CONFIG".to_vec(), b"SET".to_vec(), name.as_bytes().to_vec(), usual.as_bytes().to_vec()]);
+            commands.push(vec![
+                b"CONFIG".to_vec(),
+                b"SET".to_vec(),
+                name.as_bytes().to_vec(),
+                usual.as_bytes().to_vec(),
+            ]);
         }
         let control = self.control()?;
         control.pipeline(&commands)?;
+        // The connections of the session before must be gone, or CLIENT LIST would show what remains of them.
+        for _ in 0..GONE_ROUNDS {
+            let clients = control.call(&["CLIENT", "LIST"])?.value;
+            if clients.bytes().is_none_or(|list| list.split(|b| *b == b'\n').count() <= 2) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
         for _ in 0..CONNECTIONS {
             let connection = self.open()?;
             self.connections.push(connection);
@@ -189,6 +206,7 @@ impl Side {
 
 /// Two servers that are given the same steps.
 pub struct Pair {
+    against: Against,
     oracle: Side,
     tested: Side,
     /// Per connection, the commands queued since MULTI.
@@ -199,6 +217,7 @@ pub struct Pair {
 impl Pair {
     pub fn new(oracle: &Server, tested: &Server) -> Self {
         Self {
+            against: Against::oracle(oracle.name()),
             oracle: Side::new(oracle),
             tested: Side::new(tested),
             queued: Vec::new(),
@@ -239,7 +258,8 @@ impl Pair {
     }
 
     fn batch(&mut self, connection: usize, first: usize, steps: &[Step]) -> io::Result<Option<Mismatch>> {
-        let lines = steps.iter().filter_map(|step| if let Step::Command { argv, .. } = step { Some(argv) } else { None });
+        let lines =
+            steps.iter().filter_map(|step| if let Step::Command { argv, .. } = step { Some(argv) } else { None });
         let lines: Vec<&Vec<Arg>> = lines.collect();
         for side in [&mut self.oracle, &mut self.tested] {
             let bytes: Vec<u8> = lines.iter().flat_map(|argv| encode(&side.resolve(argv))).collect();
@@ -262,7 +282,7 @@ impl Pair {
         let queued = &mut self.queued[connection];
         let equal = match (oracle, tested) {
             (Answer::Reply(l), Answer::Reply(r)) => {
-                let equal = l.raw == r.raw || compare::equal(argv, queued, &l.value, &r.value);
+                let equal = l.raw == r.raw || compare::equal(self.against, argv, queued, &l.value, &r.value);
                 if equal {
                     if let (Some(items), "exec") = (r.value.elements(), compare::command_name(argv).as_str()) {
                         for (argv, reply) in queued.iter().zip(items) {
@@ -381,11 +401,12 @@ impl Pair {
         let states = [state(self.oracle.control()?)?, state(self.tested.control()?)?];
         let [oracle, tested] = &states;
         let differ = |(l, r): &(&Fact, &Fact)| {
-            l.what != r.what || (l.value != r.value && !compare::equal(&l.argv, &[], &l.value, &r.value))
+            l.what != r.what || (l.value != r.value && !compare::equal(self.against, &l.argv, &[], &l.value, &r.value))
         };
         let mismatch = oracle.iter().zip(tested).find(differ).map(|(l, r)| (l.to_string(), r.to_string()));
         let mismatch = mismatch.or_else(|| {
-            (oracle.len() != tested.len()).then(|| (format!("{} facts", oracle.len()), format!("{} facts", tested.len())))
+            (oracle.len() != tested.len())
+                .then(|| (format!("{} facts", oracle.len()), format!("{} facts", tested.len())))
         });
         Ok(mismatch.map(|(oracle, tested)| Mismatch {
             step,
@@ -458,9 +479,8 @@ fn without_hello(bytes: &[u8]) -> Option<Vec<String>> {
     let mut out = Vec::new();
     while at < bytes.len() {
         let (value, length) = super::super::support::reply::parse(&bytes[at..]).ok()?;
-        let fields = value.pairs().filter(|pairs| {
-            pairs.first().is_some_and(|(name, _)| name.bytes() == Some(b"server"))
-        });
+        let fields =
+            value.pairs().filter(|pairs| pairs.first().is_some_and(|(name, _)| name.bytes() == Some(b"server")));
         out.push(match fields {
             Some(fields) => fields
                 .iter()

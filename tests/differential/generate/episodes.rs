@@ -31,7 +31,13 @@ impl Generator {
         for _ in 0..self.rng.usize(0..7) {
             match self.rng.u32(0..40) {
                 0 => {
-                    let line = self.pick(&[&["MULTI"] as &[&str], &["WATCH", "k0"], &["UNWATCH"], &["NOSUCHCOMMAND", "x"], &["GET"]]);
+                    let line = self.pick(&[
+                        &["MULTI"] as &[&str],
+                        &["WATCH", "k0"],
+                        &["UNWATCH"],
+                        &["NOSUCHCOMMAND", "x"],
+                        &["GET"],
+                    ]);
                     self.push(connection, line.iter().map(|word| word.as_bytes().to_vec()).collect());
                 }
                 1..=2 => self.server_command(connection),
@@ -63,7 +69,7 @@ impl Generator {
                     0 => vec![b"GET".to_vec(), watched],
                     1 => vec![b"DEL".to_vec(), watched],
                     2 => vec![b"EXPIRE".to_vec(), watched, b"100000".to_vec()],
-                    3 => vec![b"FLUSHDB".to_vec()],
+                    3 if self.percent(20) => vec![b"FLUSHDB".to_vec()],
                     4 => vec![b"SET".to_vec(), watched, b"v".to_vec(), b"XX".to_vec()],
                     5 => vec![b"SWAPDB".to_vec(), b"0".to_vec(), b"1".to_vec()],
                     _ => vec![b"APPEND".to_vec(), watched, b"x".to_vec()],
@@ -103,8 +109,24 @@ impl Generator {
         self.push(connection, expiring);
         self.steps.push(Step::Sleep { milliseconds: 3 });
         let meets: &[&str] = &[
-            "GET", "TTL", "PTTL", "EXISTS", "TYPE", "STRLEN", "GETDEL", "INCR", "DECR", "DEL", "UNLINK", "TOUCH",
-            "PERSIST", "EXPIRETIME", "MGET", "KEYS", "GETEX", "WATCH",
+            "GET",
+            "TTL",
+            "PTTL",
+            "EXISTS",
+            "TYPE",
+            "STRLEN",
+            "GETDEL",
+            "INCR",
+            "DECR",
+            "DEL",
+            "UNLINK",
+            "TOUCH",
+            "PERSIST",
+            "EXPIRETIME",
+            "MGET",
+            "KEYS",
+            "GETEX",
+            "WATCH",
         ];
         let name = self.pick(meets);
         let line = match self.rng.u32(0..4) {
@@ -166,16 +188,22 @@ impl Generator {
                     filters.push(vec![word("ADDR"), Arg::ClientAddress(target)]);
                 }
                 if self.percent(20) {
-                    filters.push(vec![word("LADDR"), if self.percent(70) { Arg::ServerAddress } else { word("1.2.3.4:5") }]);
+                    filters.push(vec![
+                        word("LADDR"),
+                        if self.percent(70) { Arg::ServerAddress } else { word("1.2.3.4:5") },
+                    ]);
                 }
                 if self.percent(20) {
-                    filters.push(vec![word("TYPE"), word(self.pick(&["normal", "pubsub", "replica", "slave", "master", "foo"]))]);
+                    filters.push(vec![
+                        word("TYPE"),
+                        word(self.pick(&["normal", "normal", "normal", "pubsub", "replica", "slave", "master", "foo"])),
+                    ]);
                 }
                 if self.percent(15) {
                     filters.push(vec![word("USER"), word(self.pick(&["default", "default", "nobody"]))]);
                 }
                 if self.percent(15) {
-                    filters.push(vec![word("MAXAGE"), word(self.pick(&["0", "1000000", "-1", "x"]))]);
+                    filters.push(vec![word("MAXAGE"), word(self.pick(&["0", "0", "0", "0", "1000000", "-1", "x"]))]);
                 }
                 if self.percent(40) {
                     filters.push(vec![word("SKIPME"), word(self.pick(&["yes", "no", "YES", "maybe"]))]);

@@ -14,7 +14,7 @@ impl Generator {
     pub(super) fn key_command(&mut self) -> Vec<Vec<u8>> {
         match self.rng.u32(0..100) {
             0..=11 => {
-                let name = self.pick(&["DEL", "UNLINK", "EXISTS", "EXISTS", "TOUCH", "TOUCH"]);
+                let name = self.pick(&["DEL", "UNLINK", "EXISTS", "EXISTS", "EXISTS", "TOUCH", "TOUCH", "TOUCH"]);
                 let keys = self.keys(Use::Any);
                 self.line(name, keys)
             }
@@ -45,7 +45,7 @@ impl Generator {
                 let arguments = vec![self.any_key(), self.database()];
                 self.line("MOVE", arguments)
             }
-            70 => {
+            70 if self.percent(50) => {
                 let arguments = vec![self.database(), self.database()];
                 self.line("SWAPDB", arguments)
             }
@@ -56,12 +56,12 @@ impl Generator {
             75..=77 => self.scan_once(),
             78..=79 => self.line("RANDOMKEY", vec![]),
             80..=82 => self.line("DBSIZE", vec![]),
-            83..=84 if self.percent(25) => {
-                let name = self.pick(&["FLUSHDB", "FLUSHDB", "FLUSHALL"]);
-                let arguments = match self.rng.u32(0..6) {
-                    0 => vec![self.case("ASYNC")],
-                    1 => vec![self.case("SYNC")],
-                    2 => vec![self.pick(&["FOO", "ASYNC SYNC", ""]).into()],
+            83..=84 if self.percent(15) => {
+                let name = self.pick(&["FLUSHDB", "FLUSHALL"]);
+                let arguments = match self.rng.u32(0..10) {
+                    0..=2 => vec![self.case("ASYNC")],
+                    3..=5 => vec![self.case("SYNC")],
+                    6 => vec![self.pick(&["FOO", "ASYNC SYNC", ""]).into()],
                     _ => vec![],
                 };
                 self.line(name, arguments)
@@ -78,8 +78,19 @@ impl Generator {
             ("PEXPIREAT", true, true),
         ]);
         let mut arguments = vec![self.any_key(), self.expiry(absolute, milliseconds)];
-        for (option, percentage) in [("NX", 12), ("XX", 12), ("GT", 15), ("LT", 15)] {
-            if self.percent(percentage) {
+        if self.percent(25) {
+            // Something with a time to live, for XX, GT and LT to look at.
+            let connection = self.connection();
+            let value = self.value(Use::Any);
+            let mut line = vec![b"SET".to_vec(), arguments[0].clone(), value];
+            line.extend(self.expiry_option());
+            self.push(connection, line);
+        }
+        if self.percent(60) {
+            let option = self.pick(&["NX", "XX", "XX", "GT", "GT", "LT"]);
+            arguments.push(self.case(option));
+            if self.percent(8) {
+                let option = self.pick(&["NX", "XX", "GT", "LT"]);
                 arguments.push(self.case(option));
             }
         }
@@ -105,7 +116,9 @@ impl Generator {
     }
 
     fn object(&mut self) -> Vec<Vec<u8>> {
-        let name = self.pick(&["ENCODING", "ENCODING", "ENCODING", "REFCOUNT", "REFCOUNT", "IDLETIME", "IDLETIME", "FREQ", "HELP", "FOO"]);
+        let name = self.pick(&[
+            "ENCODING", "ENCODING", "ENCODING", "REFCOUNT", "REFCOUNT", "IDLETIME", "IDLETIME", "FREQ", "HELP", "FOO",
+        ]);
         let sub = self.case(name);
         let arguments = if name == "HELP" { vec![sub] } else { vec![sub, self.any_key()] };
         self.line("OBJECT", arguments)

@@ -24,6 +24,7 @@ pub const PARAMETERS: &[(&str, &str, &[&str])] = &[
     ("latency-monitor-threshold", "0", &["100"]),
     ("latency-tracking", "yes", &["no", "maybe"]),
     ("latency-tracking-info-percentiles", "50 99 99.9", &["", "50", "0 100", "101", "x", "50 50"]),
+    ("replica-lazy-flush", "no", &["yes"]),
     ("lazyfree-lazy-user-del", "no", &["yes", "x"]),
     ("lazyfree-lazy-user-flush", "no", &["yes"]),
     ("lazyfree-lazy-expire", "no", &["yes"]),
@@ -74,30 +75,127 @@ pub const PARAMETERS: &[(&str, &str, &[&str])] = &[
     ("aof-use-rdb-preamble", "yes", &["no"]),
 ];
 
-
 /// Parameters that cannot be changed while the server runs.
-const READ_ONLY: &[&str] =
-    &["databases", "unixsocket", "supervised", "io-threads", "syslog-facility", "daemonize", "cluster-enabled", "always-show-logo"];
+const READ_ONLY: &[&str] = &[
+    "databases",
+    "unixsocket",
+    "supervised",
+    "io-threads",
+    "syslog-facility",
+    "daemonize",
+    "cluster-enabled",
+    "always-show-logo",
+];
 
 const CONFIG_PATTERNS: &[&str] = &[
-    "max*", "*", "save", "append*", "*-ziplist-*", "*listpack*", "lazyfree-*", "nosuch", "", "h?", "[ab]*", "MAXMEMORY",
-    "slave-*", "repl*", "client-*", "port", "bind", "notify-keyspace-events", "maxclients", "dir*", "protected-mode", "requirepass", "lua-time-limit", "tls-*",
+    "max*",
+    "*",
+    "save",
+    "append*",
+    "*-ziplist-*",
+    "*listpack*",
+    "lazyfree-*",
+    "nosuch",
+    "",
+    "h?",
+    "[ab]*",
+    "MAXMEMORY",
+    "slave-*",
+    "repl*",
+    "client-*",
+    "port",
+    "bind",
+    "notify-keyspace-events",
+    "maxclients",
+    "dir*",
+    "protected-mode",
+    "requirepass",
+    "lua-time-limit",
+    "tls-*",
 ];
 
 /// Percentage of those commands that make a client wait: a server with `hz 10` may look only ten times a second.
 const SLOW: u32 = 5;
 
 const COMMANDS: &[&str] = &[
-    "get", "SET", "del", "mget", "mset", "expire", "object", "OBJECT|ENCODING", "config|get", "client|kill", "scan", "lcs",
-    "nosuch", "config|nosuch", "get|x", "", "multi", "exec", "auth", "hello", "copy", "getex", "flushall", "shutdown", "wait",
-    "swapdb", "append", "setrange", "incrbyfloat", "move", "keys", "randomkey", "dbsize", "select", "time", "role",
-    "rename", "msetnx", "psetex", "substr", "touch", "unlink", "pexpireat", "watch", "reset", "quit", "echo", "ping",
-    "command|docs", "command|getkeys", "debug", "info", "lolwut", "lastsave", "waitaof", "client|list", "client|setinfo",
+    "get",
+    "SET",
+    "del",
+    "mget",
+    "mset",
+    "expire",
+    "object",
+    "OBJECT|ENCODING",
+    "config|get",
+    "client|kill",
+    "scan",
+    "lcs",
+    "nosuch",
+    "config|nosuch",
+    "get|x",
+    "",
+    "multi",
+    "exec",
+    "auth",
+    "hello",
+    "copy",
+    "getex",
+    "flushall",
+    "shutdown",
+    "wait",
+    "swapdb",
+    "append",
+    "setrange",
+    "incrbyfloat",
+    "move",
+    "keys",
+    "randomkey",
+    "dbsize",
+    "select",
+    "time",
+    "role",
+    "rename",
+    "msetnx",
+    "psetex",
+    "substr",
+    "touch",
+    "unlink",
+    "pexpireat",
+    "watch",
+    "reset",
+    "quit",
+    "echo",
+    "ping",
+    "command|docs",
+    "command|getkeys",
+    "debug",
+    "info",
+    "lolwut",
+    "lastsave",
+    "waitaof",
+    "client|list",
+    "client|setinfo",
 ];
 
 const INFO_SECTIONS: &[&str] = &[
-    "server", "clients", "memory", "persistence", "stats", "replication", "cpu", "commandstats", "errorstats", "latencystats",
-    "cluster", "keyspace", "modules", "all", "default", "everything", "nosuch", "SERVER",
+    "server",
+    "clients",
+    "memory",
+    "persistence",
+    "stats",
+    "replication",
+    "cpu",
+    "commandstats",
+    "errorstats",
+    "latencystats",
+    "cluster",
+    "keyspace",
+    "modules",
+    "all",
+    "default",
+    "everything",
+    "nosuch",
+    "SERVER",
 ];
 
 impl Generator {
@@ -107,11 +205,11 @@ impl Generator {
 
     pub(super) fn server_command(&mut self, connection: usize) {
         match self.rng.u32(0..100) {
-            0..=19 => self.config(connection),
-            20..=44 => self.client(connection),
-            45..=54 => self.command(connection),
-            55..=69 => self.debug(connection),
-            70..=79 => self.connection_command(connection),
+            0..=14 => self.config(connection),
+            15..=37 => self.client(connection),
+            38..=47 => self.command(connection),
+            48..=67 => self.debug(connection),
+            68..=79 => self.connection_command(connection),
             _ => self.about_the_server(connection),
         }
     }
@@ -190,7 +288,7 @@ impl Generator {
                 self.push_args(connection, argv);
             }
             18..=19 => {
-                let value = self.pick(&["ON", "OFF", "on", "maybe"]);
+                let value = self.pick(&["ON", "OFF", "on", "OFF", "off", "maybe"]);
                 let name = self.pick(&["NO-EVICT", "NO-TOUCH"]);
                 self.words(connection, &["CLIENT", name, value]);
             }
@@ -317,8 +415,8 @@ impl Generator {
             8..=11 => vec!["OBJECT".into(), key],
             12..=16 => {
                 let kind = self.pick(&[
-                    "string", "integer", "double", "bignum", "null", "array", "set", "map", "attrib", "push", "verbatim", "true", "false",
-                    "foo", "DOUBLE",
+                    "string", "integer", "double", "bignum", "null", "array", "set", "map", "attrib", "push",
+                    "verbatim", "true", "false", "foo", "DOUBLE",
                 ]);
                 vec!["PROTOCOL".into(), kind.into()]
             }
@@ -335,13 +433,19 @@ impl Generator {
             19 => vec!["SLEEP".into(), self.pick(&["0", "0.0001", "x"]).into()],
             20 => vec!["STRINGMATCH-LEN".into(), "1000".into(), self.pick(&["*", "a*b", "[a]"]).into()],
             21 => vec!["HTSTATS".into(), self.pick(&["0", "1", "99", "x"]).into()],
-            22 => vec!["HTSTATS-KEY".into(), key],
-            23 => vec!["LISTPACK".into(), key],
-            24 => vec!["SET-ACTIVE-EXPIRE".into(), self.pick(&["1", "1", "0"]).into()],
+            22 => vec![self.pick(&["HTSTATS-KEY", "LISTPACK"]).into(), key],
+            23..=24 => vec!["SET-ACTIVE-EXPIRE".into(), self.pick(&["1", "1", "0"]).into()],
             25 => vec!["LOG".into(), "a line of the test".into()],
             26 => vec!["CHANGE-REPL-ID".into()],
             27 => vec![
-                self.pick(&["REPLYBUFFER", "QUICKLIST-PACKED-THRESHOLD", "DICT-RESIZING", "PAUSE-CRON", "SET-DISABLE-DENY-SCRIPTS"]).into(),
+                self.pick(&[
+                    "REPLYBUFFER",
+                    "QUICKLIST-PACKED-THRESHOLD",
+                    "DICT-RESIZING",
+                    "PAUSE-CRON",
+                    "SET-DISABLE-DENY-SCRIPTS",
+                ])
+                .into(),
                 self.pick(&["0", "0", "PEAK-RESET-TIME"]).into(),
             ],
             28 => vec!["HELP".into()],
@@ -372,6 +476,9 @@ impl Generator {
             ]),
             6..=8 => self.pick(&[
                 &["PING"] as &[&str],
+                &["PING"],
+                &["ECHO", "hello"],
+                &["ECHO", "some more words"],
                 &["PING", "hello"],
                 &["PING", ""],
                 &["PING", "a", "b"],
@@ -380,11 +487,10 @@ impl Generator {
                 &["ECHO"],
                 &["ECHO", "a", "b"],
             ]),
-            9..=10 => self.pick(&[&["AUTH", "x"] as &[&str], &["AUTH", "default", "x"], &["AUTH", "nobody", "x"], &["AUTH"]]),
+            9..=10 => {
+                self.pick(&[&["AUTH", "x"] as &[&str], &["AUTH", "default", "x"], &["AUTH", "nobody", "x"], &["AUTH"]])
+            }
             11 => {
-                if !self.percent(30) {
-                    return;
-                }
                 self.in_transaction[connection] = false;
                 &["RESET"]
             }
@@ -419,7 +525,12 @@ impl Generator {
             4..=6 => self.words(connection, &["TIME"]),
             7 => self.words(connection, &["LASTSAVE"]),
             8..=9 => {
-                let line = self.pick(&[&["LOLWUT"] as &[&str], &["LOLWUT", "VERSION", "5"], &["LOLWUT", "VERSION", "x"], &["LOLWUT", "VERSION", "9"]]);
+                let line = self.pick(&[
+                    &["LOLWUT"] as &[&str],
+                    &["LOLWUT", "VERSION", "5"],
+                    &["LOLWUT", "VERSION", "x"],
+                    &["LOLWUT", "VERSION", "9"],
+                ]);
                 self.words(connection, line);
             }
             10 => self.words(connection, &["ROLE"]),
@@ -456,7 +567,12 @@ impl Generator {
             }
             16 => self.words(connection, &["MODULE", "LIST"]),
             17 => {
-                let line: &[&str] = self.pick(&[&["CLUSTER", "INFO"] as &[&str], &["CLUSTER", "NODES"], &["CLUSTER", "KEYSLOT", "x"], &["CLUSTER"]]);
+                let line: &[&str] = self.pick(&[
+                    &["CLUSTER", "INFO"] as &[&str],
+                    &["CLUSTER", "NODES"],
+                    &["CLUSTER", "KEYSLOT", "x"],
+                    &["CLUSTER"],
+                ]);
                 self.words(connection, line);
             }
             18 => {
@@ -480,7 +596,9 @@ impl Generator {
             }
             20 => self.words(connection, &["REPLICAOF", "NO", "ONE"]),
             _ => {
-                let container = self.pick(&["CONFIG", "CLIENT", "COMMAND", "OBJECT", "DEBUG", "MODULE", "CLUSTER", "SCRIPT", "FUNCTION"]);
+                let container = self.pick(&[
+                    "CONFIG", "CLIENT", "COMMAND", "OBJECT", "DEBUG", "MODULE", "CLUSTER", "SCRIPT", "FUNCTION",
+                ]);
                 self.words(connection, &[container, "HELP"]);
             }
         }

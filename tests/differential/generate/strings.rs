@@ -21,7 +21,8 @@ impl Generator {
             49..=50 => self.key_and_value("SETNX"),
             51..=53 => {
                 let name = self.pick(&["SETEX", "PSETEX"]);
-                let (key, time, value) = (self.key(Use::Any), self.expiry(false, name == "PSETEX"), self.value(Use::Any));
+                let (key, time, value) =
+                    (self.key(Use::Any), self.expiry(false, name == "PSETEX"), self.value(Use::Any));
                 self.line(name, vec![key, time, value])
             }
             54..=56 => {

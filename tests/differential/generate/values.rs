@@ -158,7 +158,11 @@ impl Generator {
     }
 
     pub fn keys(&mut self, usage: Use) -> Vec<Vec<u8>> {
-        let count = if self.percent(3) { 20 } else { self.rng.usize(1..5) };
+        let count = match self.rng.u32(0..100) {
+            0..=1 => 20,
+            2..=59 => 1,
+            _ => self.rng.usize(2..5),
+        };
         (0..count).map(|_| self.key(usage)).collect()
     }
 
