@@ -8,6 +8,7 @@
 mod composite;
 mod file;
 mod live;
+mod rewrite;
 mod setting;
 pub mod table;
 
@@ -241,3 +242,6 @@ fn lacks(setting: &Setting, value: &Value) -> bool {
 fn lossy(text: &[u8]) -> String {
     String::from_utf8_lossy(text).into_owned()
 }
+
+#[cfg(test)]
+mod tests;
