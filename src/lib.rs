@@ -15,4 +15,6 @@ pub mod command;
 pub mod disk;
 #[doc(hidden)]
 pub mod engine;
+#[doc(hidden)]
+pub mod keyspace;
 pub mod resp;

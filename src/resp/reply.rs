@@ -81,9 +81,9 @@ impl Reply {
     }
 
     /// An error with its code (`ERR …`, `WRONGTYPE …`); line breaks become blanks.
-    pub fn error(&mut self, message: &str) {
+    pub fn error(&mut self, message: &[u8]) {
         self.buffer.push(b'-');
-        self.buffer.extend(message.bytes().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte }));
+        self.buffer.extend(message.iter().map(|&byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte }));
         self.buffer.extend_from_slice(b"\r\n");
     }
 
@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn an_error_stays_on_its_line() {
         let mut reply = Reply::resp2();
-        reply.error("ERR a\r\nb");
+        reply.error(b"ERR a\r\nb");
         assert_eq!(reply.as_bytes(), b"-ERR a  b\r\n");
     }
 }

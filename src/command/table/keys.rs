@@ -5,6 +5,8 @@ use super::super::spec::{
     UPDATE, WRITE, acl, integer, key, one_of, pattern, string, unix_time, word,
 };
 
+use crate::command::blocking;
+
 /// Rows, by name.
 pub static KEYS: &[Spec] = &[
     Spec::new("copy", -3, Group::Generic, "6.2.0")
@@ -192,13 +194,15 @@ pub static KEYS: &[Spec] = &[
         .flags(&[BLOCKING])
         .acl(&[acl::CONNECTION])
         .args(&[integer("numreplicas"), integer("timeout")])
-        .tips(&["request_policy:all_shards", "response_policy:agg_min"]),
+        .tips(&["request_policy:all_shards", "response_policy:agg_min"])
+        .handler(blocking::wait),
     Spec::new("waitaof", 4, Group::Generic, "7.2.0")
         .about("Waits until this connection's writes are durable here, on replicas, or both.", "O(1)")
         .flags(&[BLOCKING])
         .acl(&[acl::CONNECTION])
         .args(&[integer("numlocal"), integer("numreplicas"), integer("timeout")])
-        .tips(&["request_policy:all_shards", "response_policy:agg_min"]),
+        .tips(&["request_policy:all_shards", "response_policy:agg_min"])
+        .handler(blocking::waitaof),
 ];
 
 /// The subcommands of OBJECT.
