@@ -10,6 +10,11 @@
 
 #[doc(hidden)]
 pub mod base;
+#[doc(hidden)]
+pub mod command;
 pub mod disk;
 #[doc(hidden)]
+pub mod engine;
+#[doc(hidden)]
 pub mod keyspace;
+pub mod resp;

@@ -6,3 +6,4 @@ pub mod crc64;
 pub mod glob;
 pub mod longdouble;
 pub mod number;
+pub mod quoting;
