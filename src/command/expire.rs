@@ -74,13 +74,7 @@ pub fn pexpireat(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> 
     expire_at(ctx, arguments, 0, 1, "pexpireat")
 }
 
-fn expire_at(
-    ctx: &mut Ctx<'_>,
-    arguments: &[&[u8]],
-    base_ms: i64,
-    factor: i64,
-    command: &str,
-) -> Result<(), Failure> {
+fn expire_at(ctx: &mut Ctx<'_>, arguments: &[&[u8]], base_ms: i64, factor: i64, command: &str) -> Result<(), Failure> {
     let conditions = Conditions::read(&arguments[3..])?;
     let amount = parse::integer(arguments[2])?;
     let at_ms = amount.checked_mul(factor).and_then(|span| span.checked_add(base_ms));

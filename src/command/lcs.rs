@@ -85,9 +85,7 @@ impl<'a> Table<'a> {
         }
         let cells = (a.len() as u64 + 1) * (b.len() as u64 + 1);
         if cells.checked_mul(4).is_some_and(|bytes| bytes > limit) {
-            return Err(
-                "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len".into()
-            );
+            return Err("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len".into());
         }
         let mut lengths = Vec::new();
         if usize::try_from(cells).is_err() || lengths.try_reserve_exact(cells as usize).is_err() {
