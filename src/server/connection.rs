@@ -43,8 +43,15 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(node: Rc<Node>, stream: S,
         }
         id
     };
-    Connection { registration: Registration { node, id }, stream, query: QueryBuffer::default(), timer: None, at_eof: false, waits_for: None }
-        .await;
+    Connection {
+        registration: Registration { node, id },
+        stream,
+        query: QueryBuffer::default(),
+        timer: None,
+        at_eof: false,
+        waits_for: None,
+    }
+    .await;
 }
 
 /// Keeps the connection in the registry for as long as its task lives.
@@ -185,7 +192,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     return Turn::Waiting;
                 }
             };
-            match dispatch::request(engine, client, &self.query.arguments()) {
+            let outcome = dispatch::request(engine, client, &self.query.arguments());
+            match outcome {
                 Outcome::Done => self.query.consume(len),
                 Outcome::NoRoom => {
                     engine.admission.wait(cx.waker());
@@ -276,7 +284,7 @@ fn exceeds_limits(engine: &mut Engine, client: &mut Client, query: &QueryBuffer)
         client.over_soft_limit_since_us.get_or_insert(now_us);
     }
     let since = client.over_soft_limit_since_us;
-    let soft = since.is_some_and(|since| now_us.saturating_sub(since) >= limit.soft_seconds * 1_000_000);
+    let soft = since.is_some_and(|since| now_us.saturating_sub(since) >= limit.seconds * 1_000_000);
     if limit.hard != 0 && used >= limit.hard || soft {
         engine.stats.output_buffer_disconnections += 1;
         tracing::warn!(client = client.id, bytes = used, "Closing client that reached its output buffer limit");
