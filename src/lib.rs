@@ -10,5 +10,12 @@
 
 #[doc(hidden)]
 pub mod base;
+#[doc(hidden)]
+pub mod command;
 pub mod disk;
+#[doc(hidden)]
+pub mod engine;
+#[doc(hidden)]
+pub mod keyspace;
 pub mod log;
+pub mod resp;

@@ -155,7 +155,9 @@ pub enum Cause {
     #[error("the file is another segment than the one that MANIFEST lists: it was swapped or replaced")]
     Swapped,
     /// A segment that holds frames is not in MANIFEST.
-    #[error("the segment holds frames and is not listed in MANIFEST: MANIFEST is older than the log, or the file is foreign")]
+    #[error(
+        "the segment holds frames and is not listed in MANIFEST: MANIFEST is older than the log, or the file is foreign"
+    )]
     Unlisted,
     /// There are data and no MANIFEST.
     #[error("there are data here and no MANIFEST")]

@@ -377,12 +377,7 @@ mod tests {
     use super::*;
 
     fn kinds() -> impl Strategy<Value = FrameKind> {
-        prop_oneof![
-            Just(FrameKind::Effects),
-            Just(FrameKind::Start),
-            Just(FrameKind::Seal),
-            Just(FrameKind::NoOp)
-        ]
+        prop_oneof![Just(FrameKind::Effects), Just(FrameKind::Start), Just(FrameKind::Seal), Just(FrameKind::NoOp)]
     }
 
     prop_compose! {
@@ -442,8 +437,18 @@ mod tests {
     #[test]
     fn a_cut_frame_asks_for_its_missing_bytes() {
         let header = FrameHeader {
-            kind: FrameKind::Effects, always: true, feature_level: 1, payload_len: 0, index: 1, term: 1, offset: 0,
-            wall_ms: 5, durable: 0, committed: 0, previous_crc: 0, payload_crc: 0,
+            kind: FrameKind::Effects,
+            always: true,
+            feature_level: 1,
+            payload_len: 0,
+            index: 1,
+            term: 1,
+            offset: 0,
+            wall_ms: 5,
+            durable: 0,
+            committed: 0,
+            previous_crc: 0,
+            payload_crc: 0,
         };
         let bytes = frame(header, &[7; 1000], 9);
         assert_eq!(parse(&bytes[..40], 5000, 9), Ok(Parsed::NeedMore(80)));

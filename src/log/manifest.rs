@@ -130,10 +130,9 @@ impl Draft {
         let words: Vec<&str> = line.split(' ').collect();
         match words.as_slice() {
             ["node", id] => self.node = Some(HistoryId::from_bytes(id.as_bytes())?),
-            ["history", id, first] => self.histories.push(History {
-                id: HistoryId::from_bytes(id.as_bytes())?,
-                first_offset: first.parse().ok()?,
-            }),
+            ["history", id, first] => self
+                .histories
+                .push(History { id: HistoryId::from_bytes(id.as_bytes())?, first_offset: first.parse().ok()? }),
             ["durable", offset] => self.durable = Some(offset.parse().ok()?),
             ["clean", "yes"] => self.clean = Some(true),
             ["clean", "no"] => self.clean = Some(false),

@@ -24,6 +24,8 @@ mod recovery;
 mod segment;
 mod spare;
 mod start;
+#[cfg(test)]
+mod tests;
 mod walk;
 mod writer;
 

@@ -4,7 +4,7 @@
 //! are the reading, the lock that waits for a dead process' writes, and the files as MANIFEST lists them.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -212,7 +212,7 @@ impl Directory {
         Ok(leftovers)
     }
 
-    async fn names(&self, folder: &PathBuf) -> Result<Vec<String>, LogError> {
+    async fn names(&self, folder: &Path) -> Result<Vec<String>, LogError> {
         match self.disk.list(folder).await {
             Ok(names) => Ok(names),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -221,7 +221,7 @@ impl Directory {
     }
 
     /// Whether the first frame of an unlisted segment was ever written.
-    async fn holds_a_frame(&self, path: &PathBuf) -> Result<bool, LogError> {
+    async fn holds_a_frame(&self, path: &Path) -> Result<bool, LogError> {
         let file = self.disk.open(path, Open::Buffered).await.map_err(LogError::io("open", path))?;
         if !self.planted().read_without_lock {
             file.lock(0, Lock::Exclusive, true).await.map_err(LogError::io("lock", path))?;
@@ -297,7 +297,7 @@ impl<'a> SegmentReader<'a> {
         if self.at.0 == segment { CHUNK } else { 2 * MIN_UNIT }
     }
 
-    async fn file(&mut self, segment: usize, path: &PathBuf) -> Result<Rc<dyn File>, LogError> {
+    async fn file(&mut self, segment: usize, path: &Path) -> Result<Rc<dyn File>, LogError> {
         if let Some((at, file)) = &self.open
             && *at == segment
         {

@@ -46,7 +46,7 @@ impl Segment {
             && self.salt != 0
             && self.unit.is_power_of_two()
             && (MIN_UNIT..=MAX_UNIT).contains(&self.unit)
-            && self.size % self.unit == 0
+            && self.size.is_multiple_of(self.unit)
             && self.size >= size_for(0, self.unit)
     }
 

@@ -3,7 +3,7 @@
 //! Called off the hot path. Failing here is not final: what was begun is removed, and it can be tried again. What must
 //! always hold: a segment is listed durably before its first frame is written, and a listed file is never removed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use crate::disk::{AlignedBuf, File, Lock, Open};
@@ -11,6 +11,7 @@ use crate::disk::{AlignedBuf, File, Lock, Open};
 use super::SyncPolicy;
 use super::directory::Directory;
 use super::error::{LogError, SpareError};
+use super::manifest::Manifest;
 use super::recovery::yield_now;
 use super::segment::{MIN_UNIT, Segment, size_for};
 use super::writer::Log;
@@ -30,14 +31,11 @@ impl Spare {
     async fn open(directory: &Directory, segment: Segment, always: bool) -> Result<Self, LogError> {
         let path = directory.log_dir().join(segment.file_name());
         let direct = if always { directory.disk.open(&path, Open::Direct).await.ok() } else { None };
-        let (file, direct) = match direct.filter(|file| segment.unit % file.write_unit() as u64 == 0) {
+        let (file, direct) = match direct.filter(|file| segment.unit.is_multiple_of(file.write_unit() as u64)) {
             Some(file) => (file, true),
             None => (directory.disk.open(&path, Open::Buffered).await.map_err(LogError::io("open", &path))?, false),
         };
-        if !file.lock(0, Lock::Exclusive, false).await.map_err(LogError::io("lock", &path))? {
-            let held = std::io::Error::new(std::io::ErrorKind::WouldBlock, "another process holds its write lock");
-            return Err(LogError::io("lock", &path)(held));
-        }
+        file.lock(0, Lock::Exclusive, true).await.map_err(LogError::io("lock", &path))?;
         Ok(Self { segment, path, file, direct, always })
     }
 
@@ -117,7 +115,7 @@ impl Log {
     }
 
     /// Writes a file of zeros with a header block, and syncs file and directory.
-    async fn build(&self, draft: Segment, path: &PathBuf, payload: u64) -> Result<Segment, LogError> {
+    async fn build(&self, draft: Segment, path: &Path, payload: u64) -> Result<Segment, LogError> {
         let disk = &self.directory.disk;
         let file = disk.open(path, Open::CreateNew).await.map_err(LogError::io("create", path))?;
         let unit = (file.write_unit() as u64).max(MIN_UNIT);
@@ -195,7 +193,7 @@ impl Log {
     }
 
     /// Removes a file that is in no list. If that fails too, the next start removes it.
-    async fn discard(&self, path: &PathBuf) {
+    async fn discard(&self, path: &Path) {
         if let Err(e) = self.directory.disk.remove(path).await
             && e.kind() != std::io::ErrorKind::NotFound
         {
@@ -224,5 +222,3 @@ impl Log {
         self.policy() == SyncPolicy::Always
     }
 }
-
-use super::manifest::Manifest;

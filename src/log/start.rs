@@ -25,7 +25,11 @@ impl Log {
     ///
     /// On a full disk the log starts without a segment: [`Log::room`] is 0 until [`Log::prepare`] succeeds.
     pub async fn start(
-        directory: Directory, recovered: &Recovered, settings: Settings, clock: Rc<dyn Clock>, mut rng: fastrand::Rng,
+        directory: Directory,
+        recovered: &Recovered,
+        settings: Settings,
+        clock: Rc<dyn Clock>,
+        mut rng: fastrand::Rng,
     ) -> Result<Rc<Self>, LogError> {
         let settings = sound(settings);
         let plan = &recovered.plan;
@@ -41,7 +45,10 @@ impl Log {
         }
         let first_size = settings.first_segment_size;
         let manifest = next_manifest(manifest, recovered, end, &mut rng);
-        let tail = end.segment.and_then(|s| plan.manifest.as_ref()?.segments.get(s)).map(|s| (s.sequence, s.salt, end.position));
+        let tail = end
+            .segment
+            .and_then(|s| plan.manifest.as_ref()?.segments.get(s))
+            .map(|s| (s.sequence, s.salt, end.position));
         let state = State {
             policy: settings.policy,
             active: None,
@@ -153,7 +160,10 @@ fn next_manifest(mut manifest: Manifest, recovered: &Recovered, end: Point, rng:
 
 /// Syncs the segments above the durable offset, and reads them back past the cache.
 async fn make_durable(
-    directory: &Directory, manifest: &Manifest, walk: &Walk, outcome: &Outcome,
+    directory: &Directory,
+    manifest: &Manifest,
+    walk: &Walk,
+    outcome: &Outcome,
 ) -> Result<(), LogError> {
     if outcome.end == outcome.durable_at || directory.planted().trust_cache {
         return Ok(());

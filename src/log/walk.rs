@@ -324,7 +324,8 @@ impl Walk {
     fn link(&mut self) -> Result<(), Refusal> {
         let Some(last) = self.surveyed.iter().rposition(|s| s.start.is_some()) else {
             // Nothing was ever begun, or the only start frame is torn: the scan decides.
-            self.chain = (!self.surveyed.is_empty()).then_some(Link { segment: 0, live_end: None }).into_iter().collect();
+            self.chain =
+                (!self.surveyed.is_empty()).then_some(Link { segment: 0, live_end: None }).into_iter().collect();
             self.phase = if self.chain.is_empty() { Phase::Done } else { Phase::Frames { link: 0 } };
             if self.chain.is_empty() && self.durable > self.input.base_offset {
                 let cause = Cause::Damaged("no segment is listed".into());
@@ -419,7 +420,8 @@ impl Walk {
             return Err(self.refuse(segment, 0, Cause::Damaged(fault.to_string())));
         }
         if self.point.segment.is_none() {
-            if mark.base_offset > self.input.base_offset || (self.input.base_offset == 0 && mark.previous_sequence != 0) {
+            if mark.base_offset > self.input.base_offset || (self.input.base_offset == 0 && mark.previous_sequence != 0)
+            {
                 let cause = Cause::MissingBeginning { found: mark.base_offset };
                 return Err(self.refuse(segment, listed.unit, cause));
             }
@@ -443,7 +445,11 @@ impl Walk {
     /// Tries to read the next frame of the chain at `position`. Bytes are asked for from `anchor` on, so that one window
     /// serves both places at which a frame may begin.
     fn frame_at<'a>(
-        &mut self, segment: usize, anchor: u64, position: u64, window: Window<'a>,
+        &mut self,
+        segment: usize,
+        anchor: u64,
+        position: u64,
+        window: Window<'a>,
     ) -> Result<Found<'a>, Refusal> {
         let listed = self.input.segments[segment];
         let room = listed.size.saturating_sub(position);
@@ -451,7 +457,8 @@ impl Walk {
             return Ok(Found::Nothing(FrameFault::NoMagic));
         }
         let ahead = usize::try_from(position - anchor).unwrap_or(usize::MAX);
-        let need = |len: usize| Ok(Found::Frame(Step::Need { segment, offset: anchor, len: ahead.saturating_add(len) }));
+        let need =
+            |len: usize| Ok(Found::Frame(Step::Need { segment, offset: anchor, len: ahead.saturating_add(len) }));
         let Some(bytes) = window.from(segment, position, FRAME_HEADER) else { return need(FRAME_HEADER) };
         match parse(bytes, room, listed.salt) {
             Ok(Parsed::NeedMore(len)) => need(len),

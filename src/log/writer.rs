@@ -198,13 +198,9 @@ impl Log {
         {
             let _writing = self.writing.lock().await;
             self.usable()?;
-            let state = self.state.borrow();
-            let Some(active) = &state.active else { return Ok(()) };
-            let full = active.segment.next_unit(active.position) + units * active.segment.unit > active.segment.size;
-            if full || state.durable == state.recorded {
+            if !self.seal_is_due(units) {
                 return Ok(());
             }
-            drop(state);
             self.write(FrameKind::Seal, &mut FrameBuf::new(), self.clock.wall_ms()).await?;
             self.state.borrow_mut().stats.seals += 1;
         }
@@ -213,6 +209,14 @@ impl Log {
         let mut state = self.state.borrow_mut();
         state.recorded = state.recorded.max(recorded);
         Ok(())
+    }
+
+    fn seal_is_due(&self, units: u64) -> bool {
+        let state = self.state.borrow();
+        state.active.as_ref().is_some_and(|Active { segment, position, .. }| {
+            let fits = segment.next_unit(*position) + units * segment.unit <= segment.size;
+            fits && state.durable != state.recorded
+        })
     }
 
     /// Changes what [`Log::append`] waits for, from the next frame on. Rolls when the way of writing differs, with
@@ -404,7 +408,8 @@ impl Log {
             assert!(at >= barrier, "a byte that was reported durable must not be written again");
         }
         let abandoned = Abandoned { log: self, path: &path, position };
-        let bytes = file.write_at(at, bytes).await.map_err(LogError::io_at("write", &path, at)).map_err(|e| self.fail(e))?;
+        let bytes =
+            file.write_at(at, bytes).await.map_err(LogError::io_at("write", &path, at)).map_err(|e| self.fail(e))?;
         let synced = durable_write || header.always_needs_sync(self.policy());
         if synced && !durable_write {
             self.sync_file(&*file, &path).await?;
@@ -471,7 +476,8 @@ impl Log {
     fn begin_flush(&self) -> Flush {
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
-        let mut files: Vec<_> = state.unsynced.iter().map(|u| (u.sequence, Rc::clone(&u.file), u.path.clone())).collect();
+        let mut files: Vec<_> =
+            state.unsynced.iter().map(|u| (u.sequence, Rc::clone(&u.file), u.path.clone())).collect();
         let mut end = (0, 0);
         if let Some(active) = &mut state.active {
             active.barrier = active.barrier.max(active.segment.next_unit(active.position));
