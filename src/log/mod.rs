@@ -20,7 +20,9 @@ mod history;
 mod manifest;
 #[doc(hidden)]
 pub mod planted;
+pub mod reader;
 mod recovery;
+mod rewrite;
 mod segment;
 mod spare;
 mod start;

@@ -17,7 +17,7 @@ use super::frame::{FRAME_MAGIC, FrameHeader, parse_header};
 use super::history::History;
 use super::manifest::Manifest;
 use super::segment::{MAX_UNIT, MIN_UNIT, Segment};
-use super::walk::{Outcome, Point, Step, TornTail, Walk, WalkFaults, WalkInput, Window};
+use super::walk::{Outcome, Step, TornTail, Walk, WalkFaults, WalkInput, Window};
 
 /// How much is read at a time: enough for the disk to stream, little enough that others get their turn.
 const CHUNK: u64 = 2 << 20;
@@ -79,13 +79,6 @@ pub(super) struct Plan {
     pub leftovers: Vec<String>,
     /// Highest sequence number seen anywhere.
     pub highest_sequence: u64,
-}
-
-impl Plan {
-    /// Where the live log ends.
-    pub fn end(&self) -> Point {
-        self.outcome.as_ref().map_or(Point::ORIGIN, |o| o.end)
-    }
 }
 
 impl Directory {
@@ -165,6 +158,7 @@ impl Directory {
             durable: manifest.durable,
             clean: manifest.clean,
             base_offset: manifest.snapshots.first().map_or(0, |s| s.offset),
+            tail_is_live: false,
         };
         let planted = self.planted();
         let faults = WalkFaults { accept_stale: planted.accept_stale, drop_watermark: planted.drop_watermark };

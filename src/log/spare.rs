@@ -8,7 +8,6 @@ use std::rc::Rc;
 
 use crate::disk::{AlignedBuf, File, Lock, Open};
 
-use super::SyncPolicy;
 use super::directory::Directory;
 use super::error::{LogError, SpareError};
 use super::manifest::Manifest;
@@ -23,12 +22,12 @@ pub(super) struct Spare {
     pub file: Rc<dyn File>,
     pub direct: bool,
     /// What the file was opened for.
-    always: bool,
+    pub always: bool,
 }
 
 impl Spare {
     /// Opens a segment for log writes and takes the lock that recovery waits for.
-    async fn open(directory: &Directory, segment: Segment, always: bool) -> Result<Self, LogError> {
+    pub async fn open(directory: &Directory, segment: Segment, always: bool) -> Result<Self, LogError> {
         let path = directory.log_dir().join(segment.file_name());
         let direct = if always { directory.disk.open(&path, Open::Direct).await.ok() } else { None };
         let (file, direct) = match direct.filter(|file| segment.unit.is_multiple_of(file.write_unit() as u64)) {
@@ -65,21 +64,12 @@ impl Log {
         self.usable().map_err(|e| SpareError::new(0, e))?;
         while self.room() < payload_bytes || self.state.borrow().spares.is_empty() {
             self.make_spare(payload_bytes).await?;
-            if self.state.borrow().active.is_none() {
-                self.begin_first().await.map_err(|e| SpareError::new(0, e))?;
+            self.begin_first().await.map_err(|e| SpareError::new(0, e))?;
+            if let Err(e) = self.remove_dropped().await {
+                tracing::warn!("cannot remove segments that are no longer needed: {e}");
             }
         }
         Ok(())
-    }
-
-    /// Writes the first start frame of this run.
-    pub(super) async fn begin_first(&self) -> Result<(), LogError> {
-        let _writing = self.writing.lock().await;
-        self.usable()?;
-        if self.state.borrow().active.is_some() {
-            return Ok(());
-        }
-        self.roll().await
     }
 
     /// Makes one segment and lists it. The caller holds `preparing`.
@@ -199,26 +189,5 @@ impl Log {
         {
             tracing::warn!("cannot remove the unfinished segment {}: {e}", path.display());
         }
-    }
-
-    /// Shuts down cleanly: everything is synced and sealed, and MANIFEST says so. Nothing can be written afterwards.
-    pub async fn close(&self) -> Result<(), LogError> {
-        let _preparing = self.preparing.lock().await;
-        self.seal_keeping(1).await?;
-        let _writing = self.writing.lock().await;
-        self.usable()?;
-        let manifest = {
-            let mut state = self.state.borrow_mut();
-            state.closed = true;
-            Manifest { durable: state.durable, clean: true, ..state.manifest.clone() }
-        };
-        self.directory.write_manifest(&manifest).await.map_err(|e| e.cause)?;
-        self.state.borrow_mut().manifest = manifest;
-        Ok(())
-    }
-
-    /// Whether the frames of this log are synced one by one.
-    pub fn is_always(&self) -> bool {
-        self.policy() == SyncPolicy::Always
     }
 }
