@@ -7,6 +7,7 @@ pub mod apply;
 pub mod blocking;
 pub mod call;
 pub mod dispatch;
+pub mod expiry;
 pub mod failure;
 #[cfg(test)]
 pub mod harness;

@@ -23,7 +23,9 @@ pub fn refuse(config: &Config, directory: &Path) -> Result<(), ForeignData> {
     }
     let dir = Path::new(config.dir());
     let names = [config.dbfilename(), config.appenddirname(), config.appendfilename()];
-    match names.iter().filter(|name| !name.is_empty()).map(|name| dir.join(name)).find(|path| path.exists()) {
+    let files = names.into_iter().filter(|name| !name.is_empty()).map(|name| dir.join(name));
+    let mut files = files;
+    match files.find(|path| path.exists()) {
         Some(found) => Err(ForeignData { found, directory: directory.to_owned() }),
         None => Ok(()),
     }

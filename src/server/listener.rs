@@ -59,11 +59,12 @@ pub struct Listeners {
 }
 
 impl Listeners {
-    /// Binds what the settings name. Port 0 is no TCP, as in Redis, unless `any_port`: then the system chooses one.
-    pub fn bind(config: &Config, any_port: bool) -> Result<Self, ListenError> {
+    /// Binds what the settings name. Port 0 is no TCP, as in Redis; but where Redis would then listen on nothing, for
+    /// want of a unix socket too, the system chooses a port.
+    pub fn bind(config: &Config) -> Result<Self, ListenError> {
         let mut listeners = Self::default();
         let mut port = config.port();
-        if port != 0 || any_port {
+        if port != 0 || config.unixsocket().is_empty() {
             for name in config.bind() {
                 let (name, is_optional) = name.strip_prefix('-').map_or((name, false), |name| (name, true));
                 match bind_tcp(name, port, config.tcp_backlog()) {
@@ -76,9 +77,9 @@ impl Listeners {
                 }
             }
         }
-        let path = config.unixsocket();
-        if !path.is_empty() {
-            let listener = bind_unix(Path::new(path), config.unixsocketperm())
+        if !config.unixsocket().is_empty() {
+            let path = Path::new(config.unixsocket());
+            let listener = bind_unix(path, config.unixsocketperm())
                 .map_err(|source| ListenError::Unix { path: path.into(), source })?;
             listeners.unix = Some((listener, path.into()));
         }
@@ -198,7 +199,13 @@ async fn accept_unix(listener: UnixListener, path: PathBuf, node: Rc<Node>) {
 
 fn unix_peer(stream: &UnixStream, path: &Path) -> Peer {
     let address = format!("{}:0", path.display());
-    Peer { address: address.clone(), local_address: address, is_local: true, is_unix: true, descriptor: stream.as_raw_fd() }
+    Peer {
+        address: address.clone(),
+        local_address: address,
+        is_local: true,
+        is_unix: true,
+        descriptor: stream.as_raw_fd(),
+    }
 }
 
 struct RemoveOnDrop(PathBuf);
@@ -213,7 +220,7 @@ impl Drop for RemoveOnDrop {
 fn admit<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: S, peer: Peer, node: &Rc<Node>) {
     let refusal = {
         let mut engine = node.engine.borrow_mut();
-        let is_full = engine.clients.len() as u64 >= engine.config.maxclients();
+        let is_full = engine.clients.len() >= engine.config.maxclients();
         let is_stranger = engine.config.protected_mode() && engine.config.requirepass().is_empty() && !peer.is_local;
         if is_full {
             engine.stats.rejected_connections += 1;

@@ -3,7 +3,6 @@
 use std::fmt::{self, Write as _};
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::path::Path;
 use std::sync::Mutex;
 
 use rustix::time::{ClockId, clock_gettime};
@@ -17,6 +16,8 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::engine::config::LogLevel;
+
 /// Changes the level of a log that runs.
 pub struct Logging {
     set_level: Box<dyn Fn(LevelFilter)>,
@@ -24,7 +25,7 @@ pub struct Logging {
 
 impl Logging {
     /// Starts logging to `file`, or to standard output if it is empty.
-    pub fn start(file: &str, level: &str) -> io::Result<Self> {
+    pub fn start(file: &str, level: LogLevel) -> io::Result<Self> {
         let target = Target::open(file)?;
         let (filter, handle) = reload::Layer::new(filter(level));
         let layer = tracing_subscriber::fmt::layer().event_format(RedisLike).with_writer(target);
@@ -37,19 +38,19 @@ impl Logging {
         })
     }
 
-    /// Sets the level by its Redis name.
-    pub fn set_level(&self, level: &str) {
+    /// Sets the level.
+    pub fn set_level(&self, level: LogLevel) {
         (self.set_level)(filter(level));
     }
 }
 
-fn filter(level: &str) -> LevelFilter {
+fn filter(level: LogLevel) -> LevelFilter {
     match level {
-        "debug" => LevelFilter::TRACE,
-        "verbose" => LevelFilter::DEBUG,
-        "notice" => LevelFilter::INFO,
-        "warning" => LevelFilter::WARN,
-        _ => LevelFilter::OFF,
+        LogLevel::Debug => LevelFilter::TRACE,
+        LogLevel::Verbose => LevelFilter::DEBUG,
+        LogLevel::Notice => LevelFilter::INFO,
+        LogLevel::Warning => LevelFilter::WARN,
+        LogLevel::Nothing => LevelFilter::OFF,
     }
 }
 
@@ -63,7 +64,7 @@ impl Target {
         if file.is_empty() {
             return Ok(Self::StandardOutput);
         }
-        Ok(Self::File(Mutex::new(OpenOptions::new().create(true).append(true).open(Path::new(file))?)))
+        Ok(Self::File(Mutex::new(OpenOptions::new().create(true).append(true).open(file)?)))
     }
 }
 
@@ -103,8 +104,7 @@ where
 
 /// `24 Nov 2026 17:03:59.123`, in UTC.
 fn write_time(writer: &mut Writer<'_>) -> fmt::Result {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let now = clock_gettime(ClockId::Realtime);
     let (year, month, day) = civil_date(now.tv_sec.div_euclid(86_400));
     let second = now.tv_sec.rem_euclid(86_400);
