@@ -1,3 +1,9 @@
 //! Layer 0: clock, randomness, numbers, globs and checksums. No state, and no knowledge of anything above.
 
 pub mod clock;
+pub mod crc16;
+pub mod crc64;
+pub mod glob;
+pub mod longdouble;
+pub mod number;
+pub mod quoting;

@@ -1,0 +1,352 @@
+//! Numbers as Redis reads and writes them: strict integers, C's floating point syntax, shortest doubles.
+//!
+//! Commands, configuration and the keyspace call it. What always holds: [`parse_i64`] accepts exactly the strings that
+//! formatting an `i64` gives, so a string that it accepts can be stored as the number.
+
+use rustc_apfloat::Float;
+use rustc_apfloat::ieee::{Double, X87DoubleExtended};
+
+/// The longest decimal form of an `i64`.
+const I64_DIGITS: usize = 20;
+
+/// Reads a canonical integer: no spaces, no plus, no leading zeros, no `-0`.
+pub fn parse_i64(text: &[u8]) -> Option<i64> {
+    if text.len() > I64_DIGITS {
+        return None;
+    }
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    match digits {
+        [b'0'] if !negative => return Some(0),
+        [b'1'..=b'9', ..] => {}
+        _ => return None,
+    }
+    // Summed below zero, where there is room for i64::MIN.
+    let sum = digits.iter().try_fold(0i64, |sum, &byte| {
+        let digit = byte.checked_sub(b'0').filter(|&digit| digit < 10)?;
+        sum.checked_mul(10)?.checked_sub(i64::from(digit))
+    })?;
+    if negative { Some(sum) } else { sum.checked_neg() }
+}
+
+/// Reads an unsigned integer as the cursors of SCAN are read: a canonical integer that is not negative, or else what
+/// C's `strtoull` makes of it, which skips spaces, takes a sign (a negative number wraps around) and ends at a zero byte.
+pub fn parse_cursor(text: &[u8]) -> Option<u64> {
+    if let Some(value) = parse_i64(text) {
+        return u64::try_from(value).ok();
+    }
+    let text = text.split(|&byte| byte == 0).next()?;
+    let spaces = text.iter().take_while(|byte| matches!(byte, b'\t'..=b'\r' | b' ')).count();
+    let (negative, digits) = match &text[spaces..] {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] | digits => (false, digits),
+    };
+    if digits.is_empty() {
+        return None;
+    }
+    let sum = digits.iter().try_fold(0u64, |sum, &byte| {
+        let digit = byte.checked_sub(b'0').filter(|&digit| digit < 10)?;
+        sum.checked_mul(10)?.checked_add(u64::from(digit))
+    })?;
+    Some(if negative { sum.wrapping_neg() } else { sum })
+}
+
+/// Length of the decimal form.
+pub fn decimal_len(value: i64) -> usize {
+    let digits = value.unsigned_abs().checked_ilog10().unwrap_or(0) as usize + 1;
+    digits + usize::from(value < 0)
+}
+
+/// Reads a double as C's `strtod` does, hexadecimal and infinity included, but neither NaN, nor spaces, nor a number
+/// that is too large, or so small that it would become zero.
+pub fn parse_f64(text: &[u8]) -> Option<f64> {
+    match Numeral::read(text)? {
+        Numeral::Infinite { negative } => Some(if negative { f64::NEG_INFINITY } else { f64::INFINITY }),
+        Numeral::Zero { negative } => Some(if negative { -0.0 } else { 0.0 }),
+        Numeral::Hexadecimal(text) => {
+            let value = f64::from_bits(in_range(text.parse::<Double>().ok()?)?.to_bits() as u64);
+            Some(value)
+        }
+        Numeral::Decimal(text) => {
+            let value: f64 = text.parse().ok()?;
+            (value.is_finite() && value != 0.0).then_some(value)
+        }
+    }
+}
+
+/// The same for the 80-bit numbers of the x87, which C calls `long double`.
+pub fn parse_long_double(text: &[u8]) -> Option<X87DoubleExtended> {
+    /// Redis copies the text into a buffer of this size, with a zero behind it.
+    const BUFFER: usize = 5 * 1024;
+    if text.len() >= BUFFER {
+        return None;
+    }
+    match Numeral::read(text)? {
+        Numeral::Infinite { negative } => Some(signed(X87DoubleExtended::INFINITY, negative)),
+        Numeral::Zero { negative } => Some(signed(X87DoubleExtended::ZERO, negative)),
+        Numeral::Hexadecimal(text) | Numeral::Decimal(text) => in_range(text.parse().ok()?),
+    }
+}
+
+fn signed(value: X87DoubleExtended, negative: bool) -> X87DoubleExtended {
+    if negative { -value } else { value }
+}
+
+/// Neither infinite nor zero.
+fn in_range<F: Float>(value: F) -> Option<F> {
+    (value.is_finite() && !value.is_zero()).then_some(value)
+}
+
+/// A floating point number's text, checked and in a form that both parsers take.
+enum Numeral {
+    Infinite { negative: bool },
+    Zero { negative: bool },
+    Decimal(String),
+    Hexadecimal(String),
+}
+
+/// Exponents beyond these are out of the range of any type here, however many digits there are.
+const EXPONENT_LIMIT: i64 = 100_000;
+
+impl Numeral {
+    fn read(text: &[u8]) -> Option<Self> {
+        let (negative, rest) = match text {
+            [b'-', rest @ ..] => (true, rest),
+            [b'+', rest @ ..] | rest => (false, rest),
+        };
+        if rest.eq_ignore_ascii_case(b"inf") || rest.eq_ignore_ascii_case(b"infinity") {
+            return Some(Self::Infinite { negative });
+        }
+        let (hexadecimal, rest) = match rest {
+            [b'0', b'x' | b'X', rest @ ..] => (true, rest),
+            rest => (false, rest),
+        };
+        let is_digit = |byte: &u8| if hexadecimal { byte.is_ascii_hexdigit() } else { byte.is_ascii_digit() };
+        let (whole, rest) = rest.split_at(rest.iter().take_while(|&byte| is_digit(byte)).count());
+        let (fraction, rest) = match rest {
+            [b'.', rest @ ..] => rest.split_at(rest.iter().take_while(|&byte| is_digit(byte)).count()),
+            rest => (&rest[..0], rest),
+        };
+        let exponent = match rest {
+            [] => 0,
+            [b'e' | b'E', exponent @ ..] if !hexadecimal => read_exponent(exponent)?,
+            [b'p' | b'P', exponent @ ..] if hexadecimal => read_exponent(exponent)?,
+            _ => return None,
+        };
+        if whole.is_empty() && fraction.is_empty() {
+            return None;
+        }
+        let digits = whole.iter().chain(fraction).skip_while(|&&byte| byte == b'0');
+        let mut clean: String = if negative { "-".into() } else { String::new() };
+        clean.push_str(if hexadecimal { "0x" } else { "" });
+        let prefix = clean.len();
+        clean.extend(digits.map(|&byte| char::from(byte)));
+        if clean.len() == prefix {
+            return Some(Self::Zero { negative });
+        }
+        // The point moves behind the last digit, and the exponent with it.
+        let digit_width = if hexadecimal { 4 } else { 1 };
+        let exponent = exponent.saturating_sub(fraction.len() as i64 * digit_width);
+        let exponent = exponent.clamp(-EXPONENT_LIMIT, EXPONENT_LIMIT);
+        clean.push(if hexadecimal { 'p' } else { 'e' });
+        clean.push_str(itoa::Buffer::new().format(exponent));
+        Some(if hexadecimal { Self::Hexadecimal(clean) } else { Self::Decimal(clean) })
+    }
+}
+
+/// Reads the digits behind `e` or `p`; numbers of any length, because leading and trailing zeros of the digits could
+/// outweigh them only within the length limits of an argument.
+fn read_exponent(text: &[u8]) -> Option<i64> {
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] | digits => (false, digits),
+    };
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let value = digits.iter().fold(0i64, |sum, byte| sum.saturating_mul(10).saturating_add(i64::from(byte - b'0')));
+    Some(if negative { -value } else { value })
+}
+
+/// Writes a double as Redis answers scores: integers without a point, else the shortest form that reads back equal.
+pub fn format_f64(value: f64, out: &mut Vec<u8>) {
+    /// Integers up to here are written as such.
+    const PLAIN: f64 = (i64::MAX / 2) as f64;
+    if value.is_nan() {
+        out.extend_from_slice(b"nan");
+    } else if value.is_infinite() {
+        out.extend_from_slice(if value < 0.0 { b"-inf" } else { b"inf" });
+    } else if value == 0.0 {
+        out.extend_from_slice(if value.is_sign_negative() { b"-0" } else { b"0" });
+    } else if (-PLAIN..=PLAIN).contains(&value) && value.trunc() == value {
+        out.extend_from_slice(itoa::Buffer::new().format(value as i64).as_bytes());
+    } else {
+        format_shortest(value, out);
+    }
+}
+
+fn format_shortest(value: f64, out: &mut Vec<u8>) {
+    let (digits, power) = shortest_digits(value.abs());
+    if value < 0.0 {
+        out.push(b'-');
+    }
+    let count = digits.len() as i32;
+    // The exponent of the first digit.
+    let leading = power + count - 1;
+    if power >= 0 && leading.abs() < count + 7 {
+        out.extend_from_slice(&digits);
+        out.extend(std::iter::repeat_n(b'0', power as usize));
+    } else if power < 0 && (power > -7 || leading.abs() < 4) {
+        let point = count + power;
+        if point <= 0 {
+            out.extend_from_slice(b"0.");
+            out.extend(std::iter::repeat_n(b'0', -point as usize));
+            out.extend_from_slice(&digits);
+        } else {
+            let (whole, fraction) = digits.split_at(point as usize);
+            out.extend_from_slice(whole);
+            out.push(b'.');
+            out.extend_from_slice(fraction);
+        }
+    } else {
+        out.push(digits[0]);
+        if count > 1 {
+            out.push(b'.');
+            out.extend_from_slice(&digits[1..]);
+        }
+        out.extend_from_slice(if leading < 0 { b"e-" } else { b"e+" });
+        out.extend_from_slice(itoa::Buffer::new().format(leading.unsigned_abs()).as_bytes());
+    }
+}
+
+/// The shortest digits that read back as this positive number, and the power of ten of the last one.
+fn shortest_digits(value: f64) -> (Vec<u8>, i32) {
+    let mut buffer = ryu::Buffer::new();
+    let text = buffer.format_finite(value).as_bytes();
+    let (mantissa, exponent) = match text.iter().position(|&byte| byte == b'e') {
+        Some(at) => (&text[..at], read_exponent(&text[at + 1..]).unwrap_or(0) as i32),
+        None => (text, 0),
+    };
+    let point = mantissa.iter().position(|&byte| byte == b'.').unwrap_or(mantissa.len());
+    let mut power = exponent - (mantissa.len() as i32 - point as i32 - 1).max(0);
+    let mut digits: Vec<u8> = mantissa.iter().copied().filter(u8::is_ascii_digit).collect();
+    let zeros = digits.iter().take_while(|&&byte| byte == b'0').count();
+    digits.drain(..zeros);
+    while digits.len() > 1 && digits.last() == Some(&b'0') {
+        digits.pop();
+        power += 1;
+    }
+    (digits, power)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn formatted(value: f64) -> String {
+        let mut out = Vec::new();
+        format_f64(value, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn only_canonical_integers_are_integers() {
+        for (text, value) in
+            [("0", 0), ("-1", -1), ("9223372036854775807", i64::MAX), ("-9223372036854775808", i64::MIN)]
+        {
+            assert_eq!(parse_i64(text.as_bytes()), Some(value));
+        }
+        for text in ["", "-", "-0", "+1", "01", " 1", "1 ", "9223372036854775808", "-9223372036854775809", "1.0", "0x1"]
+        {
+            assert_eq!(parse_i64(text.as_bytes()), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn cursors_are_read_as_the_first_oracle_reads_them() {
+        for (text, value) in [("0", 0), ("+1", 1), ("00", 0), ("  7", 7), ("1\0x", 1), ("-05", 5u64.wrapping_neg())] {
+            assert_eq!(parse_cursor(text.as_bytes()), Some(value), "{text:?}");
+        }
+        assert_eq!(parse_cursor(b"18446744073709551615"), Some(u64::MAX));
+        for text in ["-1", "", " ", "-", "+-1", "1 ", "x", "18446744073709551616", "\x001"] {
+            assert_eq!(parse_cursor(text.as_bytes()), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn doubles_are_read_as_c_reads_them() {
+        for (text, value) in [
+            ("0x10", 16.0),
+            ("0x1.8p3", 12.0),
+            ("0x.8", 0.5),
+            (".5", 0.5),
+            ("5.", 5.0),
+            ("+5", 5.0),
+            ("-iNf", f64::NEG_INFINITY),
+            ("+Infinity", f64::INFINITY),
+            ("0e-999", 0.0),
+            ("1e-310", 1e-310),
+            ("100000000000000000000000e-20", 1000.0),
+        ] {
+            assert_eq!(parse_f64(text.as_bytes()), Some(value), "{text}");
+        }
+        for text in
+            ["nan", "-nan", "nan(1)", " 1", "1 ", "1e400", "1e-400", "1e", "0x", "", "-", "0x1p-1080", "1_0", "."]
+        {
+            assert_eq!(parse_f64(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn long_doubles_have_the_range_of_the_x87() {
+        assert!(parse_long_double(b"1e4932").is_some());
+        assert!(parse_long_double(b"1e4933").is_none());
+        assert!(parse_long_double(b"3.7e-4951").is_some());
+        assert!(parse_long_double(b"1e-4952").is_none());
+        assert!(parse_long_double(b"1e99999999999999999999").is_none());
+        assert!(parse_long_double(&[b'1'; 5120]).is_none());
+    }
+
+    #[test]
+    fn doubles_are_written_as_scores_are() {
+        for (value, text) in [
+            (3.0, "3"),
+            (-0.0, "-0"),
+            (0.1, "0.1"),
+            (-1.5, "-1.5"),
+            (1e17, "100000000000000000"),
+            (1e21, "1e+21"),
+            (1.5e300, "1.5e+300"),
+            (1e-7, "1e-7"),
+            (0.000001, "0.000001"),
+            (1.5e-10, "1.5e-10"),
+            (f64::INFINITY, "inf"),
+            (f64::NEG_INFINITY, "-inf"),
+        ] {
+            assert_eq!(formatted(value), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_integer_reads_back_and_has_the_length_it_says(value: i64) {
+            let text = value.to_string();
+            prop_assert_eq!(parse_i64(text.as_bytes()), Some(value));
+            prop_assert_eq!(decimal_len(value), text.len());
+        }
+
+        #[test]
+        fn every_double_reads_back(value in proptest::num::f64::NORMAL | proptest::num::f64::SUBNORMAL) {
+            prop_assert_eq!(parse_f64(formatted(value).as_bytes()), Some(value));
+        }
+
+        #[test]
+        fn whatever_the_text_is_reading_it_does_not_panic(text in "[-+]?(0x)?[0-9a-f.]{0,12}([ep][-+]?[0-9]{0,25})?") {
+            let _ = (parse_f64(text.as_bytes()), parse_long_double(text.as_bytes()), parse_cursor(text.as_bytes()));
+        }
+    }
+}

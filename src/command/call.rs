@@ -1,0 +1,105 @@
+//! Runs handlers, and does what all commands share: effects, gate marks, counters, the shadow's check.
+
+use super::table::Row;
+use super::{Ctx, Failure, Origin, shadow};
+use crate::engine::Engine;
+use crate::engine::client::{Client, ReplyMode};
+use crate::engine::gate::Gate;
+use crate::resp::Reply;
+
+/// Executes one command of a connection as a unit of its own, and queues its reply behind its gate.
+pub fn execute(engine: &mut Engine, client: &mut Client, row: &Row, arguments: &[&[u8]]) {
+    let buffer = client.output.take();
+    let start = buffer.len();
+    let reply = Reply::continuing(buffer, client.resp3);
+    engine.stream.begin_unit();
+    let mut ctx = Ctx::new(engine, client, reply, Origin::Client);
+    run(&mut ctx, row, arguments);
+    finish(ctx, start);
+}
+
+/// Runs one command inside the unit under way: its effects, its counters, its error.
+pub fn run(ctx: &mut Ctx<'_>, row: &Row, arguments: &[&[u8]]) {
+    let Some(handler) = row.spec.handler else {
+        return refuse(ctx, row, &Failure::new(format!("ERR unknown command '{}'", row.spec.name)));
+    };
+    let started_us = ctx.engine.monotonic_us();
+    let reply_start = ctx.reply.len();
+    let db = ctx.client.db;
+    (ctx.dirty, ctx.has_effects) = (0, false);
+    let result = handler(ctx, arguments);
+    if ctx.origin == Origin::Client {
+        if ctx.dirty > 0 && !ctx.has_effects {
+            ctx.engine.stream.effect(db, arguments);
+        }
+        let failed = result.is_err() || ctx.reply.as_bytes().get(reply_start) == Some(&b'-');
+        count(ctx, row, started_us, failed);
+    }
+    if let Err(failure) = result {
+        ctx.reply.truncate(reply_start);
+        fail(ctx, &failure);
+    }
+}
+
+fn count(ctx: &mut Ctx<'_>, row: &Row, started_us: u64, failed: bool) {
+    let elapsed = ctx.engine.tick() - started_us;
+    ctx.engine.stats.changes += ctx.dirty;
+    ctx.engine.stats.total_commands += 1;
+    let stats = ctx.engine.stats.command(row.id);
+    stats.calls += 1;
+    stats.usec += elapsed;
+    stats.failed += u64::from(failed);
+}
+
+/// Answers a command with an error without running it.
+pub fn refuse(ctx: &mut Ctx<'_>, row: &Row, failure: &Failure) {
+    ctx.engine.stats.command(row.id).rejected += 1;
+    fail(ctx, failure);
+}
+
+/// Writes an error reply and counts it.
+pub fn fail(ctx: &mut Ctx<'_>, failure: &Failure) {
+    ctx.engine.stats.error(failure.text());
+    ctx.reply.error(failure.text());
+}
+
+/// Ends the unit: gives its effects their offset, marks what they changed, and queues the reply.
+pub fn finish(mut ctx: Ctx<'_>, reply_start: usize) {
+    let mut reveals = ctx.reveals;
+    if let Some(end) = ctx.engine.stream.end_unit() {
+        ctx.engine.gate.advance_executed(end);
+        for (db, hash) in &ctx.changed {
+            ctx.engine.gate.mark_key(*db, *hash, end);
+        }
+        for db in &ctx.changed_databases {
+            ctx.engine.gate.mark_database(*db, end);
+        }
+        ctx.client.last_write = end;
+        ctx.engine.stream.wake_committer();
+        reveals = end;
+    }
+    shadow::check(ctx.engine, &ctx.changed_names, !ctx.changed_databases.is_empty());
+    queue_reply(&mut ctx, reply_start, reveals);
+}
+
+fn queue_reply(ctx: &mut Ctx<'_>, reply_start: usize, reveals: u64) {
+    let silent = match ctx.client.reply_mode {
+        ReplyMode::On => false,
+        ReplyMode::Off => true,
+        ReplyMode::SkipNext => {
+            ctx.client.reply_mode = ReplyMode::Skip;
+            true
+        }
+        ReplyMode::Skip => {
+            ctx.client.reply_mode = ReplyMode::On;
+            true
+        }
+    };
+    if silent {
+        ctx.reply.truncate(reply_start);
+    }
+    let level = ctx.client.level.unwrap_or_else(|| ctx.engine.default_level());
+    let buffer = std::mem::take(&mut ctx.reply).into_bytes();
+    let batch = ctx.engine.stream.batch_start();
+    ctx.client.output.put(buffer, Gate::ticket(reveals, level), &ctx.engine.gate, batch);
+}

@@ -1,0 +1,166 @@
+//! The way of a request from its connection to its handler: who may, when, and whether the log has room.
+
+use super::call;
+use super::failure::{self, Failure};
+use super::spec::{self, Flags};
+use super::table::{self, Row};
+use super::{Ctx, Origin};
+use crate::engine::Engine;
+use crate::engine::admission::Verdict;
+use crate::engine::client::{Client, Transaction};
+use crate::resp::Reply;
+
+/// Log bytes that each argument may need besides its own.
+const BYTES_PER_ARGUMENT: u64 = 32;
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was answered (or is blocked, see [`Client::blocked`]); go on with the next.
+    Done,
+    /// It was not looked at: the log has no room for it yet. Ask again when woken.
+    NoRoom,
+    /// It was not looked at: CLIENT PAUSE. Ask again when woken.
+    Paused,
+}
+
+/// Takes one request.
+pub fn request(engine: &mut Engine, client: &mut Client, arguments: &[&[u8]]) -> Outcome {
+    let row = match table::admit(arguments) {
+        Ok(row) => row,
+        Err(text) => {
+            answer_failure(engine, client, None, &Failure::new(text));
+            return Outcome::Done;
+        }
+    };
+    if let Err(failure) = allowed(engine, client, row) {
+        answer_failure(engine, client, Some(row), &failure);
+        return Outcome::Done;
+    }
+    let queueing = client.transaction.is_some() && !runs_inside_multi(row);
+    let writes = writes(client, row);
+    if is_paused(engine, row, writes) {
+        return Outcome::Paused;
+    }
+    if writes && !queueing {
+        match engine.admission.ask(log_cost(client, row, arguments), engine.stream.pending() as u64) {
+            Verdict::Admitted => {}
+            Verdict::Wait => return Outcome::NoRoom,
+            Verdict::Refused(reason) => {
+                let failure = Failure::new(format!("MISCONF Errors writing to the AOF file: {reason}"));
+                answer_failure(engine, client, Some(row), &failure);
+                return Outcome::Done;
+            }
+        }
+    }
+    client.last_command = row.spec.name;
+    client.commands += 1;
+    if queueing {
+        queue(engine, client, row, arguments);
+    } else {
+        call::execute(engine, client, row, arguments);
+    }
+    Outcome::Done
+}
+
+/// Commands that run at once although a transaction is open.
+fn runs_inside_multi(row: &Row) -> bool {
+    matches!(row.spec.name, "exec" | "discard" | "multi" | "watch" | "quit" | "reset")
+}
+
+fn allowed(engine: &Engine, client: &Client, row: &Row) -> Result<(), Failure> {
+    let has = |flag: Flags| row.spec.flags.has(flag);
+    if !client.authenticated && !has(spec::NO_AUTH) {
+        return Err(failure::NO_AUTH);
+    }
+    if engine.loading.is_some() && !has(spec::LOADING) {
+        return Err(failure::LOADING);
+    }
+    if has(spec::NO_MULTI) && client.transaction.is_some() {
+        return Err("ERR Command not allowed inside a transaction".into());
+    }
+    let replicas_needed = engine.config.min_replicas_to_write() > 0 && engine.config.min_replicas_max_lag() > 0;
+    if replicas_needed && has(spec::WRITE) {
+        return Err("NOREPLICAS Not enough good replicas to write.".into());
+    }
+    Ok(())
+}
+
+/// Whether the command, or for EXEC any queued one, may add to the log.
+fn writes(client: &Client, row: &Row) -> bool {
+    let flags = row.spec.flags;
+    flags.has(spec::WRITE)
+        || flags.has(spec::MAY_REPLICATE)
+        || (row.spec.name == "exec" && client.transaction.as_ref().is_some_and(|transaction| transaction.writes))
+}
+
+fn is_paused(engine: &Engine, row: &Row, writes: bool) -> bool {
+    match engine.pause {
+        None => false,
+        Some(pause) => (writes || !pause.writes_only) && row.spec.name != "client|unpause",
+    }
+}
+
+fn log_cost(client: &Client, row: &Row, arguments: &[&[u8]]) -> u64 {
+    match &client.transaction {
+        Some(transaction) if row.spec.name == "exec" => transaction.log_cost(),
+        _ => cost_of(arguments.iter().map(|argument| argument.len())),
+    }
+}
+
+fn cost_of(lengths: impl Iterator<Item = usize>) -> u64 {
+    lengths.map(|len| len as u64 + BYTES_PER_ARGUMENT).sum::<u64>() + 4 * BYTES_PER_ARGUMENT
+}
+
+impl Transaction {
+    /// The most that the queued commands may add to the log.
+    fn log_cost(&self) -> u64 {
+        self.queue.iter().map(|command| cost_of(command.iter().map(Vec::len))).sum()
+    }
+}
+
+fn queue(engine: &mut Engine, client: &mut Client, row: &Row, arguments: &[&[u8]]) {
+    let writes = writes(client, row);
+    let transaction = client.transaction.as_mut().expect("only an open transaction queues");
+    if !transaction.aborted {
+        transaction.queue.push(arguments.iter().map(|argument| argument.to_vec()).collect());
+        transaction.writes |= writes;
+        transaction.bytes += arguments.iter().map(|argument| argument.len()).sum::<usize>();
+    }
+    answer(engine, client, |ctx| ctx.reply.simple("QUEUED"));
+}
+
+/// Answers with an error that came before execution; inside MULTI, it makes EXEC abort.
+fn answer_failure(engine: &mut Engine, client: &mut Client, row: Option<&Row>, failure: &Failure) {
+    if let Some(transaction) = &mut client.transaction {
+        transaction.aborted = true;
+    }
+    let is_exec = row.is_some_and(|row| row.spec.name == "exec");
+    if is_exec {
+        client.transaction = None;
+        engine.watches.unwatch_all(client);
+    }
+    answer(engine, client, |ctx| match row {
+        Some(row) if is_exec => {
+            let text = [b"EXECABORT Transaction discarded because of: ", without_code(failure.text())].concat();
+            call::refuse(ctx, row, &Failure::new(text));
+        }
+        Some(row) => call::refuse(ctx, row, failure),
+        None => call::fail(ctx, failure),
+    });
+}
+
+/// An error text without `ERR `, as it is quoted inside another.
+fn without_code(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"ERR ").unwrap_or(text)
+}
+
+fn answer(engine: &mut Engine, client: &mut Client, write: impl FnOnce(&mut Ctx<'_>)) {
+    let buffer = client.output.take();
+    let start = buffer.len();
+    let reply = Reply::continuing(buffer, client.resp3);
+    engine.stream.begin_unit();
+    let mut ctx = Ctx::new(engine, client, reply, Origin::Client);
+    write(&mut ctx);
+    call::finish(ctx, start);
+}

@@ -1,0 +1,227 @@
+//! Layer 4: what commands are ([`spec`], [`table`]) and what they do, one file a family.
+//!
+//! [`dispatch`] takes a request from a connection to its handler; [`call`] runs a handler and does what all commands
+//! share: effects, gate, counters. [`apply`] feeds effects to a copy. A handler holds semantics only.
+
+pub mod apply;
+pub mod blocking;
+pub mod call;
+pub mod dispatch;
+pub mod expiry;
+pub mod failure;
+#[cfg(test)]
+pub mod harness;
+pub mod parse;
+pub mod shadow;
+pub mod spec;
+pub mod table;
+pub mod transactions;
+
+use smallvec::SmallVec;
+
+use crate::engine::Engine;
+use crate::engine::client::Client;
+use crate::keyspace::{self, Db, Entry};
+use crate::resp::Reply;
+pub use failure::Failure;
+
+/// Runs a command: `arguments[0]` is its name (of a container, `[1]` the subcommand's); the arity was checked.
+pub type Handler = fn(&mut Ctx<'_>, &[&[u8]]) -> Result<(), Failure>;
+
+/// Who asked for a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A connection.
+    Client,
+    /// The effect stream: what it says is done as it says. Nothing expires, and nothing is logged.
+    Stream,
+}
+
+/// A key by its place in the gate's table.
+type Place = (usize, u64);
+
+/// What a handler works with.
+pub struct Ctx<'a> {
+    /// Everything.
+    pub engine: &'a mut Engine,
+    /// The connection.
+    pub client: &'a mut Client,
+    /// Its reply.
+    pub reply: Reply,
+    origin: Origin,
+    /// The highest offset of any effect that the reply reveals, as far as keys looked up say.
+    reveals: u64,
+    /// Keys changed by this unit; their last offset becomes the unit's end.
+    changed: SmallVec<[Place; 4]>,
+    /// Databases changed as a whole by this unit.
+    changed_databases: SmallVec<[usize; 2]>,
+    /// Changed keys by name, for the shadow.
+    changed_names: Vec<(usize, Vec<u8>)>,
+    /// Changes made by the command that runs, and whether it has said itself what to log.
+    dirty: u64,
+    has_effects: bool,
+    in_transaction: bool,
+}
+
+impl<'a> Ctx<'a> {
+    /// A context for one unit.
+    pub fn new(engine: &'a mut Engine, client: &'a mut Client, reply: Reply, origin: Origin) -> Self {
+        Self {
+            engine,
+            client,
+            reply,
+            origin,
+            reveals: 0,
+            changed: SmallVec::new(),
+            changed_databases: SmallVec::new(),
+            changed_names: Vec::new(),
+            dirty: 0,
+            has_effects: false,
+            in_transaction: false,
+        }
+    }
+
+    /// The time of this command, in milliseconds since the Unix epoch.
+    pub fn now_ms(&self) -> u64 {
+        self.engine.now_ms()
+    }
+
+    /// Whether this is the effect stream being applied, and not a client's command.
+    pub fn is_applying(&self) -> bool {
+        self.origin == Origin::Stream
+    }
+
+    /// The selected database, for changes; what changes must be told by [`Ctx::modified`].
+    pub fn db(&mut self) -> &mut Db {
+        &mut self.engine.dbs[self.client.db]
+    }
+
+    /// Looks a key up for reading: an expired one is removed first, hits and misses are counted, and the reply will
+    /// wait for the key's last change.
+    pub fn read(&mut self, key: &[u8]) -> Option<&Entry> {
+        self.read_reply(key).0
+    }
+
+    /// [`Ctx::read`], with the reply to write what was found.
+    pub fn read_reply(&mut self, key: &[u8]) -> (Option<&Entry>, &mut Reply) {
+        let hash = keyspace::hash(key);
+        let gone = self.look(self.client.db, hash, key);
+        let entry = if gone { None } else { self.engine.dbs[self.client.db].find(hash, key) };
+        match entry {
+            Some(_) => self.engine.stats.keyspace_hits += 1,
+            None => self.engine.stats.keyspace_misses += 1,
+        }
+        (entry, &mut self.reply)
+    }
+
+    /// Looks a key up in order to change it: as [`Ctx::read`], without counting a hit or a miss.
+    pub fn write(&mut self, key: &[u8]) -> Option<&Entry> {
+        self.write_in(self.client.db, key)
+    }
+
+    /// [`Ctx::write`] in another database.
+    pub fn write_in(&mut self, db: usize, key: &[u8]) -> Option<&Entry> {
+        let hash = keyspace::hash(key);
+        if self.look(db, hash, key) { None } else { self.engine.dbs[db].find(hash, key) }
+    }
+
+    /// Lets the reply wait for everything executed so far: it reveals the keyspace as a whole.
+    pub fn reveal_everything(&mut self) {
+        self.reveals = self.reveals.max(self.engine.gate.tail());
+    }
+
+    /// Lets the reply wait for `offset`.
+    pub fn reveal(&mut self, offset: u64) {
+        self.reveals = self.reveals.max(offset);
+    }
+
+    /// Notes that the reply tells of a key; answers whether the key counts as absent although it may still be there.
+    fn look(&mut self, db: usize, hash: u64, key: &[u8]) -> bool {
+        self.reveals = self.reveals.max(self.engine.gate.last_change(db, hash));
+        if self.origin == Origin::Stream || self.engine.dbs[db].volatile_len() == 0 {
+            return false;
+        }
+        let expires = self.engine.dbs[db].find(hash, key).and_then(Entry::expiry);
+        if expires.is_none_or(|at| at > self.engine.now_ms() as i64) {
+            return false;
+        }
+        if self.engine.may_expire() {
+            self.remove_expired(db, hash, key);
+        }
+        true
+    }
+
+    /// Removes a key whose time is up, with the effect that says so; before the effects of the command that met it.
+    fn remove_expired(&mut self, db: usize, hash: u64, key: &[u8]) {
+        let lazy = self.engine.config.lazyfree_lazy_expire();
+        drop(self.engine.dbs[db].remove(hash, key));
+        self.engine.stats.expired_keys += 1;
+        self.engine.stream.effect(db, &[if lazy { b"UNLINK" } else { b"DEL" }, key]);
+        self.mark(db, hash, key);
+        self.engine.watches.key_changed(db, key, &mut self.engine.clients, Some(self.client));
+    }
+
+    /// A key of the selected database was changed.
+    pub fn modified(&mut self, key: &[u8]) {
+        self.modified_in(self.client.db, key);
+    }
+
+    /// A key of `db` was changed.
+    pub fn modified_in(&mut self, db: usize, key: &[u8]) {
+        self.dirty += 1;
+        if self.origin == Origin::Client {
+            self.mark(db, keyspace::hash(key), key);
+            self.engine.watches.key_changed(db, key, &mut self.engine.clients, Some(self.client));
+        }
+    }
+
+    /// A database was changed as a whole; who watches a key for which `changed` holds is told.
+    pub fn modified_database(&mut self, db: usize, changed: impl FnMut(&[u8]) -> bool) {
+        self.dirty += 1;
+        if self.origin == Origin::Client {
+            self.changed_databases.push(db);
+            self.engine.watches.database_changed(db, changed, &mut self.engine.clients, Some(self.client));
+        }
+    }
+
+    fn mark(&mut self, db: usize, hash: u64, key: &[u8]) {
+        self.changed.push((db, hash));
+        if self.engine.shadow.is_some() {
+            self.changed_names.push((db, key.to_vec()));
+        }
+    }
+
+    /// A key event (`set`, `del`, …) for keyspace notifications.
+    pub fn event(&mut self, _event: &'static str, _key: &[u8]) {}
+
+    /// Logs this command instead of the client's words. Several make a transaction.
+    pub fn effect(&mut self, command: &[&[u8]]) {
+        self.effect_in(self.client.db, command);
+    }
+
+    /// [`Ctx::effect`] in another database.
+    pub fn effect_in(&mut self, db: usize, command: &[&[u8]]) {
+        self.has_effects = true;
+        if self.origin == Origin::Client {
+            self.engine.stream.effect(db, command);
+        }
+    }
+
+    /// Changes made by the command that runs.
+    pub fn dirty(&self) -> u64 {
+        self.dirty
+    }
+
+    /// Whether EXEC runs this command: it must not block.
+    pub fn in_transaction(&self) -> bool {
+        self.in_transaction
+    }
+
+    /// Brackets the commands of a transaction: each has said what it did, and the bracket itself did nothing.
+    fn transaction(&mut self, run: impl FnOnce(&mut Self)) {
+        self.in_transaction = true;
+        run(self);
+        self.in_transaction = false;
+        (self.dirty, self.has_effects) = (0, false);
+    }
+}

@@ -1,0 +1,242 @@
+//! Table rows: the commands on keys of any type.
+
+use super::super::spec::{
+    ACCESS, BLOCKING, DELETE, DENYOOM, FAST, Group, INSERT, KeySpec, LOADING, OW, READONLY, RM, RO, RW, STALE, Spec,
+    UPDATE, WRITE, acl, integer, key, one_of, pattern, string, unix_time, word,
+};
+
+use crate::command::blocking;
+
+/// Rows, by name.
+pub static KEYS: &[Spec] = &[
+    Spec::new("copy", -3, Group::Generic, "6.2.0")
+        .about("Copies a value to another key.", "O(N) in the number of elements; O(1) for strings")
+        .flags(&[WRITE, DENYOOM])
+        .acl(&[acl::KEYSPACE])
+        .keys(&[KeySpec::one(1, &[RO, ACCESS]), KeySpec::one(2, &[OW, UPDATE])])
+        .args(&[
+            key("source", 0),
+            key("destination", 1),
+            integer("destination-db").token("DB").optional(),
+            word("replace", "REPLACE").optional(),
+        ]),
+    Spec::new("del", -2, Group::Generic, "1.0.0")
+        .about("Deletes keys.", "O(N) in the number of keys, plus the number of elements of collections")
+        .flags(&[WRITE])
+        .acl(&[acl::KEYSPACE])
+        .keys(&[KeySpec::range(1, -1, 1, &[RM, DELETE])])
+        .args(&[key("key", 0).multiple()])
+        .tips(&["request_policy:multi_shard", "response_policy:agg_sum"]),
+    Spec::new("exists", -2, Group::Generic, "1.0.0")
+        .about("Counts how many of the keys exist; a key named twice counts twice.", "O(N) in the number of keys")
+        .flags(&[READONLY, FAST])
+        .acl(&[acl::KEYSPACE])
+        .keys(&[KeySpec::range(1, -1, 1, &[RO])])
+        .args(&[key("key", 0).multiple()])
+        .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
+        .history(&[("3.0.3", "several keys")]),
+    Spec::new("expire", -3, Group::Generic, "1.0.0")
+        .about("Lets a key expire after some seconds.", "O(1)")
+        .flags(&[WRITE, FAST])
+        .acl(&[acl::KEYSPACE])
+        .keys(&[KeySpec::one(1, &[RW, UPDATE])])
+        .args(&[
+            key("key", 0),
+            integer("seconds"),
+            one_of("condition", &[word("nx", "NX"), word("xx", "XX"), word("gt", "GT"), word("lt", "LT")])
+                .optional()
+                .since("7.0.0"),
+        ])
+        .history(&[("7.0.0", "NX, XX, GT and LT")]),
+    Spec::new("expireat", -3, Group::Generic, "1.2.0")
+        .about("Lets a key expire at a moment given in seconds since 1970.", "O(1)")
+        .flags(&[WRITE, FAST])
+        .acl(&[acl::KEYSPACE])
+        .keys(&[KeySpec::one(1, &[RW, UPDATE])])
+        .args(&[
+            key("key", 0),
+            unix_time("unix-time-seconds"),
+            one_of("condition", &[word("nx", "NX"), word("xx", "XX"), word("gt", "GT"), word("lt", "LT")])
+                .optional()
+                .since("7.0.0"),
+        ])
+        .history(&[("7.0.0", "NX, XX, GT and LT")]),
+    Spec::new("expiretime", 2, Group::Generic, "7.0.0")
+        .about("Gives the moment at which a key expires, in seconds since 1970.", "O(1)")
+        .flags(&[READONLY, FAST])
+        .acl(&[acl::KEYSPACE])
+        .keys(&[KeySpec::one(1, &[RO, ACCESS])])
+        .args(&[key("key", 0)]),
+    Spec::new("keys", 2, Group::Generic, "1.0.0")
+        .about("Lists the keys whose names match a glob.", "O(N) in the number of keys of the database")
+        .flags(&[READONLY])
+        .acl(&[acl::KEYSPACE, acl::DANGEROUS])
+        .args(&[pattern("pattern")])
+        .tips(&["request_policy:all_shards", "nondeterministic_output_order"]),
+    Spec::new("move", 3, Group::Generic, "1.0.0")
+        .about("Moves a key to another database.", "O(1)")
+        .flags(&[WRITE, FAST])
+        .acl(&[acl::KEYSPACE])
+        .keys(&[KeySpec::one(1, &[RW, ACCESS, UPDATE])])
+        .args(&[key("key", 0), integer("db")]),
+    Spec::new("object", -2, Group::Generic, "2.2.3")
+        .about("Container for what can be learned about how a value is stored.", "That of the subcommand")
+        .subcommands(OBJECT),
+    Spec::new("persist", 2, Group::Generic, "2.2.0")
+        .about("Removes the expiry of a key.", "O(1)")
+        .flags(&[WRITE, FAST])
+        .acl(&[acl::KEYSPACE])
+        .keys(&[KeySpec::one(1, &[RW, UPDATE])])
+        .args(&[key("key", 0)]),
+    Spec::new("pexpire", -3, Group::Generic, "2.6.0")
+        .about("Lets a key expire after some milliseconds.", "O(1)")
+        .flags(&[WRITE, FAST])
+        .acl(&[acl::KEYSPACE])
+        .keys(&[KeySpec::one(1, &[RW, UPDATE])])
+        .args(&[
+            key("key", 0),
+            integer("milliseconds"),
+            one_of("condition", &[word("nx", "NX"), word("xx", "XX"), word("gt", "GT"), word("lt", "LT")])
+                .optional()
+                .since("7.0.0"),
+        ])
+        .history(&[("7.0.0", "NX, XX, GT and LT")]),
+    Spec::new("pexpireat", -3, Group::Generic, "2.6.0")
+        .about("Lets a key expire at a moment given in milliseconds since 1970.", "O(1)")
+        .flags(&[WRITE, FAST])
+        .acl(&[acl::KEYSPACE])
+        .keys(&[KeySpec::one(1, &[RW, UPDATE])])
+        .args(&[
+            key("key", 0),
+            unix_time("unix-time-milliseconds"),
+            one_of("condition", &[word("nx", "NX"), word("xx", "XX"), word("gt", "GT"), word("lt", "LT")])
+                .optional()
+                .since("7.0.0"),
+        ])
+        .history(&[("7.0.0", "NX, XX, GT and LT")]),
+    Spec::new("pexpiretime", 2, Group::Generic, "7.0.0")
+        .about("Gives the moment at which a key expires, in milliseconds since 1970.", "O(1)")
+        .flags(&[READONLY, FAST])
+        .acl(&[acl::KEYSPACE])
+        .keys(&[KeySpec::one(1, &[RO, ACCESS])])
+        .args(&[key("key", 0)]),
+    Spec::new("pttl", 2, Group::Generic, "2.6.0")
+        .about("Gives the time that a key has left, in milliseconds.", "O(1)")
+        .flags(&[READONLY, FAST])
+        .acl(&[acl::KEYSPACE])
+        .keys(&[KeySpec::one(1, &[RO, ACCESS])])
+        .args(&[key("key", 0)])
+        .tips(&["nondeterministic_output"])
+        .history(&[("2.8.0", "-2 for a missing key")]),
+    Spec::new("randomkey", 1, Group::Generic, "1.0.0")
+        .about("Gives the name of a random key.", "O(1)")
+        .flags(&[READONLY])
+        .acl(&[acl::KEYSPACE])
+        .tips(&["request_policy:all_shards", "response_policy:special", "nondeterministic_output"]),
+    Spec::new("rename", 3, Group::Generic, "1.0.0")
+        .about("Renames a key, replacing what has the new name.", "O(1)")
+        .flags(&[WRITE])
+        .acl(&[acl::KEYSPACE])
+        .keys(&[KeySpec::one(1, &[RW, ACCESS, DELETE]), KeySpec::one(2, &[OW, UPDATE])])
+        .args(&[key("key", 0), key("newkey", 1)]),
+    Spec::new("renamenx", 3, Group::Generic, "1.0.0")
+        .about("Renames a key if nothing has the new name.", "O(1)")
+        .flags(&[WRITE, FAST])
+        .acl(&[acl::KEYSPACE])
+        .keys(&[KeySpec::one(1, &[RW, ACCESS, DELETE]), KeySpec::one(2, &[OW, INSERT])])
+        .args(&[key("key", 0), key("newkey", 1)])
+        .history(&[("3.2.0", "equal names are no error")]),
+    Spec::new("scan", -2, Group::Generic, "2.8.0")
+        .about("Walks over the keys of the database, a few a call.", "O(1) a call, O(N) for a whole walk over N keys")
+        .flags(&[READONLY])
+        .acl(&[acl::KEYSPACE])
+        .args(&[
+            integer("cursor"),
+            pattern("pattern").token("MATCH").optional(),
+            integer("count").token("COUNT").optional(),
+            string("type").token("TYPE").optional().since("6.0.0"),
+        ])
+        .tips(&["nondeterministic_output", "request_policy:special", "response_policy:special"])
+        .history(&[("6.0.0", "TYPE")]),
+    Spec::new("touch", -2, Group::Generic, "3.2.1")
+        .about("Marks keys as used and counts how many of them exist.", "O(N) in the number of keys")
+        .flags(&[READONLY, FAST])
+        .acl(&[acl::KEYSPACE])
+        .keys(&[KeySpec::range(1, -1, 1, &[RO])])
+        .args(&[key("key", 0).multiple()])
+        .tips(&["request_policy:multi_shard", "response_policy:agg_sum"]),
+    Spec::new("ttl", 2, Group::Generic, "1.0.0")
+        .about("Gives the time that a key has left, in seconds.", "O(1)")
+        .flags(&[READONLY, FAST])
+        .acl(&[acl::KEYSPACE])
+        .keys(&[KeySpec::one(1, &[RO, ACCESS])])
+        .args(&[key("key", 0)])
+        .tips(&["nondeterministic_output"])
+        .history(&[("2.8.0", "-2 for a missing key")]),
+    Spec::new("type", 2, Group::Generic, "1.0.0")
+        .about("Names the type of the value at a key.", "O(1)")
+        .flags(&[READONLY, FAST])
+        .acl(&[acl::KEYSPACE])
+        .keys(&[KeySpec::one(1, &[RO])])
+        .args(&[key("key", 0)]),
+    Spec::new("unlink", -2, Group::Generic, "4.0.0")
+        .about(
+            "Deletes keys and frees large values off the hot path.",
+            "O(N) in the number of keys; freeing happens later",
+        )
+        .flags(&[WRITE, FAST])
+        .acl(&[acl::KEYSPACE])
+        .keys(&[KeySpec::range(1, -1, 1, &[RM, DELETE])])
+        .args(&[key("key", 0).multiple()])
+        .tips(&["request_policy:multi_shard", "response_policy:agg_sum"]),
+    Spec::new("wait", 3, Group::Generic, "3.0.0")
+        .about("Waits until replicas have acknowledged this connection's writes.", "O(1)")
+        .flags(&[BLOCKING])
+        .acl(&[acl::CONNECTION])
+        .args(&[integer("numreplicas"), integer("timeout")])
+        .tips(&["request_policy:all_shards", "response_policy:agg_min"])
+        .handler(blocking::wait),
+    Spec::new("waitaof", 4, Group::Generic, "7.2.0")
+        .about("Waits until this connection's writes are durable here, on replicas, or both.", "O(1)")
+        .flags(&[BLOCKING])
+        .acl(&[acl::CONNECTION])
+        .args(&[integer("numlocal"), integer("numreplicas"), integer("timeout")])
+        .tips(&["request_policy:all_shards", "response_policy:agg_min"])
+        .handler(blocking::waitaof),
+];
+
+/// The subcommands of OBJECT.
+const OBJECT: &[Spec] = &[
+    Spec::new("object|encoding", 3, Group::Generic, "2.2.3")
+        .about("Names the representation in which a value is stored.", "O(1)")
+        .flags(&[READONLY])
+        .acl(&[acl::KEYSPACE])
+        .keys(&[KeySpec::one(2, &[RO])])
+        .args(&[key("key", 0)])
+        .tips(&["nondeterministic_output"]),
+    Spec::new("object|freq", 3, Group::Generic, "4.0.0")
+        .about("Gives the access frequency counter of a key, kept under an LFU policy.", "O(1)")
+        .flags(&[READONLY])
+        .acl(&[acl::KEYSPACE])
+        .keys(&[KeySpec::one(2, &[RO])])
+        .args(&[key("key", 0)])
+        .tips(&["nondeterministic_output"]),
+    Spec::new("object|help", 2, Group::Generic, "6.2.0")
+        .about("Describes the subcommands.", "O(1)")
+        .flags(&[LOADING, STALE])
+        .acl(&[acl::KEYSPACE]),
+    Spec::new("object|idletime", 3, Group::Generic, "2.2.3")
+        .about("Gives the seconds since a key was last used.", "O(1)")
+        .flags(&[READONLY])
+        .acl(&[acl::KEYSPACE])
+        .keys(&[KeySpec::one(2, &[RO])])
+        .args(&[key("key", 0)])
+        .tips(&["nondeterministic_output"]),
+    Spec::new("object|refcount", 3, Group::Generic, "2.2.3")
+        .about("Gives the number of references to a value.", "O(1)")
+        .flags(&[READONLY])
+        .acl(&[acl::KEYSPACE])
+        .keys(&[KeySpec::one(2, &[RO])])
+        .args(&[key("key", 0)])
+        .tips(&["nondeterministic_output"]),
+];

@@ -1,0 +1,118 @@
+//! MULTI, EXEC, DISCARD, WATCH and UNWATCH.
+//!
+//! EXEC runs the queued commands in one unit, so they are one frame: whole on disk as in memory.
+
+use super::call;
+use super::table;
+use super::{Ctx, Failure};
+use crate::keyspace::{self, Entry};
+
+/// MULTI
+pub fn multi(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
+    if ctx.client.transaction.is_some() {
+        return Err("ERR MULTI calls can not be nested".into());
+    }
+    ctx.client.transaction = Some(Default::default());
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// DISCARD
+pub fn discard(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
+    if ctx.client.transaction.take().is_none() {
+        return Err("ERR DISCARD without MULTI".into());
+    }
+    ctx.engine.watches.unwatch_all(ctx.client);
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// EXEC
+pub fn exec(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
+    let Some(transaction) = ctx.client.transaction.take() else {
+        return Err("ERR EXEC without MULTI".into());
+    };
+    let broken = watch_is_broken(ctx);
+    ctx.engine.watches.unwatch_all(ctx.client);
+    if transaction.aborted {
+        return Err("EXECABORT Transaction discarded because of previous errors.".into());
+    }
+    if broken {
+        ctx.reply.null_array();
+        return Ok(());
+    }
+    ctx.reply.array(transaction.queue.len());
+    ctx.transaction(|ctx| {
+        for command in &transaction.queue {
+            let arguments: Vec<&[u8]> = command.iter().map(Vec::as_slice).collect();
+            match table::admit(&arguments) {
+                Ok(row) => call::run(ctx, row, &arguments),
+                Err(text) => call::fail(ctx, &Failure::new(text)),
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Whether a watched key was changed, or has expired since; the reply reveals the last change of each.
+fn watch_is_broken(ctx: &mut Ctx<'_>) -> bool {
+    let now = ctx.now_ms() as i64;
+    let mut broken = ctx.client.watch_broken;
+    let watched = std::mem::take(&mut ctx.client.watched);
+    for key in &watched {
+        let hash = keyspace::hash(&key.key);
+        ctx.reveal(ctx.engine.gate.last_change(key.db, hash));
+        let expires = ctx.engine.dbs[key.db].find(hash, &key.key).and_then(Entry::expiry);
+        broken |= !key.was_expired && expires.is_some_and(|at| at <= now);
+    }
+    ctx.client.watched = watched;
+    broken
+}
+
+/// WATCH key [key …]
+pub fn watch(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
+    if ctx.client.transaction.is_some() {
+        return Err("ERR WATCH inside MULTI is not allowed".into());
+    }
+    let db = ctx.client.db;
+    let now = ctx.now_ms() as i64;
+    for key in &arguments[1..] {
+        let expires = ctx.engine.dbs[db].find(keyspace::hash(key), key).and_then(Entry::expiry);
+        let was_expired = expires.is_some_and(|at| at <= now);
+        ctx.engine.watches.watch(ctx.client, db, key, was_expired);
+    }
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// UNWATCH
+pub fn unwatch(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
+    ctx.engine.watches.unwatch_all(ctx.client);
+    ctx.reply.ok();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::harness::Harness;
+
+    #[test]
+    fn a_transaction_with_a_bad_command_is_aborted() {
+        let mut server = Harness::new();
+        assert_eq!(server.run("MULTI"), "+OK");
+        assert!(server.run("NOSUCH").starts_with("-ERR unknown command 'NOSUCH'"));
+        assert_eq!(server.run("UNWATCH"), "+QUEUED");
+        assert_eq!(server.run("EXEC"), "-EXECABORT Transaction discarded because of previous errors.");
+        assert_eq!(server.run("EXEC"), "-ERR EXEC without MULTI");
+        assert_eq!(server.run("DISCARD"), "-ERR DISCARD without MULTI");
+    }
+
+    #[test]
+    fn brackets_do_not_nest() {
+        let mut server = Harness::new();
+        server.run("MULTI");
+        assert_eq!(server.run("MULTI"), "-ERR MULTI calls can not be nested");
+        assert_eq!(server.run("WATCH k"), "-ERR WATCH inside MULTI is not allowed");
+        assert_eq!(server.run("EXEC"), "*0");
+    }
+}

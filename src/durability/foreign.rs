@@ -1,0 +1,34 @@
+//! Finds Redis' data where ackd has none: nobody shall find an empty server where a full one was.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use crate::engine::config::Config;
+
+/// Redis' data are there, and ackd's are not.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{} looks like Redis' data, and ackd has none in {}. Starting would show an empty server. \
+     Bring the data in with 'ackd import {} {}', or start without them with --start-empty",
+    found.display(), directory.display(), found.display(), directory.display()
+)]
+pub struct ForeignData {
+    found: PathBuf,
+    directory: PathBuf,
+}
+
+/// Refuses to start beside Redis' files unless `directory` has been started in before.
+pub fn refuse(config: &Config, directory: &Path) -> Result<(), ForeignData> {
+    if directory.join("MANIFEST").exists() {
+        return Ok(());
+    }
+    let dir = Path::new(OsStr::from_bytes(config.dir()));
+    let names = [config.dbfilename(), config.appenddirname(), config.appendfilename()];
+    let files = names.into_iter().filter(|name| !name.is_empty()).map(|name| dir.join(OsStr::from_bytes(name)));
+    let mut files = files;
+    match files.find(|path| path.exists()) {
+        Some(found) => Err(ForeignData { found, directory: directory.to_owned() }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,5 @@
+//! Layer 5: the ways state leaves the engine for the disk, and enters it from there.
+
+pub mod commit;
+pub mod foreign;
+pub mod recovery;

@@ -1,0 +1,130 @@
+//! From disk to engine: reads the log, applies it, and opens the log behind it.
+//!
+//! Connections are served meanwhile: they get `-LOADING`, and INFO shows how far things are.
+
+use std::cell::RefCell;
+use std::path::Path;
+use std::rc::Rc;
+
+use super::commit;
+use crate::command::apply::Applier;
+use crate::command::shadow;
+use crate::disk::Disk;
+use crate::engine::{Engine, Loading};
+use crate::log::{Directory, FrameHeader, Log, LogError, Progress, Recovered, Settings, Sink};
+
+/// How often progress is logged, in microseconds.
+const PROGRESS_INTERVAL_US: u64 = 1_000_000;
+
+/// The data could not be made ready.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct RecoveryFailure(#[from] LogError);
+
+impl RecoveryFailure {
+    /// Whether the data did not verify and were left as they are.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self.0, LogError::Refused(_) | LogError::Apply { .. })
+    }
+}
+
+/// Fills an empty engine from `directory`, creating it if there is none, and opens the log for writing.
+pub async fn recover(
+    engine: &Rc<RefCell<Engine>>,
+    disk: Rc<dyn Disk>,
+    directory: &Path,
+) -> Result<Rc<Log>, RecoveryFailure> {
+    let started_us = begin(&mut engine.borrow_mut());
+    let directory = Directory::open(disk, directory).await?;
+    let mut loader =
+        Loader { engine: engine.clone(), applier: Applier::default(), reported_us: started_us, commands: 0 };
+    let recovered = directory.recover(&mut loader).await?;
+    let commands = loader.commands;
+    report(&engine.borrow(), &recovered, commands, started_us);
+    let (settings, clock, rng) = {
+        let mut engine = engine.borrow_mut();
+        engine.saw_frame_time(recovered.wall_ms);
+        (settings(&engine), engine.clock.clone(), engine.rng.fork())
+    };
+    let log = Log::start(directory, &recovered, settings, clock, rng).await?;
+    finish(&mut engine.borrow_mut(), &log);
+    Ok(log)
+}
+
+fn begin(engine: &mut Engine) -> u64 {
+    engine.read_clock();
+    engine.loading = Some(Loading { started_s: engine.wall_us() / 1_000_000, total_bytes: 0, loaded_bytes: 0 });
+    engine.monotonic_us()
+}
+
+fn finish(engine: &mut Engine, log: &Log) {
+    engine.continue_at(log.written());
+    engine.admission.set_room(log.room());
+    engine.log_policy = Some(engine.config.appendfsync());
+    engine.loading = None;
+    if engine.config.ackd_self_check() {
+        shadow::attach(engine);
+    }
+}
+
+fn settings(engine: &Engine) -> Settings {
+    Settings {
+        segment_size: engine.config.log_segment_size(),
+        policy: commit::policy_of(engine.config.appendfsync()),
+        ..Settings::default()
+    }
+}
+
+fn report(engine: &Engine, recovered: &Recovered, commands: u64, started_us: u64) {
+    for warning in &recovered.warnings {
+        tracing::warn!("{warning}");
+    }
+    if let Some(torn) = &recovered.torn {
+        tracing::warn!(
+            "torn tail cut: {} at byte {}, stream offset {}: {}; {} bytes behind it were never acknowledged at level disk",
+            torn.file.display(),
+            torn.position,
+            torn.offset,
+            torn.cause,
+            torn.bytes,
+        );
+    }
+    let seconds = (engine.clock.monotonic_us() - started_us) as f64 / 1e6;
+    let keys: usize = engine.dbs.iter().map(|db| db.len()).sum();
+    tracing::info!(
+        "DB loaded from the log: {keys} keys, {commands} commands, {} frames, {} bytes, offset {}, in {seconds:.3} seconds",
+        recovered.frames,
+        recovered.bytes,
+        recovered.end_offset,
+    );
+}
+
+struct Loader {
+    engine: Rc<RefCell<Engine>>,
+    applier: Applier,
+    reported_us: u64,
+    commands: u64,
+}
+
+impl Sink for Loader {
+    fn frame(&mut self, header: &FrameHeader, payload: &[u8]) -> Result<(), String> {
+        let mut engine = self.engine.borrow_mut();
+        engine.saw_frame_time(header.wall_ms);
+        self.commands += self.applier.apply(&mut engine, payload).map_err(|error| error.to_string())?;
+        Ok(())
+    }
+
+    fn progress(&mut self, progress: Progress) {
+        let mut engine = self.engine.borrow_mut();
+        let now_us = engine.tick();
+        if let Some(loading) = &mut engine.loading {
+            loading.total_bytes = progress.total;
+            loading.loaded_bytes = progress.bytes;
+        }
+        if now_us - self.reported_us >= PROGRESS_INTERVAL_US {
+            self.reported_us = now_us;
+            let percent = progress.bytes as f64 * 100.0 / progress.total.max(1) as f64;
+            tracing::info!("Loading: {percent:.0} %, {} of {} bytes", progress.bytes, progress.total);
+        }
+    }
+}

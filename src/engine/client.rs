@@ -1,0 +1,272 @@
+//! The state of one connection, apart from its socket, and the registry of all of them.
+
+use std::collections::BTreeMap;
+use std::task::Waker;
+
+use super::gate::Level;
+use super::output::Output;
+
+/// Identifies a connection for as long as the process lives; never used twice.
+pub type ClientId = u64;
+
+/// Whether replies are sent (`CLIENT REPLY`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReplyMode {
+    /// Every reply is sent.
+    #[default]
+    On,
+    /// No reply is sent.
+    Off,
+    /// The next command's reply is left out.
+    SkipNext,
+    /// The reply of the command that runs is left out.
+    Skip,
+}
+
+/// A command kept for later: in a transaction's queue, or while its connection waits.
+pub type OwnedCommand = Vec<Vec<u8>>;
+
+/// The queue between MULTI and EXEC.
+#[derive(Debug, Default)]
+pub struct Transaction {
+    /// Commands in order.
+    pub queue: Vec<OwnedCommand>,
+    /// A command was refused while queueing, so EXEC aborts.
+    pub aborted: bool,
+    /// Whether any queued command may write.
+    pub writes: bool,
+    /// Bytes of all arguments.
+    pub bytes: usize,
+}
+
+/// What a connection that gave a blocking command waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockedOn {
+    /// WAIT: that many replicas have acknowledged the offset.
+    Replicas {
+        /// Offset of the connection's last write.
+        offset: u64,
+        /// How many are asked for.
+        replicas: i64,
+    },
+    /// WAITAOF: the offset is durable here and on that many replicas.
+    Durable {
+        /// Offset of the connection's last write.
+        offset: u64,
+        /// Whether it must be durable here.
+        local: bool,
+        /// On how many replicas.
+        replicas: i64,
+    },
+    /// CONFIG SET appendfsync: the log is written as the setting says.
+    SyncPolicy,
+    /// DEBUG RELOAD and LOADAOF: the data were loaded from the log anew.
+    Reload {
+        /// How often they had been loaded before.
+        before: u64,
+    },
+}
+
+/// How CLIENT UNBLOCK ends a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unblock {
+    /// As if the time was up.
+    Timeout,
+    /// With an error.
+    Error,
+}
+
+/// A blocking command under way.
+#[derive(Clone, Copy, Debug)]
+pub struct Blocked {
+    /// For what.
+    pub on: BlockedOn,
+    /// Until when, on the monotonic clock in microseconds.
+    pub deadline_us: Option<u64>,
+    /// CLIENT UNBLOCK was called.
+    pub unblock: Option<Unblock>,
+}
+
+/// Where a connection comes from.
+#[derive(Clone, Debug, Default)]
+pub struct Peer {
+    /// `ip:port`, or the socket's path and `:0`.
+    pub address: String,
+    /// The local end.
+    pub local_address: String,
+    /// Loopback or unix socket.
+    pub is_local: bool,
+    /// Unix socket.
+    pub is_unix: bool,
+    /// The descriptor's number, for CLIENT LIST.
+    pub descriptor: i32,
+}
+
+/// The state of one connection.
+pub struct Client {
+    /// Its number.
+    pub id: ClientId,
+    /// Where it comes from.
+    pub peer: Peer,
+    /// CLIENT SETNAME.
+    pub name: Vec<u8>,
+    /// CLIENT SETINFO lib-name.
+    pub lib_name: Vec<u8>,
+    /// CLIENT SETINFO lib-ver.
+    pub lib_version: Vec<u8>,
+    /// The selected database.
+    pub db: usize,
+    /// Speaks RESP3.
+    pub resp3: bool,
+    /// Has given the password, or none is needed.
+    pub authenticated: bool,
+    /// CLIENT REPLY.
+    pub reply_mode: ReplyMode,
+    /// CLIENT NO-EVICT.
+    pub no_evict: bool,
+    /// CLIENT NO-TOUCH.
+    pub no_touch: bool,
+    /// CLIENT DURABILITY; the server's level if none.
+    pub level: Option<Level>,
+    /// Between MULTI and EXEC.
+    pub transaction: Option<Transaction>,
+    /// Keys of WATCH.
+    pub watched: Vec<super::watch::Watched>,
+    /// A watched key was changed.
+    pub watch_broken: bool,
+    /// The blocking command under way.
+    pub blocked: Option<Blocked>,
+    /// Replies that were not sent yet.
+    pub output: Output,
+    /// Wakes the connection's task.
+    pub waker: Option<Waker>,
+    /// Ends the connection at once.
+    pub killed: bool,
+    /// Ends the connection when its replies are sent.
+    pub close_after_reply: bool,
+    /// Offset behind this connection's last write.
+    pub last_write: u64,
+    /// When the connection opened, on the monotonic clock in microseconds.
+    pub created_us: u64,
+    /// When it last sent something.
+    pub active_us: u64,
+    /// When its output first exceeded the soft limit, if it still does.
+    pub over_soft_limit_since_us: Option<u64>,
+    /// The last command, for CLIENT LIST.
+    pub last_command: &'static str,
+    /// Commands executed.
+    pub commands: u64,
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Bytes sent.
+    pub bytes_out: u64,
+    /// Bytes in the query buffer, and room behind them.
+    pub query_buffer: (usize, usize),
+}
+
+impl Client {
+    /// A connection that was just accepted.
+    pub fn new(id: ClientId, peer: Peer, now_us: u64) -> Self {
+        Self {
+            id,
+            peer,
+            name: Vec::new(),
+            lib_name: Vec::new(),
+            lib_version: Vec::new(),
+            db: 0,
+            resp3: false,
+            authenticated: false,
+            reply_mode: ReplyMode::On,
+            no_evict: false,
+            no_touch: false,
+            level: None,
+            transaction: None,
+            watched: Vec::new(),
+            watch_broken: false,
+            blocked: None,
+            output: Output::default(),
+            waker: None,
+            killed: false,
+            close_after_reply: false,
+            last_write: 0,
+            created_us: now_us,
+            active_us: now_us,
+            over_soft_limit_since_us: None,
+            last_command: "NULL",
+            commands: 0,
+            bytes_in: 0,
+            bytes_out: 0,
+            query_buffer: (0, 0),
+        }
+    }
+
+    /// Wakes the connection's task.
+    pub fn wake(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+/// All connections. One that is executing a command is *out*: its state is with the command.
+#[derive(Default)]
+pub struct Clients {
+    last_id: ClientId,
+    slots: BTreeMap<ClientId, Option<Box<Client>>>,
+}
+
+impl Clients {
+    /// Registers a connection.
+    pub fn add(&mut self, peer: Peer, now_us: u64) -> ClientId {
+        self.last_id += 1;
+        self.slots.insert(self.last_id, Some(Box::new(Client::new(self.last_id, peer, now_us))));
+        self.last_id
+    }
+
+    /// Takes a connection's state out, to be given back by [`Clients::put`].
+    pub fn take(&mut self, id: ClientId) -> Box<Client> {
+        let client = self.slots.get_mut(&id).and_then(Option::take);
+        client.expect("a connection is registered, and executes one command at a time")
+    }
+
+    /// Gives back what [`Clients::take`] took.
+    pub fn put(&mut self, client: Box<Client>) {
+        let slot = self.slots.get_mut(&client.id).expect("a connection is registered until its task ends");
+        *slot = Some(client);
+    }
+
+    /// Forgets a connection.
+    pub fn remove(&mut self, id: ClientId) -> Option<Box<Client>> {
+        self.slots.remove(&id).flatten()
+    }
+
+    /// A connection that is not out.
+    pub fn get(&self, id: ClientId) -> Option<&Client> {
+        self.slots.get(&id).and_then(Option::as_deref)
+    }
+
+    /// A connection that is not out.
+    pub fn get_mut(&mut self, id: ClientId) -> Option<&mut Client> {
+        self.slots.get_mut(&id).and_then(Option::as_deref_mut)
+    }
+
+    /// Those that are not out, by number.
+    pub fn iter(&self) -> impl Iterator<Item = &Client> {
+        self.slots.values().filter_map(Option::as_deref)
+    }
+
+    /// Those that are not out, by number.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Client> {
+        self.slots.values_mut().filter_map(Option::as_deref_mut)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+}

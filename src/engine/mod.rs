@@ -1,0 +1,300 @@
+//! Layer 3: the state of the one thread.
+//!
+//! [`Engine`] holds the databases, the effect stream, the gate, the connections' state, the settings and the counters.
+//! Commands (layer 4) change it; the server (layer 6) borrows it for synchronous stretches, never across an `.await`.
+//! It knows no sockets and no files, and can be dropped and built anew from disk.
+
+pub mod admission;
+pub mod client;
+pub mod config;
+pub mod gate;
+pub mod output;
+pub mod stats;
+pub mod stream;
+pub mod watch;
+
+use std::rc::Rc;
+use std::task::Waker;
+
+use crate::base::clock::Clock;
+use crate::keyspace::Db;
+use admission::Admission;
+use client::{BlockedOn, Clients};
+use config::{AppendFsync, Config};
+use gate::{Gate, Level};
+use stats::Stats;
+use stream::Stream;
+use watch::Watches;
+
+/// Where recovery stands; while there is one, most commands answer `-LOADING`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Loading {
+    /// When it began, in seconds since the Unix epoch.
+    pub started_s: u64,
+    /// Bytes to read.
+    pub total_bytes: u64,
+    /// Bytes read.
+    pub loaded_bytes: u64,
+}
+
+/// CLIENT PAUSE under way.
+#[derive(Clone, Copy, Debug)]
+pub struct Pause {
+    /// Until when, on the monotonic clock in microseconds.
+    pub until_us: u64,
+    /// Only commands that may write are held.
+    pub writes_only: bool,
+}
+
+/// What a command asked the server to do once its reply is out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Stop the process.
+    Shutdown(Shutdown),
+    /// Apply settings that were changed, by name.
+    ApplySettings(Vec<&'static str>),
+    /// Rebuild the engine from the log.
+    Reload,
+    /// The log cannot be written any more: stop, with this reason.
+    LogFailed(String),
+}
+
+/// How SHUTDOWN was called.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shutdown {
+    /// Go on although something failed.
+    pub force: bool,
+    /// Do not wait for anything but the log.
+    pub now: bool,
+}
+
+/// Facts about the process, for INFO.
+#[derive(Clone, Debug, Default)]
+pub struct Process {
+    /// 40 hex digits, drawn at each start.
+    pub run_id: String,
+    /// When the server started, in microseconds on the monotonic clock.
+    pub started_us: u64,
+    /// The TCP port in use, 0 if none.
+    pub tcp_port: u16,
+    /// The settings file, absolute, or empty.
+    pub config_file: String,
+    /// The program.
+    pub executable: String,
+}
+
+/// What the log says of itself, for INFO; filled by the committer.
+#[derive(Clone, Debug, Default)]
+pub struct LogReport {
+    /// How data reach the disk: `io_uring direct`, `portable buffered` …
+    pub disk_path: String,
+    /// The history that the offsets belong to.
+    pub history_id: String,
+    /// The one before, and up to which offset it is valid.
+    pub previous_history: Option<(String, u64)>,
+    /// Frames written since the start.
+    pub frames: u64,
+    /// Commits (writes that made something durable) since the start.
+    pub commits: u64,
+    /// Commands whose effects those frames hold.
+    pub units: u64,
+    /// Bytes of all segments.
+    pub size_bytes: u64,
+    /// Number of segments with data.
+    pub segments: u64,
+    /// Spares ready.
+    pub spares: u64,
+    /// Sync latency percentiles in microseconds: p50, p99, p99.9.
+    pub sync_us: [u64; 3],
+    /// Syncs that failed. More than none means that the server is stopping.
+    pub failed: Option<String>,
+}
+
+/// See the module.
+pub struct Engine {
+    /// Time.
+    pub clock: Rc<dyn Clock>,
+    /// Randomness.
+    pub rng: fastrand::Rng,
+    /// Settings.
+    pub config: Config,
+    /// Databases, by number.
+    pub dbs: Vec<Db>,
+    /// Effects.
+    pub stream: Stream,
+    /// What may leave.
+    pub gate: Gate,
+    /// Whether the log has room.
+    pub admission: Admission,
+    /// Connections.
+    pub clients: Clients,
+    /// WATCH.
+    pub watches: Watches,
+    /// Counters.
+    pub stats: Stats,
+    /// How the log is written now, if there is one; the setting may already say otherwise.
+    pub log_policy: Option<AppendFsync>,
+    /// How often the data were loaded anew.
+    pub reloads: u64,
+    /// Recovery under way.
+    pub loading: Option<Loading>,
+    /// CLIENT PAUSE under way.
+    pub pause: Option<Pause>,
+    /// Who waits for the end of the pause.
+    pub paused: Vec<Waker>,
+    /// What commands asked the server to do.
+    pub requests: Vec<Request>,
+    /// Wakes the server's task when there are requests.
+    pub server_waker: Option<Waker>,
+    /// Facts about the process.
+    pub process: Process,
+    /// Facts about the log.
+    pub log: LogReport,
+    /// The server is stopping: no command is executed any more.
+    pub stopping: bool,
+    /// DEBUG SET-ACTIVE-EXPIRE.
+    pub active_expire: bool,
+    /// DEBUG PAUSE-CRON.
+    pub cron_paused: bool,
+    /// In tests: a copy that only ever applies the effect stream.
+    pub shadow: Option<Box<Engine>>,
+    /// When the last snapshot was taken, in seconds since the Unix epoch (LASTSAVE).
+    pub last_save_s: u64,
+    /// Expiry never runs behind the time of the newest frame, in milliseconds since the Unix epoch.
+    newest_frame_ms: u64,
+    /// The wall clock minus the monotonic clock when it was last read, in microseconds.
+    wall_minus_monotonic_us: u64,
+    monotonic_us: u64,
+}
+
+impl Engine {
+    /// An empty engine at offset 0.
+    pub fn new(clock: Rc<dyn Clock>, rng: fastrand::Rng, config: Config) -> Self {
+        let databases = config.databases();
+        let mut engine = Self {
+            rng,
+            dbs: (0..databases).map(|_| Db::new()).collect(),
+            stream: Stream::new(0),
+            gate: Gate::new(0, databases),
+            admission: Admission::default(),
+            clients: Clients::default(),
+            watches: Watches::default(),
+            stats: Stats::default(),
+            log_policy: None,
+            reloads: 0,
+            loading: None,
+            pause: None,
+            paused: Vec::new(),
+            requests: Vec::new(),
+            server_waker: None,
+            process: Process::default(),
+            log: LogReport::default(),
+            stopping: false,
+            active_expire: true,
+            cron_paused: false,
+            shadow: None,
+            last_save_s: clock.wall_us() / 1_000_000,
+            newest_frame_ms: 0,
+            wall_minus_monotonic_us: 0,
+            monotonic_us: 0,
+            clock,
+            config,
+        };
+        engine.read_clock();
+        engine
+    }
+
+    /// Goes on from `offset`, everything before being durable.
+    pub fn continue_at(&mut self, offset: u64) {
+        self.stream = Stream::new(offset);
+        self.gate = Gate::new(offset, self.dbs.len());
+    }
+
+    /// Reads both clocks: once a turn.
+    pub fn read_clock(&mut self) {
+        self.monotonic_us = self.clock.monotonic_us();
+        self.wall_minus_monotonic_us = self.clock.wall_us().wrapping_sub(self.monotonic_us);
+    }
+
+    /// Reads only the monotonic clock: once a command.
+    pub fn tick(&mut self) -> u64 {
+        self.monotonic_us = self.clock.monotonic_us();
+        self.monotonic_us
+    }
+
+    /// The monotonic clock as last read, in microseconds.
+    pub fn monotonic_us(&self) -> u64 {
+        self.monotonic_us
+    }
+
+    /// The time that expiry goes by, in milliseconds since the Unix epoch: the wall clock as last read, but never
+    /// behind the newest frame, so that a clock that steps back brings nothing back from the dead.
+    pub fn now_ms(&self) -> u64 {
+        (self.wall_us() / 1000).max(self.newest_frame_ms)
+    }
+
+    /// The wall clock as last read, in microseconds since the Unix epoch.
+    pub fn wall_us(&self) -> u64 {
+        self.monotonic_us.wrapping_add(self.wall_minus_monotonic_us)
+    }
+
+    /// Notes the time that a frame carries.
+    pub fn saw_frame_time(&mut self, wall_ms: u64) {
+        self.newest_frame_ms = self.newest_frame_ms.max(wall_ms);
+    }
+
+    /// The level that acknowledgements wait for unless their connection asked for another.
+    pub fn default_level(&self) -> Level {
+        match self.config.appendfsync() {
+            AppendFsync::Always => Level::Disk,
+            AppendFsync::EverySec | AppendFsync::No => Level::Os,
+        }
+    }
+
+    /// Whether an expired key may be removed now: not while loading or paused, and not without room in the log.
+    pub fn may_expire(&self) -> bool {
+        self.loading.is_none() && self.pause.is_none() && self.admission.has_reserve(self.stream.pending() as u64)
+    }
+
+    /// Asks the server's task for something.
+    pub fn request(&mut self, request: Request) {
+        self.requests.push(request);
+        if let Some(waker) = self.server_waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// The log is written by that policy from now on; tells who waits for it.
+    pub fn policy_applied(&mut self, policy: AppendFsync) {
+        self.log_policy = Some(policy);
+        self.wake_blocked(|on| on == BlockedOn::SyncPolicy);
+    }
+
+    /// Empties the databases, which are about to be loaded anew.
+    pub fn forget_data(&mut self) {
+        for db in &mut self.dbs {
+            drop(db.clear());
+        }
+        self.shadow = None;
+    }
+
+    /// The data were loaded anew; tells who waits for it.
+    pub fn reloaded(&mut self) {
+        self.reloads += 1;
+        self.wake_blocked(|on| matches!(on, BlockedOn::Reload { .. }));
+    }
+
+    fn wake_blocked(&self, on: impl Fn(BlockedOn) -> bool) {
+        for client in self.clients.iter().filter(|client| client.blocked.is_some_and(|blocked| on(blocked.on))) {
+            client.wake();
+        }
+    }
+
+    /// Ends CLIENT PAUSE.
+    pub fn unpause(&mut self) {
+        self.pause = None;
+        for waker in self.paused.drain(..) {
+            waker.wake();
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The effect stream: what commands did, as deterministic RESP commands, at offsets that count its bytes.
+//!
+//! Effects gather in a *batch*, which becomes one frame of the log. A batch starts with `SELECT`, so that a frame can
+//! be applied without knowing what came before, and ends between two *units*. A unit is what must be applied whole:
+//! all effects of one command, transaction or script; one of several effects is put between `MULTI` and `EXEC`.
+
+use std::task::Waker;
+
+use crate::resp::write_command;
+
+/// See the module.
+pub struct Stream {
+    base: u64,
+    batch: Vec<u8>,
+    batch_db: Option<usize>,
+    unit_start: usize,
+    unit_body: usize,
+    unit_effects: usize,
+    units: u64,
+    waker: Option<Waker>,
+}
+
+/// Effects that are to become one frame.
+pub struct Batch {
+    /// The stream bytes, from `SELECT` on.
+    pub bytes: Vec<u8>,
+    /// Offset of the first byte.
+    pub start: u64,
+    /// How many units (commands, transactions) it holds.
+    pub units: u64,
+}
+
+impl Batch {
+    /// Offset behind the last byte.
+    pub fn end(&self) -> u64 {
+        self.start + self.bytes.len() as u64
+    }
+}
+
+impl Stream {
+    /// A stream that goes on at `offset`.
+    pub fn new(offset: u64) -> Self {
+        Self {
+            base: offset,
+            batch: Vec::new(),
+            batch_db: None,
+            unit_start: 0,
+            unit_body: 0,
+            unit_effects: 0,
+            units: 0,
+            waker: None,
+        }
+    }
+
+    /// Adds one effect to the unit under way.
+    pub fn effect(&mut self, db: usize, command: &[&[u8]]) {
+        if self.batch_db != Some(db) {
+            let mut digits = itoa::Buffer::new();
+            write_command(&mut self.batch, &[b"SELECT", digits.format(db).as_bytes()]);
+            self.batch_db = Some(db);
+            if self.unit_effects == 0 {
+                self.unit_body = self.batch.len();
+            }
+        }
+        write_command(&mut self.batch, command);
+        self.unit_effects += 1;
+    }
+
+    /// How many effects the unit under way has.
+    pub fn unit_effects(&self) -> usize {
+        self.unit_effects
+    }
+
+    /// Ends the unit under way. Answers the offset behind it, or `None` if it had no effects.
+    pub fn end_unit(&mut self) -> Option<u64> {
+        if self.unit_effects == 0 {
+            return None;
+        }
+        if self.unit_effects > 1 {
+            let mut multi = Vec::with_capacity(15);
+            write_command(&mut multi, &[b"MULTI"]);
+            self.batch.splice(self.unit_body..self.unit_body, multi);
+            write_command(&mut self.batch, &[b"EXEC"]);
+        }
+        self.units += 1;
+        self.unit_effects = 0;
+        Some(self.offset())
+    }
+
+    /// The bytes of the unit that ended last, for the shadow; [`Stream::begin_unit`] moves on.
+    pub fn last_unit(&self) -> &[u8] {
+        &self.batch[self.unit_start..]
+    }
+
+    /// Starts a unit.
+    pub fn begin_unit(&mut self) {
+        debug_assert_eq!(self.unit_effects, 0, "the unit before was ended");
+        self.unit_start = self.batch.len();
+        self.unit_body = self.batch.len();
+    }
+
+    /// Lets the committer know that there is a batch to take.
+    pub fn wake_committer(&mut self) {
+        if !self.batch.is_empty()
+            && let Some(waker) = self.waker.take()
+        {
+            waker.wake();
+        }
+    }
+
+    /// Takes the batch, which now is somebody's to write; if it is empty, `waker` is woken when it no longer is.
+    pub fn take(&mut self, waker: &Waker) -> Option<Batch> {
+        assert_eq!(self.unit_effects, 0, "a frame never splits a unit");
+        if self.batch.is_empty() {
+            self.waker = Some(waker.clone());
+            return None;
+        }
+        let bytes = std::mem::take(&mut self.batch);
+        let start = self.base;
+        self.base += bytes.len() as u64;
+        self.batch_db = None;
+        self.unit_start = 0;
+        self.unit_body = 0;
+        Some(Batch { bytes, start, units: std::mem::take(&mut self.units) })
+    }
+
+    /// Gives a written batch's memory back for the next one.
+    pub fn recycle(&mut self, mut bytes: Vec<u8>) {
+        /// Memory kept between batches; more is returned to the allocator.
+        const KEPT: usize = 4 << 20;
+        if self.batch.capacity() == 0 && bytes.capacity() <= KEPT {
+            bytes.clear();
+            self.batch = bytes;
+        }
+    }
+
+    /// The offset behind the last effect.
+    pub fn offset(&self) -> u64 {
+        self.base + self.batch.len() as u64
+    }
+
+    /// The offset at which the batch that is not yet taken starts.
+    pub fn batch_start(&self) -> u64 {
+        self.base
+    }
+
+    /// How many bytes wait to be taken.
+    pub fn pending(&self) -> usize {
+        self.batch.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(stream: &Stream) -> String {
+        String::from_utf8_lossy(&stream.batch).replace("\r\n", " ")
+    }
+
+    #[test]
+    fn several_effects_of_one_command_are_a_transaction() {
+        let mut stream = Stream::new(10);
+        stream.begin_unit();
+        stream.effect(0, &[b"DEL", b"a"]);
+        assert_eq!(stream.end_unit(), Some(10 + stream.pending() as u64));
+        stream.begin_unit();
+        assert_eq!(stream.end_unit(), None);
+        stream.begin_unit();
+        stream.effect(3, &[b"DEL", b"b"]);
+        stream.effect(3, &[b"INCR", b"b"]);
+        stream.end_unit();
+        assert_eq!(
+            text(&stream),
+            "*2 $6 SELECT $1 0 *2 $3 DEL $1 a *2 $6 SELECT $1 3 *1 $5 MULTI *2 $3 DEL $1 b *2 $4 INCR $1 b *1 $4 EXEC "
+        );
+    }
+
+    #[test]
+    fn each_batch_names_its_database_and_continues_the_offsets() {
+        let mut stream = Stream::new(0);
+        for _ in 0..2 {
+            let start = stream.offset();
+            stream.begin_unit();
+            stream.effect(1, &[b"INCR", b"a"]);
+            stream.end_unit();
+            let batch = stream.take(Waker::noop()).unwrap();
+            assert!(batch.bytes.starts_with(b"*2\r\n$6\r\nSELECT\r\n$1\r\n1\r\n"));
+            assert_eq!((batch.start, batch.end(), batch.units), (start, stream.offset(), 1));
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! One database: its keys, and an index of those that expire.
+//!
+//! The engine calls it with the key's [`hash`](super::hash), which it needs anyway for the gate. What always holds:
+//! the index refers to exactly the entries with an expiry time, at their present addresses; every method that may move
+//! an entry renews the reference before it returns.
+
+use super::entry::{Entry, Shared};
+use super::layout::Address;
+use super::table::Table;
+
+/// The keys of a database.
+#[derive(Default)]
+pub struct Db {
+    // Declared before `keys`, so that the references go before what they refer to.
+    expires: Table<Shared>,
+    keys: Table<Entry>,
+    /// Where active expiry goes on; it belongs to the data and follows them in SWAPDB.
+    pub expiry_cursor: u64,
+    /// The mean time to live, in milliseconds, that active expiry found.
+    pub average_ttl_ms: i64,
+}
+
+/// What a cleared database held. Dropping it frees the memory, which takes time: it can be sent to a helper thread.
+pub struct Cleared {
+    _expires: Table<Shared>,
+    keys: Table<Entry>,
+}
+
+impl Cleared {
+    /// Number of keys.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether there were no keys.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+}
+
+impl Db {
+    /// An empty database.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Number of keys.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether there are no keys.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Number of keys with an expiry time.
+    pub fn volatile_len(&self) -> usize {
+        self.expires.len()
+    }
+
+    /// Bytes used by the tables, without the entries.
+    pub fn overhead_bytes(&self) -> usize {
+        self.keys.bytes() + self.expires.bytes()
+    }
+
+    /// The tables, main and expiring: number of buckets and of entries, for DEBUG HTSTATS.
+    pub fn table_sizes(&self) -> [(usize, usize); 2] {
+        [(self.keys.buckets(), self.keys.len()), (self.expires.buckets(), self.expires.len())]
+    }
+
+    /// Stops the tables from growing and shrinking (while a forked child shares the memory), or lets them go on.
+    pub fn pause_resizing(&mut self, paused: bool) {
+        self.keys.pause_resizing(paused);
+        self.expires.pause_resizing(paused);
+    }
+
+    /// Asks the processor to fetch what a lookup will need first.
+    pub fn prefetch(&self, hash: u64) {
+        self.keys.prefetch(hash);
+    }
+
+    /// The entry of a key, expired or not.
+    pub fn find(&self, hash: u64, key: &[u8]) -> Option<&Entry> {
+        self.keys.find(hash, key)
+    }
+
+    /// Sets a key to a string, encoded as SET does.
+    pub fn set(&mut self, hash: u64, key: &[u8], value: &[u8], expiry: Option<i64>) {
+        match self.keys.find_mut(hash, key) {
+            Some(entry) => {
+                let before = indexed(entry);
+                entry.assign(value, expiry);
+                reindex(&mut self.expires, hash, before, entry);
+            }
+            None => self.insert_new(hash, Entry::string(key, value, expiry)),
+        }
+    }
+
+    /// Sets a key to an integer; an expiry time that it has stays.
+    pub fn set_int(&mut self, hash: u64, key: &[u8], value: i64) {
+        match self.keys.find_mut(hash, key) {
+            Some(entry) => {
+                let before = indexed(entry);
+                entry.assign_int(value);
+                reindex(&mut self.expires, hash, before, entry);
+            }
+            None => self.insert_new(hash, Entry::int(key, value, None)),
+        }
+    }
+
+    /// The bytes of a string, for changing them in place. `None` if there is no such key or it is no string.
+    pub fn buffer_mut(&mut self, hash: u64, key: &[u8]) -> Option<&mut Vec<u8>> {
+        let entry = self.keys.find_mut(hash, key)?;
+        let before = indexed(entry);
+        entry.buffer_mut()?;
+        reindex(&mut self.expires, hash, before, entry);
+        entry.buffer_mut()
+    }
+
+    /// Sets or removes the expiry time of a key; `false` if there is no such key.
+    pub fn set_expiry(&mut self, hash: u64, key: &[u8], expiry: Option<i64>) -> bool {
+        let Some(entry) = self.keys.find_mut(hash, key) else { return false };
+        let before = indexed(entry);
+        entry.set_expiry(expiry);
+        reindex(&mut self.expires, hash, before, entry);
+        true
+    }
+
+    /// Puts an entry under its key, in place of one that is there.
+    pub fn insert(&mut self, hash: u64, mut entry: Entry) {
+        match self.keys.find_mut(hash, entry.key()) {
+            Some(place) => {
+                let before = indexed(place);
+                std::mem::swap(place, &mut entry);
+                reindex(&mut self.expires, hash, before, place);
+            }
+            None => self.insert_new(hash, entry),
+        }
+    }
+
+    fn insert_new(&mut self, hash: u64, entry: Entry) {
+        let expires = entry.expiry().is_some();
+        // SAFETY: the reference goes into the index, and `remove`, `clear` and `reindex` take it out in time.
+        let shared = expires.then(|| unsafe { Shared::to(&entry) });
+        self.keys.insert(hash, entry);
+        if let Some(shared) = shared {
+            self.expires.insert(hash, shared);
+        }
+    }
+
+    /// Takes a key out.
+    pub fn remove(&mut self, hash: u64, key: &[u8]) -> Option<Entry> {
+        let entry = self.keys.remove(hash, key)?;
+        if let Some(address) = indexed(&entry) {
+            self.expires.remove_by(hash, |shared| shared.address() == address);
+        }
+        Some(entry)
+    }
+
+    /// Gives the value of a key, with its expiry time, to another key, in place of what that one had. `false` if there
+    /// is nothing to give.
+    pub fn rename(&mut self, from: (u64, &[u8]), to: (u64, &[u8])) -> bool {
+        let Some(mut entry) = self.remove(from.0, from.1) else { return false };
+        entry.rekey(to.1);
+        self.insert(to.0, entry);
+        true
+    }
+
+    /// Empties the database, and hands back what was in it.
+    pub fn clear(&mut self) -> Cleared {
+        self.expiry_cursor = 0;
+        self.average_ttl_ms = 0;
+        Cleared { _expires: std::mem::take(&mut self.expires), keys: std::mem::take(&mut self.keys) }
+    }
+
+    /// Visits the keys at a cursor and answers the next one; see [`Table::scan`].
+    pub fn scan(&self, cursor: u64, each: impl FnMut(&Entry)) -> u64 {
+        self.keys.scan(cursor, each)
+    }
+
+    /// The same among the keys with an expiry time.
+    pub fn scan_volatile(&self, cursor: u64, mut each: impl FnMut(&Entry)) -> u64 {
+        self.expires.scan(cursor, |shared| each(shared.entry()))
+    }
+
+    /// All entries, in no particular order.
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.keys.iter()
+    }
+
+    /// A key drawn at random, each with the same chance.
+    pub fn sample(&self, random: &mut fastrand::Rng) -> Option<&Entry> {
+        self.keys.sample(random)
+    }
+
+    /// The same among the keys with an expiry time.
+    pub fn sample_volatile(&self, random: &mut fastrand::Rng) -> Option<&Entry> {
+        self.expires.sample(random).map(Shared::entry)
+    }
+}
+
+/// The address at which the index knows an entry, if it knows it.
+fn indexed(entry: &Entry) -> Option<Address> {
+    entry.expiry().is_some().then(|| entry.address())
+}
+
+/// Brings the index up to date with an entry that was at `before`.
+fn reindex(expires: &mut Table<Shared>, hash: u64, before: Option<Address>, entry: &Entry) {
+    let after = indexed(entry);
+    if before == after {
+        return;
+    }
+    // SAFETY: this is where references are renewed; the entry stays where it is until the next call.
+    let shared = after.map(|_| unsafe { Shared::to(entry) });
+    match (before, shared) {
+        (Some(old), Some(shared)) => {
+            let place = expires.find_mut_by(hash, |shared| shared.address() == old);
+            *place.expect("the index knows every entry with an expiry time") = shared;
+        }
+        (Some(old), None) => {
+            let removed = expires.remove_by(hash, |shared| shared.address() == old);
+            assert!(removed.is_some(), "the index knows every entry with an expiry time");
+        }
+        (None, Some(shared)) => expires.insert(hash, shared),
+        (None, None) => {}
+    }
+}
+
+#[cfg(test)]
+#[path = "db_tests.rs"]
+mod tests;

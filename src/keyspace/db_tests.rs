@@ -1,0 +1,223 @@
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::keyspace::{Encoding, RedisDigest, hash};
+
+fn value(entry: &Entry) -> Vec<u8> {
+    entry.text().unwrap().as_bytes(&mut itoa::Buffer::new()).to_vec()
+}
+
+fn set(db: &mut Db, key: &[u8], value: &[u8], expiry: Option<i64>) {
+    db.set(hash(key), key, value, expiry);
+}
+
+fn encoding(db: &Db, key: &[u8]) -> Encoding {
+    db.find(hash(key), key).unwrap().encoding()
+}
+
+/// The index has exactly the keys that expire.
+fn check_index(db: &Db) {
+    let mut indexed = Vec::new();
+    let mut cursor = 0;
+    loop {
+        cursor = db.scan_volatile(cursor, |entry| indexed.push((entry.key().to_vec(), entry.expiry().unwrap())));
+        if cursor == 0 {
+            break;
+        }
+    }
+    let mut expected: Vec<_> = db.iter().filter_map(|entry| Some((entry.key().to_vec(), entry.expiry()?))).collect();
+    indexed.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(indexed, expected);
+    assert_eq!(db.volatile_len(), expected.len());
+}
+
+#[test]
+fn encodings_have_the_names_and_limits_of_redis() {
+    let mut db = Db::new();
+    for (text, expected) in [
+        ("12345".to_owned(), Encoding::Int),
+        ("-9223372036854775808".to_owned(), Encoding::Int),
+        ("9223372036854775808".to_owned(), Encoding::Embstr),
+        ("012".to_owned(), Encoding::Embstr),
+        (String::new(), Encoding::Embstr),
+        ("x".repeat(44), Encoding::Embstr),
+        ("x".repeat(45), Encoding::Raw),
+        ("x".repeat(100_000), Encoding::Raw),
+    ] {
+        set(&mut db, b"k", text.as_bytes(), None);
+        assert_eq!(encoding(&db, b"k"), expected);
+        assert_eq!(value(db.find(hash(b"k"), b"k").unwrap()), text.as_bytes());
+    }
+    set(&mut db, b"k", b"12", None);
+    db.buffer_mut(hash(b"k"), b"k").unwrap().push(b'3');
+    assert_eq!((encoding(&db, b"k"), value(db.find(hash(b"k"), b"k").unwrap())), (Encoding::Raw, b"123".to_vec()));
+    db.set_int(hash(b"k"), b"k", 7);
+    assert_eq!(encoding(&db, b"k"), Encoding::Int);
+}
+
+#[test]
+fn a_key_of_any_length_is_found_with_its_value_and_expiry() {
+    let mut db = Db::new();
+    for length in [0, 1, 255, 256, 70_000] {
+        let key = vec![b'k'; length];
+        set(&mut db, &key, b"value", Some(length as i64));
+        let entry = db.find(hash(&key), &key).unwrap();
+        assert_eq!((entry.key(), value(entry), entry.expiry()), (&key[..], b"value".to_vec(), Some(length as i64)));
+    }
+    check_index(&db);
+}
+
+#[test]
+fn marking_the_last_use_of_a_key_leaves_everything_else_alone() {
+    let mut db = Db::new();
+    set(&mut db, b"k", b"value", Some(5));
+    let entry = db.find(hash(b"k"), b"k").unwrap();
+    entry.set_used(0x00ab_cdef);
+    assert_eq!((entry.used(), entry.key(), entry.expiry()), (0x00ab_cdef, &b"k"[..], Some(5)));
+    set(&mut db, b"k", b"something longer", None);
+    assert_eq!(db.find(hash(b"k"), b"k").unwrap().used(), 0x00ab_cdef);
+}
+
+#[test]
+fn the_common_string_takes_128_bytes() {
+    let entry = Entry::string(&[b'k'; 16], &[b'v'; 100], None);
+    assert_eq!(entry.heap_bytes(), 128);
+}
+
+#[test]
+fn a_digest_tells_everything_that_a_replay_must_preserve_and_nothing_else() {
+    let base = Entry::string(b"k", b"12", None).digest();
+    assert_eq!(base, Entry::buffer(b"k", b"12".to_vec(), None).digest());
+    assert_ne!(base, Entry::string(b"k", b"13", None).digest());
+    assert_ne!(base, Entry::string(b"l", b"12", None).digest());
+    assert_ne!(base, Entry::string(b"k", b"12", Some(1)).digest());
+    assert_ne!(Entry::string(b"k", b"12", Some(2)).digest(), Entry::string(b"k", b"12", Some(1)).digest());
+}
+
+#[test]
+fn the_digest_for_comparing_servers_is_that_of_redis() {
+    let mut dbs = [Db::new(), Db::new()];
+    let digest = |dbs: &[Db; 2]| RedisDigest::of_databases((0..).zip(dbs.iter())).to_hex();
+    assert_eq!(digest(&dbs), "0".repeat(40));
+    set(&mut dbs[0], b"foo", b"bar", None);
+    assert_eq!(digest(&dbs), FOO_BAR);
+    set(&mut dbs[0], b"number", b"42", Some(1));
+    set(&mut dbs[1], b"foo", b"bar", None);
+    assert_eq!(digest(&dbs), THREE_KEYS);
+    let found = dbs[0].find(hash(b"number"), b"number");
+    assert_eq!(RedisDigest::of_value(found).to_hex(), NUMBER);
+}
+
+/// What redis-server answers to the same commands.
+const FOO_BAR: &str = "d2ab4820c1be0580ea28efbfe8bfa1dc05bb802a";
+const THREE_KEYS: &str = "3e3b1ab4a0cb2f8001f290f3fdadeab3366b9571";
+const NUMBER: &str = "b2fffeb5eb322d48ec77f4f949383d7cace23627";
+
+#[derive(Clone, Debug)]
+enum Step {
+    Set(u8, Vec<u8>, Option<i64>),
+    SetInt(u8, i64),
+    Append(u8, Vec<u8>),
+    Expire(u8, Option<i64>),
+    Remove(u8),
+    Rename(u8, u8),
+    Copy(u8, u8, Option<i64>),
+    Clear,
+}
+
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        proptest::collection::vec(any::<u8>(), 0..60),
+        any::<i64>().prop_map(|number| number.to_string().into_bytes()),
+        proptest::collection::vec(any::<u8>(), 1000..1100),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let expiry = || proptest::option::of(0..i64::MAX);
+    prop_oneof![
+        6 => (any::<u8>(), bytes(), expiry()).prop_map(|(key, value, expiry)| Step::Set(key, value, expiry)),
+        2 => (any::<u8>(), any::<i64>()).prop_map(|(key, value)| Step::SetInt(key, value)),
+        2 => (any::<u8>(), bytes()).prop_map(|(key, value)| Step::Append(key, value)),
+        3 => (any::<u8>(), expiry()).prop_map(|(key, expiry)| Step::Expire(key, expiry)),
+        3 => any::<u8>().prop_map(Step::Remove),
+        2 => (any::<u8>(), any::<u8>()).prop_map(|(from, to)| Step::Rename(from, to)),
+        2 => (any::<u8>(), any::<u8>(), expiry()).prop_map(|(from, to, expiry)| Step::Copy(from, to, expiry)),
+        1 => Just(Step::Clear),
+    ]
+}
+
+/// Keys of which some share a long beginning and some need the long form of the header.
+fn key(number: u8) -> Vec<u8> {
+    [vec![b'k'; if number.is_multiple_of(16) { 300 } else { 3 }], vec![number]].concat()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 2 } else { 128 }, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn a_database_is_a_map_of_values_and_expiries(
+        steps in proptest::collection::vec(step(), 1..if cfg!(miri) { 80 } else { 1000 })
+    ) {
+        let mut db = Db::new();
+        let mut model: HashMap<Vec<u8>, (Vec<u8>, Option<i64>)> = HashMap::new();
+        for step in steps {
+            match step {
+                Step::Set(number, value, expiry) => {
+                    set(&mut db, &key(number), &value, expiry);
+                    model.insert(key(number), (value, expiry));
+                }
+                Step::SetInt(number, value) => {
+                    db.set_int(hash(&key(number)), &key(number), value);
+                    model.entry(key(number)).or_default().0 = value.to_string().into_bytes();
+                }
+                Step::Append(number, value) => {
+                    let buffer = db.buffer_mut(hash(&key(number)), &key(number));
+                    prop_assert_eq!(buffer.is_some(), model.contains_key(&key(number)));
+                    if let Some(buffer) = buffer {
+                        buffer.extend_from_slice(&value);
+                        model.entry(key(number)).or_default().0.extend_from_slice(&value);
+                    }
+                }
+                Step::Expire(number, expiry) => {
+                    let found = db.set_expiry(hash(&key(number)), &key(number), expiry);
+                    prop_assert_eq!(found, model.contains_key(&key(number)));
+                    model.entry(key(number)).and_modify(|value| value.1 = expiry);
+                }
+                Step::Remove(number) => {
+                    let removed = db.remove(hash(&key(number)), &key(number)).map(|entry| value(&entry));
+                    prop_assert_eq!(removed, model.remove(&key(number)).map(|value| value.0));
+                }
+                Step::Rename(from, to) => {
+                    let (from, to) = (key(from), key(to));
+                    let renamed = db.rename((hash(&from), &from), (hash(&to), &to));
+                    let taken = model.remove(&from);
+                    prop_assert_eq!(renamed, taken.is_some());
+                    model.extend(taken.map(|value| (to, value)));
+                }
+                Step::Copy(from, to, expiry) => {
+                    let (from, to) = (key(from), key(to));
+                    let copy = db.find(hash(&from), &from).map(|entry| entry.duplicate(&to, expiry));
+                    if let Some(copy) = copy {
+                        db.insert(hash(&to), copy);
+                        model.insert(to, (model[&from].0.clone(), expiry));
+                    }
+                }
+                Step::Clear => {
+                    prop_assert_eq!(db.clear().len(), model.len());
+                    model.clear();
+                }
+            }
+        }
+        check_index(&db);
+        let content: HashMap<_, _> =
+            db.iter().map(|entry| (entry.key().to_vec(), (value(entry), entry.expiry()))).collect();
+        prop_assert_eq!(&content, &model);
+        // The digest depends on the content alone.
+        let mut again = Db::new();
+        model.iter().for_each(|(key, (value, expiry))| set(&mut again, key, value, *expiry));
+        prop_assert_eq!(again.digest(), db.digest());
+    }
+}

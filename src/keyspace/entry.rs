@@ -1,0 +1,365 @@
+//! One key with its value: a pointer to a single allocation, laid out in `layout.rs`.
+//!
+//! [`Db`](super::Db) owns entries and is the only one that changes them, because a change may move the allocation and
+//! the index of expiring keys points at it too. What always holds: an integer is stored as [`Encoding::Int`] only in
+//! its canonical form, so an entry's bytes never depend on how they came to be.
+
+use super::layout::{Address, INLINE_MAX, Shape, Stored};
+use super::table::Keyed;
+use crate::base::number;
+
+/// The type of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A string of bytes.
+    String,
+}
+
+impl Kind {
+    /// The name that TYPE answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::String => "string",
+        }
+    }
+}
+
+/// How a value is represented, by the names that OBJECT ENCODING answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// A string that is a 64-bit integer.
+    Int,
+    /// A string of at most [`EMBEDDED_MAX`] bytes that was set as a whole.
+    Embstr,
+    /// A longer string, or one that was changed in place.
+    Raw,
+}
+
+impl Encoding {
+    /// The name that OBJECT ENCODING answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Int => "int",
+            Self::Embstr => "embstr",
+            Self::Raw => "raw",
+        }
+    }
+}
+
+/// The longest string with the encoding `embstr`.
+pub const EMBEDDED_MAX: usize = 44;
+
+/// A string value, as it is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Text<'a> {
+    /// The canonical decimal form of this number.
+    Int(i64),
+    /// These bytes.
+    Bytes(&'a [u8]),
+}
+
+impl<'a> Text<'a> {
+    /// The value as bytes; `buffer` is needed for integers.
+    pub fn as_bytes<'b>(self, buffer: &'b mut itoa::Buffer) -> &'b [u8]
+    where
+        'a: 'b,
+    {
+        match self {
+            Self::Int(value) => buffer.format(value).as_bytes(),
+            Self::Bytes(bytes) => bytes,
+        }
+    }
+
+    /// Length of the value in bytes.
+    pub fn len(self) -> usize {
+        match self {
+            Self::Int(value) => number::decimal_len(value),
+            Self::Bytes(bytes) => bytes.len(),
+        }
+    }
+
+    /// Whether the value has no bytes.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// The value as an integer, if it is one in canonical form.
+    pub fn to_int(self) -> Option<i64> {
+        match self {
+            Self::Int(value) => Some(value),
+            Self::Bytes(bytes) => number::parse_i64(bytes),
+        }
+    }
+}
+
+/// A key with its value, expiry time and the 24 bits about its last use.
+#[repr(transparent)]
+pub struct Entry(Address);
+
+// SAFETY: an entry owns its allocation and everything in it is Send; it is only not Sync (`touch`).
+unsafe impl Send for Entry {}
+
+/// What goes into a new entry.
+enum Payload<'a> {
+    Int(i64),
+    Embedded(&'a [u8]),
+    Raw(&'a [u8]),
+    Boxed(Vec<u8>),
+}
+
+impl<'a> Payload<'a> {
+    /// The representation that SET chooses.
+    fn of(value: &'a [u8]) -> Self {
+        match number::parse_i64(value) {
+            Some(int) => Self::Int(int),
+            None if value.len() <= EMBEDDED_MAX => Self::Embedded(value),
+            None if value.len() <= INLINE_MAX => Self::Raw(value),
+            None => Self::Boxed(value.to_vec()),
+        }
+    }
+}
+
+impl Entry {
+    /// A string, encoded as SET does.
+    pub fn string(key: &[u8], value: &[u8], expiry: Option<i64>) -> Self {
+        Self::build(key, Payload::of(value), expiry, 0)
+    }
+
+    /// A string that is never encoded as an integer, as Redis stores computed values.
+    pub fn plain_string(key: &[u8], value: &[u8], expiry: Option<i64>) -> Self {
+        let payload = if value.len() <= EMBEDDED_MAX { Payload::Embedded(value) } else { Payload::of(value) };
+        Self::build(key, payload, expiry, 0)
+    }
+
+    /// A string that will be changed in place.
+    pub fn buffer(key: &[u8], value: Vec<u8>, expiry: Option<i64>) -> Self {
+        Self::build(key, Payload::Boxed(value), expiry, 0)
+    }
+
+    /// An integer.
+    pub fn int(key: &[u8], value: i64, expiry: Option<i64>) -> Self {
+        Self::build(key, Payload::Int(value), expiry, 0)
+    }
+
+    fn build(key: &[u8], payload: Payload<'_>, expiry: Option<i64>, used: u32) -> Self {
+        let (stored, inline) = match &payload {
+            Payload::Int(_) => (Stored::Int, 0),
+            Payload::Embedded(bytes) => (Stored::Embedded, bytes.len()),
+            Payload::Raw(bytes) => (Stored::Raw, bytes.len()),
+            Payload::Boxed(_) => (Stored::Boxed, 0),
+        };
+        let shape = Shape { stored, expires: expiry.is_some(), key_len: key.len(), inline };
+        let address = Address::allocate(shape, used);
+        if let Some(at_ms) = expiry {
+            address.set_expiry(at_ms);
+        }
+        address.write_key(key);
+        match payload {
+            Payload::Int(value) => address.set_int(value),
+            Payload::Embedded(bytes) | Payload::Raw(bytes) => address.write_inline(bytes),
+            // SAFETY: the new allocation has room for the vector there, and nothing is overwritten that needs a drop.
+            Payload::Boxed(bytes) => unsafe { address.boxed().write(bytes) },
+        }
+        Self(address)
+    }
+
+    /// The key.
+    pub fn key(&self) -> &[u8] {
+        // SAFETY: the allocation lives as long as `self`, and a key is never written after `build`.
+        unsafe { self.0.key() }
+    }
+
+    /// The type of the value.
+    pub fn kind(&self) -> Kind {
+        Kind::String
+    }
+
+    /// How the value is represented.
+    pub fn encoding(&self) -> Encoding {
+        match self.0.shape().stored {
+            Stored::Int => Encoding::Int,
+            Stored::Embedded => Encoding::Embstr,
+            Stored::Raw | Stored::Boxed => Encoding::Raw,
+        }
+    }
+
+    /// The value, if it is a string.
+    pub fn text(&self) -> Option<Text<'_>> {
+        Some(match self.0.shape().stored {
+            Stored::Int => Text::Int(self.0.int()),
+            // SAFETY: the allocation lives as long as `self`; the value is written only through `&mut self`.
+            Stored::Embedded | Stored::Raw => Text::Bytes(unsafe { self.0.inline() }),
+            // SAFETY: `build` wrote the vector, only `drop` and `take_payload` end it, and they consume the entry.
+            Stored::Boxed => Text::Bytes(unsafe { self.0.boxed().as_ref() }),
+        })
+    }
+
+    /// When the key expires, in milliseconds since the epoch.
+    pub fn expiry(&self) -> Option<i64> {
+        self.0.expiry()
+    }
+
+    /// The 24 bits about the last use that eviction keeps; their meaning is the caller's.
+    pub fn used(&self) -> u32 {
+        self.0.used()
+    }
+
+    /// Sets the 24 bits about the last use. A shared reference is enough, so that reading a key can mark it.
+    pub fn set_used(&self, used: u32) {
+        self.0.set_used(used);
+    }
+
+    /// Bytes that this entry holds in memory, before the allocator rounds up.
+    pub fn heap_bytes(&self) -> usize {
+        let own = self.0.shape().size();
+        match self.0.shape().stored {
+            // SAFETY: as in `text`.
+            Stored::Boxed => own + unsafe { self.0.boxed().as_ref() }.capacity(),
+            _ => own,
+        }
+    }
+
+    /// Puts a string in place of the value, encoded as SET does, and sets the expiry time.
+    pub(super) fn assign(&mut self, value: &[u8], expiry: Option<i64>) {
+        let shape = self.0.shape();
+        match Payload::of(value) {
+            Payload::Int(int) if shape.stored == Stored::Int && shape.expires == expiry.is_some() => {
+                self.0.set_int(int);
+            }
+            Payload::Embedded(bytes) | Payload::Raw(bytes)
+                if matches!(shape.stored, Stored::Embedded | Stored::Raw) && shape.expires == expiry.is_some() =>
+            {
+                let stored = if bytes.len() <= EMBEDDED_MAX { Stored::Embedded } else { Stored::Raw };
+                // SAFETY: alive and inline; the only other copy of the address is in the index of expiring keys,
+                // which `Db` renews before it is used again.
+                self.0 = unsafe { self.0.resize_inline(stored, bytes.len()) };
+                self.0.write_inline(bytes);
+            }
+            payload => *self = Self::build(self.key(), payload, expiry, self.used()),
+        }
+        if let Some(at_ms) = expiry {
+            self.0.set_expiry(at_ms);
+        }
+    }
+
+    /// Puts an integer in place of the value; the expiry time stays.
+    pub(super) fn assign_int(&mut self, value: i64) {
+        if self.0.shape().stored == Stored::Int {
+            self.0.set_int(value);
+        } else {
+            *self = Self::build(self.key(), Payload::Int(value), self.expiry(), self.used());
+        }
+    }
+
+    /// Sets or removes the expiry time.
+    pub(super) fn set_expiry(&mut self, expiry: Option<i64>) {
+        match expiry {
+            Some(at_ms) if self.0.shape().expires => self.0.set_expiry(at_ms),
+            None if !self.0.shape().expires => {}
+            _ => self.rebuild(None, expiry),
+        }
+    }
+
+    /// The bytes of a string, for changing them in place: it is `raw` from then on.
+    pub(super) fn buffer_mut(&mut self) -> Option<&mut Vec<u8>> {
+        if self.0.shape().stored != Stored::Boxed {
+            let value = self.text()?.as_bytes(&mut itoa::Buffer::new()).to_vec();
+            *self = Self::build(self.key(), Payload::Boxed(value), self.expiry(), self.used());
+        }
+        // SAFETY: as in `text`; the borrow of the entry is exclusive.
+        Some(unsafe { self.0.boxed().as_mut() })
+    }
+
+    /// The same value and expiry time under another key.
+    pub(super) fn rekey(&mut self, key: &[u8]) {
+        self.rebuild(Some(key), self.expiry());
+    }
+
+    /// A copy of the value under another key. It is encoded anew, as after SET, unless it was changed in place.
+    pub fn duplicate(&self, key: &[u8], expiry: Option<i64>) -> Self {
+        // SAFETY: as in `text`.
+        let payload = match self.0.shape().stored {
+            Stored::Int => Payload::Int(self.0.int()),
+            // SAFETY: as in `text`.
+            Stored::Embedded => Payload::Embedded(unsafe { self.0.inline() }),
+            // SAFETY: as in `text`.
+            Stored::Raw => Payload::Raw(unsafe { self.0.inline() }),
+            // SAFETY: as in `text`.
+            Stored::Boxed => Payload::Boxed(unsafe { self.0.boxed().as_ref() }.clone()),
+        };
+        Self::build(key, payload, expiry, self.used())
+    }
+
+    /// Moves the value into a new allocation with this key (or its own) and expiry time.
+    fn rebuild(&mut self, key: Option<&[u8]>, expiry: Option<i64>) {
+        let used = self.used();
+        let shape = self.0.shape();
+        let new = {
+            let key = key.unwrap_or_else(|| self.key());
+            let payload = match shape.stored {
+                Stored::Int => Payload::Int(self.0.int()),
+                // SAFETY: as in `text`.
+                Stored::Embedded => Payload::Embedded(unsafe { self.0.inline() }),
+                // SAFETY: as in `text`.
+                Stored::Raw => Payload::Raw(unsafe { self.0.inline() }),
+                // SAFETY: as in `text`; an empty vector, which owns nothing, stays behind.
+                Stored::Boxed => Payload::Boxed(std::mem::take(unsafe { self.0.boxed().as_mut() })),
+            };
+            Self::build(key, payload, expiry, used)
+        };
+        *self = new;
+    }
+
+    /// The address, which tells entries apart and changes when the allocation moves.
+    pub(super) fn address(&self) -> Address {
+        self.0
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        // SAFETY: `self` owns the allocation and, if there is one, the vector in it; nothing uses either afterwards.
+        unsafe {
+            if self.0.shape().stored == Stored::Boxed {
+                self.0.boxed().drop_in_place();
+            }
+            self.0.free();
+        }
+    }
+}
+
+impl Keyed for Entry {
+    fn key(&self) -> &[u8] {
+        Self::key(self)
+    }
+}
+
+/// A second reference to an entry, for the index of expiring keys. It owns nothing.
+#[repr(transparent)]
+pub(super) struct Shared(Address);
+
+impl Shared {
+    /// # Safety
+    /// The reference is dropped, or never looked at again, before the entry is freed or its allocation moves.
+    pub(super) unsafe fn to(entry: &Entry) -> Self {
+        Self(entry.0)
+    }
+
+    pub(super) fn address(&self) -> Address {
+        self.0
+    }
+
+    pub(super) fn entry(&self) -> &Entry {
+        // SAFETY: both are transparent wrappers of an address, and the entry lives, by the contract of `to`.
+        unsafe { &*std::ptr::from_ref(self).cast() }
+    }
+}
+
+// SAFETY: it owns nothing; it goes to another thread only together with the entries it points to.
+unsafe impl Send for Shared {}
+
+impl Keyed for Shared {
+    fn key(&self) -> &[u8] {
+        self.entry().key()
+    }
+}

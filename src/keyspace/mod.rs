@@ -1,0 +1,60 @@
+//! Layer 2: the data in memory. A pure structure: no clock, no effects, no sockets; callers bring time and hash.
+//!
+//! [`Db`] is what the engine uses: keys, their expiry times and samples of them. It is made of [`Table`] (hash table)
+//! and [`Entry`] (one allocation a key).
+
+mod bucket;
+mod db;
+mod digest;
+mod entry;
+mod layout;
+mod redis_digest;
+mod table;
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::OnceLock;
+
+use xxhash_rust::xxh3;
+
+pub use db::{Cleared, Db};
+pub use entry::{EMBEDDED_MAX, Encoding, Entry, Kind, Text};
+pub use redis_digest::RedisDigest;
+pub use table::{Keyed, Table};
+
+/// The secret of the hash function: all of XXH3's mixing constants, so that nobody outside can find collisions.
+static SECRET: OnceLock<[u8; SECRET_LEN]> = OnceLock::new();
+const SECRET_LEN: usize = 192;
+
+/// The hash of a key, by which [`Db`] and [`Table`] find it. It differs from process to process.
+pub fn hash(key: &[u8]) -> u64 {
+    xxh3::xxh3_64_with_secret(key, SECRET.get_or_init(|| secret_from(RandomState::new())))
+}
+
+/// Makes [`hash`] the same in every process, for runs that must repeat exactly. Answers whether it came in time: once
+/// a key was hashed the secret stays.
+pub fn fix_hash_seed(seed: u64) -> bool {
+    let mut random = fastrand::Rng::with_seed(seed);
+    SECRET.set(std::array::from_fn(|_| random.u8(..))).is_ok()
+}
+
+/// `RandomState` holds 128 bits from the operating system; SipHash stretches them.
+fn secret_from(state: RandomState) -> [u8; SECRET_LEN] {
+    let mut secret = [0; SECRET_LEN];
+    for (block, bytes) in secret.chunks_exact_mut(8).enumerate() {
+        let mut hasher = state.build_hasher();
+        hasher.write_usize(block);
+        bytes.copy_from_slice(&hasher.finish().to_le_bytes());
+    }
+    secret
+}
+
+/// Asks the processor to fetch a cache line; a hint, without effect on other processors than x86-64.
+fn prefetch<T>(address: *const T) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: a prefetch reads nothing the program could see and never faults, whatever the address.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address.cast());
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = address;
+}

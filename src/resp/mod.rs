@@ -1,0 +1,42 @@
+//! Layer 2: the wire protocol, RESP2 and RESP3, as servers speak it.
+//!
+//! [`Parser`] finds requests (multibulk and inline) in a buffer that grows as bytes arrive, without copying them;
+//! [`Reply`] writes replies in the version that the connection speaks. Neither knows a socket or a command.
+//!
+//! ```
+//! use ackd::resp::{Limits, Parser, Reply, Step};
+//!
+//! let bytes = b"*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n";
+//! let mut parser = Parser::default();
+//! let Ok(Step::Request { len }) = parser.step(bytes, &Limits::default()) else { panic!() };
+//! assert_eq!(parser.arguments(bytes).as_slice(), [&b"GET"[..], &b"key"[..]]);
+//! assert_eq!(len, bytes.len());
+//!
+//! let mut reply = Reply::resp2();
+//! reply.null();
+//! assert_eq!(reply.as_bytes(), b"$-1\r\n");
+//! ```
+
+mod parser;
+mod reply;
+
+pub use parser::{Arguments, Limits, Parser, ProtocolError, Step};
+pub use reply::{Deferred, Reply};
+
+/// Appends one command as a multibulk request: the form of requests on the wire and of effects in the log.
+pub fn write_command(to: &mut Vec<u8>, arguments: &[&[u8]]) {
+    let payload: usize = arguments.iter().map(|argument| argument.len() + 16).sum();
+    to.reserve(payload + 16);
+    write_length(to, b'*', arguments.len());
+    for argument in arguments {
+        write_length(to, b'$', argument.len());
+        to.extend_from_slice(argument);
+        to.extend_from_slice(b"\r\n");
+    }
+}
+
+fn write_length(to: &mut Vec<u8>, kind: u8, length: usize) {
+    to.push(kind);
+    to.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
+    to.extend_from_slice(b"\r\n");
+}

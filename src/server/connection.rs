@@ -1,0 +1,294 @@
+//! The task of one connection: reads requests, has them executed, sends what the gate lets out.
+//!
+//! It is one hand-written state machine over any byte stream, so that the simulation runs this very code. It is woken
+//! by its socket, by the gate, by the end of a wait (log room, pause, blocking command) or because it was killed; each
+//! time it does all that can be done without waiting. While a request waits, what follows it stays unexecuted and, but
+//! for a small read-ahead, unread.
+
+use std::future::Future;
+use std::io;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+
+use super::Node;
+use super::query::{QueryBuffer, READ_SIZE};
+use crate::base::clock::Sleep;
+use crate::command::blocking;
+use crate::command::dispatch::{self, Outcome};
+use crate::engine::Engine;
+use crate::engine::client::{Client, ClientId, Peer};
+use crate::engine::gate::{Gate, Level, Ticket};
+use crate::resp::{Limits, Step};
+
+/// Requests executed before other connections get their turn.
+const REQUESTS_A_TURN: usize = 512;
+
+/// Reads before other connections get their turn.
+const READS_A_TURN: usize = 16;
+
+/// Serves a connection until it ends.
+pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(node: Rc<Node>, stream: S, peer: Peer) {
+    let id = {
+        let mut engine = node.engine.borrow_mut();
+        let now_us = engine.tick();
+        engine.stats.total_connections += 1;
+        let id = engine.clients.add(peer, now_us);
+        let needs_password = !engine.config.requirepass().is_empty();
+        if let Some(client) = engine.clients.get_mut(id) {
+            client.authenticated = !needs_password;
+        }
+        id
+    };
+    Connection {
+        registration: Registration { node, id },
+        stream,
+        query: QueryBuffer::default(),
+        timer: None,
+        at_eof: false,
+        waits_for: None,
+    }
+    .await;
+}
+
+/// Keeps the connection in the registry for as long as its task lives.
+struct Registration {
+    node: Rc<Node>,
+    id: ClientId,
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        if let Ok(mut engine) = self.node.engine.try_borrow_mut()
+            && let Some(mut client) = engine.clients.remove(self.id)
+        {
+            engine.watches.unwatch_all(&mut client);
+        }
+    }
+}
+
+struct Connection<S> {
+    registration: Registration,
+    stream: S,
+    query: QueryBuffer,
+    timer: Option<(u64, Sleep)>,
+    at_eof: bool,
+    /// The ticket that the gate will wake this task for.
+    waits_for: Option<Ticket>,
+}
+
+/// What a turn ended with.
+enum Turn {
+    /// The connection is over.
+    Closed,
+    /// Everything received was executed.
+    Idle,
+    /// A request waits for something; its end wakes the task.
+    Waiting,
+    /// The budget is spent.
+    Yield,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Future for Connection<S> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        let node = this.registration.node.clone();
+        this.query.borrow_memory(node.read_buffer.take());
+        let result = this.turns(&node, cx);
+        let memory = this.query.return_memory();
+        if memory.capacity() > 0 && memory.capacity() <= 4 * READ_SIZE {
+            node.read_buffer.replace(memory);
+        }
+        result
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    fn turns(&mut self, node: &Node, cx: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..READS_A_TURN {
+            let turn = self.turn(&mut node.engine.borrow_mut(), cx);
+            let may_read = match turn {
+                Turn::Closed => return Poll::Ready(()),
+                Turn::Idle => true,
+                Turn::Waiting => self.query.may_read_ahead(),
+                Turn::Yield => break,
+            };
+            if self.at_eof || !may_read {
+                return Poll::Pending;
+            }
+            match pin!(self.stream.read_buf(self.query.room())).poll(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Ready(Ok(0)) => self.at_eof = true,
+                Poll::Ready(Ok(count)) => self.received(&mut node.engine.borrow_mut(), count as u64),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn received(&self, engine: &mut Engine, count: u64) {
+        let now_us = engine.tick();
+        engine.stats.bytes_in += count;
+        if let Some(client) = engine.clients.get_mut(self.registration.id) {
+            client.bytes_in += count;
+            client.active_us = now_us;
+        }
+    }
+
+    /// Executes what was received and sends what may leave.
+    fn turn(&mut self, engine: &mut Engine, cx: &mut Context<'_>) -> Turn {
+        engine.read_clock();
+        let mut client = engine.clients.take(self.registration.id);
+        if client.waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
+            client.waker = Some(cx.waker().clone());
+        }
+        let mut turn = if client.killed { Turn::Closed } else { self.execute(engine, &mut client, cx) };
+        if !matches!(turn, Turn::Closed) && self.send(engine, &mut client, cx).is_err() {
+            turn = Turn::Closed;
+        }
+        let is_last = self.at_eof && matches!(turn, Turn::Idle) || client.close_after_reply;
+        if client.killed || is_last && client.output.backlog() == 0 {
+            turn = Turn::Closed;
+        }
+        if !matches!(turn, Turn::Closed) && exceeds_limits(engine, &mut client, &self.query) {
+            turn = Turn::Closed;
+        }
+        client.query_buffer = (self.query.len(), self.query.free());
+        engine.clients.put(client);
+        turn
+    }
+
+    fn execute(&mut self, engine: &mut Engine, client: &mut Client, cx: &mut Context<'_>) -> Turn {
+        engine.stats.turns += 1;
+        for _ in 0..REQUESTS_A_TURN {
+            if client.blocked.is_some()
+                && let Some(deadline) = blocking::check(engine, client, cx.waker())
+            {
+                return self.wait_until(engine, deadline, cx);
+            }
+            if client.close_after_reply || client.killed || engine.stopping {
+                return Turn::Waiting;
+            }
+            let limits = Limits { max_bulk: engine.config.proto_max_bulk_len(), authenticated: client.authenticated };
+            let len = match self.query.step(&limits) {
+                Ok(Step::Incomplete { .. }) => {
+                    self.timer = None;
+                    return Turn::Idle;
+                }
+                Ok(Step::Empty { len }) => {
+                    self.query.consume(len);
+                    continue;
+                }
+                Ok(Step::Request { len }) => len,
+                Err(error) => {
+                    reply_error(engine, client, &format!("ERR {error}"));
+                    client.close_after_reply = true;
+                    return Turn::Waiting;
+                }
+            };
+            let outcome = dispatch::request(engine, client, &self.query.arguments());
+            match outcome {
+                Outcome::Done => self.query.consume(len),
+                Outcome::NoRoom => {
+                    engine.admission.wait(cx.waker());
+                    return Turn::Waiting;
+                }
+                Outcome::Paused => {
+                    engine.paused.push(cx.waker().clone());
+                    let until = engine.pause.map(|pause| pause.until_us);
+                    return self.wait_until(engine, until, cx);
+                }
+            }
+        }
+        Turn::Yield
+    }
+
+    /// Lets the task be woken at `deadline_us`, if there is one.
+    fn wait_until(&mut self, engine: &Engine, deadline_us: Option<u64>, cx: &mut Context<'_>) -> Turn {
+        let Some(deadline) = deadline_us else {
+            self.timer = None;
+            return Turn::Waiting;
+        };
+        if self.timer.as_ref().is_none_or(|(at, _)| *at != deadline) {
+            let left = deadline.saturating_sub(engine.monotonic_us());
+            self.timer = Some((deadline, engine.clock.sleep(Duration::from_micros(left))));
+        }
+        if let Some((_, sleep)) = &mut self.timer
+            && sleep.as_mut().poll(cx).is_ready()
+        {
+            self.timer = None;
+            cx.waker().wake_by_ref();
+        }
+        Turn::Waiting
+    }
+
+    /// Sends what may leave, and asks the gate to be woken for the rest.
+    fn send(&mut self, engine: &mut Engine, client: &mut Client, cx: &mut Context<'_>) -> io::Result<()> {
+        loop {
+            let bytes = client.output.sendable(&engine.gate);
+            if bytes.is_empty() {
+                break;
+            }
+            match Pin::new(&mut self.stream).poll_write(cx, bytes) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(count)) => {
+                    client.output.consume(count);
+                    client.bytes_out += count as u64;
+                    engine.stats.bytes_out += count as u64;
+                }
+                Poll::Ready(Err(error)) => return Err(error),
+            }
+        }
+        self.wait_for_gate(&mut engine.gate, client.output.blocked_by(), cx.waker());
+        Ok(())
+    }
+
+    fn wait_for_gate(&mut self, gate: &mut Gate, blocked_by: Option<Ticket>, waker: &Waker) {
+        if let Some(ticket) = blocked_by
+            && self.waits_for != blocked_by
+        {
+            gate.wait(ticket, waker);
+        }
+        self.waits_for = blocked_by;
+    }
+}
+
+/// Queues an error that no command caused.
+fn reply_error(engine: &mut Engine, client: &mut Client, text: &str) {
+    engine.stats.error(text.as_bytes());
+    let line = format!("-{text}\r\n");
+    let batch = engine.stream.batch_start();
+    client.output.append(line.as_bytes(), Gate::ticket(0, Level::Memory), &engine.gate, batch);
+}
+
+/// Whether the connection holds more memory than `client-query-buffer-limit` or `client-output-buffer-limit` allow.
+fn exceeds_limits(engine: &mut Engine, client: &mut Client, query: &QueryBuffer) -> bool {
+    if query.len() as u64 > engine.config.client_query_buffer_limit() {
+        engine.stats.query_buffer_disconnections += 1;
+        tracing::warn!(client = client.id, "Closing client that reached max query buffer length");
+        return true;
+    }
+    let limit = engine.config.output_buffer_limit();
+    let used = client.output.backlog() as u64;
+    let now_us = engine.monotonic_us();
+    if limit.soft == 0 || used <= limit.soft {
+        client.over_soft_limit_since_us = None;
+    } else {
+        client.over_soft_limit_since_us.get_or_insert(now_us);
+    }
+    let since = client.over_soft_limit_since_us;
+    let soft = since.is_some_and(|since| now_us.saturating_sub(since) >= limit.seconds * 1_000_000);
+    if limit.hard != 0 && used >= limit.hard || soft {
+        engine.stats.output_buffer_disconnections += 1;
+        tracing::warn!(client = client.id, bytes = used, "Closing client that reached its output buffer limit");
+        return true;
+    }
+    false
+}

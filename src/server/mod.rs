@@ -1,0 +1,29 @@
+//! Layer 6: listeners, connections, timers, signals, shutdown. No command semantics.
+
+pub mod connection;
+mod listener;
+mod logging;
+mod query;
+pub mod run;
+mod settings;
+pub mod timers;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::engine::Engine;
+
+/// What all tasks of a server share.
+pub struct Node {
+    /// The engine: borrowed for synchronous stretches, never across an `.await`.
+    pub engine: Rc<RefCell<Engine>>,
+    /// Memory to read into, lent to the connection that has its turn.
+    pub read_buffer: RefCell<Vec<u8>>,
+}
+
+impl Node {
+    /// A node around an engine.
+    pub fn new(engine: Engine) -> Rc<Self> {
+        Rc::new(Self { engine: Rc::new(RefCell::new(engine)), read_buffer: RefCell::new(Vec::new()) })
+    }
+}
