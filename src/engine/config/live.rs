@@ -1,0 +1,218 @@
+//! The settings that the server reads while it works, as plain fields.
+//!
+//! They are derived from the values after each change, so that a hot path loads a field and never looks up a name.
+
+use super::composite::{BufferLimit, buffer_limits};
+use super::setting::Value;
+use super::table;
+
+/// `appendfsync`: what an acknowledged write survives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AppendFsync {
+    /// The loss of power.
+    Always,
+    /// The death of the process, and all but the last one to two seconds before a loss of power.
+    EverySec,
+    /// The death of the process.
+    No,
+}
+
+/// Who may use something.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Allowed {
+    /// Nobody.
+    No,
+    /// Everybody.
+    Yes,
+    /// Connections from the loopback interface and the unix socket.
+    Local,
+}
+
+impl Allowed {
+    /// Whether a connection may, being local or not.
+    pub fn admits(self, local: bool) -> bool {
+        self == Allowed::Yes || (self == Allowed::Local && local)
+    }
+}
+
+/// `loglevel`: what is reported.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LogLevel {
+    /// Everything.
+    Debug,
+    /// Much.
+    Verbose,
+    /// What an operator wants to know.
+    Notice,
+    /// What an operator has to know.
+    Warning,
+    /// Nothing.
+    Nothing,
+}
+
+/// `supervised`: whom to tell that the server is ready.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Supervised {
+    /// Nobody.
+    No,
+    /// Upstart, by stopping the process.
+    Upstart,
+    /// systemd, by its notification socket.
+    Systemd,
+    /// Whichever of the two the environment names.
+    Auto,
+}
+
+/// `maxmemory-policy`: which keys are evicted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum MaxmemoryPolicy {
+    NoEviction,
+    VolatileLru,
+    VolatileLfu,
+    VolatileRandom,
+    VolatileTtl,
+    AllkeysLru,
+    AllkeysLfu,
+    AllkeysRandom,
+}
+
+impl MaxmemoryPolicy {
+    /// Whether access frequency is kept (and OBJECT FREQ answers) instead of idle time.
+    pub fn is_lfu(self) -> bool {
+        matches!(self, MaxmemoryPolicy::VolatileLfu | MaxmemoryPolicy::AllkeysLfu)
+    }
+}
+
+/// How a field is made from a value.
+trait FromValue {
+    fn from_value(value: &Value) -> Self;
+}
+
+impl FromValue for bool {
+    fn from_value(value: &Value) -> Self {
+        value.toggle()
+    }
+}
+
+macro_rules! from_number {
+    ($($kind:ty),*) => {
+        $(impl FromValue for $kind {
+            fn from_value(value: &Value) -> Self {
+                <$kind>::try_from(value.number().max(0)).unwrap_or(<$kind>::MAX)
+            }
+        })*
+    };
+}
+from_number!(u16, u32, u64, usize);
+
+macro_rules! from_choice {
+    ($($kind:ty { $($number:literal => $variant:ident),* ; $first:ident })*) => {
+        $(impl FromValue for $kind {
+            fn from_value(value: &Value) -> Self {
+                match value.choice() {
+                    $($number => <$kind>::$variant,)*
+                    _ => <$kind>::$first,
+                }
+            }
+        })*
+    };
+}
+from_choice! {
+    AppendFsync { 1 => EverySec, 2 => No; Always }
+    Allowed { 1 => Yes, 2 => Local; No }
+    LogLevel { 0 => Debug, 1 => Verbose, 3 => Warning, 4 => Nothing; Notice }
+    Supervised { 1 => Upstart, 2 => Systemd, 3 => Auto; No }
+    MaxmemoryPolicy {
+        1 => VolatileLru, 2 => VolatileLfu, 3 => VolatileRandom, 4 => VolatileTtl, 5 => AllkeysLru, 6 => AllkeysLfu,
+        7 => AllkeysRandom; NoEviction
+    }
+}
+
+macro_rules! live {
+    ($($field:ident: $kind:ty = $name:literal;)* --- $($words:ident = $text:literal;)*) => {
+        /// See the module.
+        #[derive(Clone, Debug)]
+        pub(super) struct Live {
+            $(pub(super) $field: $kind,)*
+            $(pub(super) $words: Vec<u8>,)*
+            pub(super) output_buffer_limits: [BufferLimit; 3],
+        }
+
+        impl Live {
+            /// Derives all fields.
+            pub(super) fn read(values: &[Value]) -> Live {
+                let value = |name: &'static str| {
+                    let index = table::index_of(name.as_bytes()).expect("live settings stand in the table");
+                    &values[index]
+                };
+                Live {
+                    $($field: FromValue::from_value(value($name)),)*
+                    $($words: value($text).text().to_vec(),)*
+                    output_buffer_limits: buffer_limits(value("client-output-buffer-limit").text()),
+                }
+            }
+        }
+
+        impl super::Config {
+            $(
+                #[doc = concat!("`", $name, "`.")]
+                #[inline]
+                pub fn $field(&self) -> $kind {
+                    self.live.$field
+                }
+            )*
+            $(
+                #[doc = concat!("`", $text, "`.")]
+                #[inline]
+                pub fn $words(&self) -> &[u8] {
+                    &self.live.$words
+                }
+            )*
+        }
+    };
+}
+
+live! {
+    appendonly: bool = "appendonly";
+    protected_mode: bool = "protected-mode";
+    daemonize: bool = "daemonize";
+    ackd_self_check: bool = "ackd-self-check";
+    lazyfree_lazy_expire: bool = "lazyfree-lazy-expire";
+    lazyfree_lazy_server_del: bool = "lazyfree-lazy-server-del";
+    lazyfree_lazy_user_del: bool = "lazyfree-lazy-user-del";
+    lazyfree_lazy_user_flush: bool = "lazyfree-lazy-user-flush";
+    port: u16 = "port";
+    unixsocketperm: u32 = "unixsocketperm";
+    tcp_backlog: u32 = "tcp-backlog";
+    tcp_keepalive: u64 = "tcp-keepalive";
+    timeout: u64 = "timeout";
+    maxclients: usize = "maxclients";
+    proto_max_bulk_len: u64 = "proto-max-bulk-len";
+    client_query_buffer_limit: u64 = "client-query-buffer-limit";
+    maxmemory: u64 = "maxmemory";
+    lfu_log_factor: u64 = "lfu-log-factor";
+    lfu_decay_time: u64 = "lfu-decay-time";
+    databases: usize = "databases";
+    active_expire_effort: u64 = "active-expire-effort";
+    hz: u64 = "hz";
+    min_replicas_to_write: u64 = "min-replicas-to-write";
+    min_replicas_max_lag: u64 = "min-replicas-max-lag";
+    log_segment_size: u64 = "log-segment-size";
+    appendfsync: AppendFsync = "appendfsync";
+    enable_debug_command: Allowed = "enable-debug-command";
+    enable_protected_configs: Allowed = "enable-protected-configs";
+    loglevel: LogLevel = "loglevel";
+    supervised: Supervised = "supervised";
+    maxmemory_policy: MaxmemoryPolicy = "maxmemory-policy";
+    ---
+    bind = "bind";
+    unixsocket = "unixsocket";
+    requirepass = "requirepass";
+    dir = "dir";
+    dbfilename = "dbfilename";
+    appendfilename = "appendfilename";
+    appenddirname = "appenddirname";
+    pidfile = "pidfile";
+    logfile = "logfile";
+}

@@ -1,0 +1,232 @@
+//! Layer 3: the settings.
+//!
+//! [`table`] says what there is; [`Config`] holds the values. Commands read and change them through [`Config::get`] and
+//! [`Config::set`], the start from the command line and the file, everything else through accessors with the settings'
+//! names ([`Config::appendfsync`], …). What always holds: a change is made in full or not at all; a setting that is
+//! not built never has another value than Redis' default; setting a setting to its present value is always accepted.
+
+mod composite;
+mod live;
+mod setting;
+pub mod table;
+
+pub use composite::{BufferLimit, CLIENT_CLASSES, Composite};
+pub use live::{Allowed, AppendFsync, LogLevel, MaxmemoryPolicy, Supervised};
+pub use setting::{Change, Class, Kind, Setting, Value};
+
+use crate::base::glob;
+use live::Live;
+use std::path::{Path, PathBuf};
+
+/// The values of all settings.
+#[derive(Clone, Debug)]
+pub struct Config {
+    values: Vec<Value>,
+    live: Live,
+    file: Option<PathBuf>,
+}
+
+/// Why [`Config::set`] changed nothing. The texts are Redis'.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum SetError {
+    /// There is no such setting.
+    #[error("Unknown option or number of arguments for CONFIG SET - '{0}'")]
+    Unknown(String),
+    /// A value is wrong, or may not be set.
+    #[error("CONFIG SET failed (possibly related to argument '{name}') - {reason}")]
+    Refused {
+        /// The setting as the client wrote it.
+        name: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// What [`Config::set`] changed, and how to take it back.
+#[derive(Clone, Debug, Default)]
+#[must_use = "changes have to be applied to the running server, or taken back"]
+pub struct Changes {
+    previous: Vec<(usize, Value)>,
+}
+
+impl Changes {
+    /// The names of the settings whose value is another now.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.previous.iter().map(|(index, _)| table::settings()[*index].name).collect()
+    }
+
+    /// Whether nothing is different.
+    pub fn is_empty(&self) -> bool {
+        self.previous.is_empty()
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Config {
+    /// All defaults.
+    pub fn new() -> Self {
+        let values: Vec<Value> = table::settings().iter().map(|setting| setting.default_value()).collect();
+        let live = Live::read(&values);
+        Self { values, live, file: None }
+    }
+
+    /// The file that the settings came from and that CONFIG REWRITE writes.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// Names that file.
+    pub fn set_file(&mut self, file: PathBuf) {
+        self.file = Some(file);
+    }
+
+    /// A value as CONFIG GET shows it.
+    pub fn show(&self, name: &str) -> Option<Vec<u8>> {
+        let index = table::index_of(name.as_bytes())?;
+        Some(table::settings()[index].show(&self.values[index]))
+    }
+
+    /// Name and value of every setting that one of the patterns means. A name without wildcards finds hidden settings
+    /// too, and is answered as it was written.
+    pub fn get(&self, patterns: &[&[u8]]) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let mut found: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+        let mut add = |name: &[u8], index: usize| {
+            if !found.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)) {
+                found.push((name.to_vec(), table::settings()[index].show(&self.values[index])));
+            }
+        };
+        for pattern in patterns {
+            if !pattern.iter().any(|byte| b"[*?".contains(byte)) {
+                if let Some(index) = table::index_of(pattern) {
+                    add(pattern, index);
+                }
+                continue;
+            }
+            for (index, setting) in table::settings().iter().enumerate().filter(|(_, setting)| !setting.hidden) {
+                for name in setting.names() {
+                    if glob::matches_ignoring_case(pattern, name.as_bytes()) {
+                        add(name.as_bytes(), index);
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    /// Changes settings of the running server: all of them, or none. `protected` says whether the connection may change
+    /// settings that name files.
+    pub fn set(&mut self, pairs: &[(&[u8], &[u8])], protected: bool) -> Result<Changes, SetError> {
+        let mut indices = Vec::with_capacity(pairs.len());
+        for (name, _) in pairs {
+            indices.push(table::index_of(name).ok_or_else(|| SetError::Unknown(lossy(name)))?);
+        }
+        let mut changed = self.values.clone();
+        for (at, (name, text)) in pairs.iter().enumerate() {
+            let index = indices[at];
+            let refused = |reason: String| SetError::Refused { name: lossy(name), reason };
+            if let Some(reason) = self.forbids(index, text, protected) {
+                return Err(refused(reason));
+            }
+            if pairs[..at].iter().any(|(earlier, _)| earlier.eq_ignore_ascii_case(name)) {
+                return Err(refused("duplicate parameter".into()));
+            }
+        }
+        for ((name, text), index) in pairs.iter().zip(indices) {
+            let setting = table::settings()[index];
+            let refused = |reason: String| SetError::Refused { name: lossy(name), reason };
+            let value = setting.read(&changed[index], text).map_err(refused)?;
+            if value != self.values[index] && lacks(setting, &value) {
+                return Err(refused("ackd does not have what this setting asks for yet".into()));
+            }
+            changed[index] = value;
+        }
+        let previous = std::mem::replace(&mut self.values, changed);
+        let changes = previous.into_iter().enumerate().filter(|(index, value)| *value != self.values[*index]);
+        let changes = Changes { previous: changes.collect() };
+        self.live = Live::read(&self.values);
+        Ok(changes)
+    }
+
+    /// Takes changes back that could not be applied; of the latest [`Config::set`] only.
+    pub fn roll_back(&mut self, changes: Changes) {
+        for (index, value) in changes.previous {
+            self.values[index] = value;
+        }
+        self.live = Live::read(&self.values);
+    }
+
+    /// Why a setting may not be changed at run time, unless it keeps its value.
+    fn forbids(&self, index: usize, text: &[u8], protected: bool) -> Option<String> {
+        let setting = table::settings()[index];
+        let reason = match setting.change {
+            Change::Anytime => return None,
+            Change::Protected if protected => return None,
+            Change::Protected => "can't set protected config",
+            Change::AtStart => "can't set immutable config",
+        };
+        let stays = setting.read(&self.values[index], text).is_ok_and(|value| value == self.values[index]);
+        (!stays).then(|| reason.into())
+    }
+
+    /// Makes `dir` absolute, as CONFIG GET shows it; relative to where the server was started.
+    pub fn resolve_dir(&mut self, started_in: &Path) {
+        use std::os::unix::ffi::{OsStrExt, OsStringExt};
+        let dir = Path::new(std::ffi::OsStr::from_bytes(self.dir()));
+        let absolute: PathBuf = started_in.join(dir).components().collect();
+        if let Some(index) = table::index_of(b"dir") {
+            self.values[index] = Value::Text(absolute.into_os_string().into_vec());
+            self.live = Live::read(&self.values);
+        }
+    }
+
+    /// The output buffer limit of ordinary clients.
+    #[inline]
+    pub fn output_buffer_limit(&self) -> BufferLimit {
+        self.live.output_buffer_limits[0]
+    }
+
+    /// The output buffer limits by [`CLIENT_CLASSES`].
+    #[inline]
+    pub fn output_buffer_limits(&self) -> [BufferLimit; 3] {
+        self.live.output_buffer_limits
+    }
+
+    /// What an operator should hear about the value of a setting, if anything.
+    pub fn warning(&self, name: &str) -> Option<String> {
+        let index = table::index_of(name.as_bytes())?;
+        let setting = table::settings()[index];
+        let shown = || if setting.secret { "(secret)".into() } else { lossy(&setting.show(&self.values[index])) };
+        match setting.name {
+            "appendfsync" if self.appendfsync() != AppendFsync::Always => Some(format!(
+                "appendfsync is {}: an acknowledged write survives the death of the process, but not always the loss of power",
+                shown()
+            )),
+            "appendonly" if !self.appendonly() => {
+                Some("appendonly is no: that is kept, but ackd writes its log all the same".into())
+            }
+            _ if setting.class == Class::Remembered && self.values[index] != setting.redis_default_value() => {
+                Some(format!("{} is {}: that is kept, but has no effect in ackd", setting.name, shown()))
+            }
+            _ => None,
+        }
+    }
+
+    /// The warnings of all settings.
+    pub fn warnings(&self) -> Vec<String> {
+        table::settings().iter().filter_map(|setting| self.warning(setting.name)).collect()
+    }
+}
+
+/// Whether a value asks for something that is not built.
+fn lacks(setting: &Setting, value: &Value) -> bool {
+    setting.class == Class::NotBuilt && *value != setting.redis_default_value()
+}
+
+fn lossy(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).into_owned()
+}
