@@ -3,9 +3,9 @@
 use std::task::Waker;
 
 use super::{Ctx, Failure};
-use crate::engine::Engine;
 use crate::engine::client::{Blocked, BlockedOn, Client, Unblock};
 use crate::engine::gate::{Gate, Level};
+use crate::engine::{Engine, Request};
 use crate::resp::Reply;
 
 /// Looks after a client's blocking command. While it still waits, answers until when (on the monotonic clock, in
@@ -25,7 +25,7 @@ pub fn check(engine: &mut Engine, client: &mut Client, waker: &Waker) -> Option<
     if blocked.unblock == Some(Unblock::Error) {
         reply.error(b"UNBLOCKED client unblocked via CLIENT UNBLOCK");
     } else {
-        write_state(engine, &mut reply, blocked.on);
+        write_end(engine, &mut reply, blocked.on);
     }
     let batch = engine.stream.batch_start();
     client.output.put(reply.into_bytes(), Gate::ticket(0, Level::Memory), &engine.gate, batch);
@@ -40,11 +40,13 @@ fn is_reached(engine: &Engine, on: BlockedOn) -> bool {
     match on {
         BlockedOn::Replicas { replicas, .. } => replicas <= 0,
         BlockedOn::Durable { offset, local, replicas } => replicas <= 0 && (!local || is_durable(engine, offset)),
+        BlockedOn::SyncPolicy => engine.log_policy.is_none_or(|policy| policy == engine.config.appendfsync()),
+        BlockedOn::Reload { before } => engine.reloads.0 > before,
     }
 }
 
-/// What WAIT and WAITAOF answer: how far things are. There are no replicas yet.
-fn write_state(engine: &Engine, reply: &mut Reply, on: BlockedOn) {
+/// How the wait ends: WAIT and WAITAOF answer how far things are. There are no replicas yet.
+fn write_end(engine: &Engine, reply: &mut Reply, on: BlockedOn) {
     match on {
         BlockedOn::Replicas { .. } => reply.integer(0),
         BlockedOn::Durable { offset, .. } => {
@@ -52,17 +54,34 @@ fn write_state(engine: &Engine, reply: &mut Reply, on: BlockedOn) {
             reply.integer(i64::from(is_durable(engine, offset)));
             reply.integer(0);
         }
+        BlockedOn::SyncPolicy => reply.ok(),
+        BlockedOn::Reload { .. } => match &engine.reloads.1 {
+            None => reply.ok(),
+            Some(reason) => reply.error(format!("ERR Error trying to load the log: {reason}").as_bytes()),
+        },
     }
 }
 
 /// Answers at once if `on` is reached or the command must not block; else blocks the client.
 fn block(ctx: &mut Ctx<'_>, on: BlockedOn, timeout_ms: i64) {
     if is_reached(ctx.engine, on) || ctx.in_transaction() {
-        return write_state(ctx.engine, &mut ctx.reply, on);
+        return write_end(ctx.engine, &mut ctx.reply, on);
     }
     let now_us = ctx.engine.monotonic_us();
     let deadline_us = u64::try_from(timeout_ms).ok().filter(|ms| *ms > 0).map(|ms| now_us + ms * 1000);
     ctx.client.blocked = Some(Blocked { on, deadline_us, unblock: None });
+}
+
+/// Answers CONFIG SET appendfsync once the log is written as it says.
+pub fn wait_for_sync_policy(ctx: &mut Ctx<'_>) {
+    block(ctx, BlockedOn::SyncPolicy, 0);
+}
+
+/// Answers once the data were loaded from the log anew.
+pub fn wait_for_reload(ctx: &mut Ctx<'_>) {
+    let before = ctx.engine.reloads.0;
+    ctx.engine.request(Request::Reload);
+    block(ctx, BlockedOn::Reload { before }, 0);
 }
 
 /// WAIT numreplicas timeout

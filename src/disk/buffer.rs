@@ -1,11 +1,15 @@
 //! A growable byte buffer whose memory starts at a multiple of 4096, as direct I/O demands.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::num::NonZeroUsize;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
 /// Alignment of the memory, in bytes.
 const ALIGN: usize = 4096;
+
+/// The address of a buffer without memory: aligned, not null, never used.
+const DANGLING: NonZeroUsize = NonZeroUsize::new(ALIGN).expect("the alignment is not zero");
 
 /// A growable byte buffer, aligned for direct I/O.
 pub struct AlignedBuf {
@@ -13,6 +17,12 @@ pub struct AlignedBuf {
     len: usize,
     capacity: usize,
 }
+
+// SAFETY: the buffer is the only owner of its memory, as a `Vec<u8>` is.
+unsafe impl Send for AlignedBuf {}
+
+// SAFETY: a shared reference only allows reading.
+unsafe impl Sync for AlignedBuf {}
 
 impl AlignedBuf {
     /// An empty buffer that holds `capacity` bytes, rounded up to a multiple of 4096, without growing.
@@ -64,8 +74,18 @@ impl AlignedBuf {
     }
 
     fn free(&mut self) {
+        if self.capacity == 0 {
+            return;
+        }
         // SAFETY: `ptr` came from `allocate(self.capacity)` and is freed once: it is replaced, or `self` is dropped.
         unsafe { dealloc(self.ptr.as_ptr(), layout(self.capacity)) };
+    }
+}
+
+impl Default for AlignedBuf {
+    /// An empty buffer that has no memory yet.
+    fn default() -> Self {
+        Self { ptr: NonNull::without_provenance(DANGLING), len: 0, capacity: 0 }
     }
 }
 
@@ -120,5 +140,14 @@ mod tests {
         buf.resize(50_000);
         assert_eq!(buf.as_ptr() as usize % ALIGN, 0);
         assert_eq!(&buf[39_996..40_004], [0x0f, 0x27, 0, 0, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_buffer_without_memory_can_be_used_like_any_other() {
+        let mut buf = AlignedBuf::default();
+        assert!(buf.is_empty());
+        buf.extend_from_slice(&[]);
+        buf.extend_from_slice(b"abc");
+        assert_eq!(&buf[..], b"abc");
     }
 }

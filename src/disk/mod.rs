@@ -3,9 +3,16 @@
 //! Three implementations: io_uring, portable (`pread`/`pwrite`/`fdatasync`), and simulated, which loses, tears and
 //! reorders what was not synced. The logic above is the same for all three.
 //!
-//! All operations are futures of the one thread (`!Send`); an operation whose future is dropped may still happen.
+//! All operations are futures of the one thread (`!Send`). An operation begins when its method is called, not at the
+//! first poll; operations under way at the same time have no order among themselves; one whose future is dropped may
+//! still happen.
 
 mod buffer;
+#[cfg(test)]
+mod conformance;
+mod portable;
+mod posix;
+mod uring;
 
 use std::future::Future;
 use std::io;
@@ -14,6 +21,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 pub use buffer::AlignedBuf;
+pub use portable::PortableDisk;
+pub use uring::UringDisk;
 
 /// A disk operation under way.
 pub type Op<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + 'a>>;
@@ -73,7 +82,7 @@ pub trait Disk {
     /// Makes the names in a directory durable.
     fn sync_dir<'a>(&'a self, path: &'a Path) -> Op<'a, ()>;
 
-    /// The names of the files in a directory, sorted.
+    /// The names of the files in a directory, sorted; subdirectories are left out.
     fn list<'a>(&'a self, path: &'a Path) -> Op<'a, Vec<String>>;
 
     /// What is known of a file; `NotFound` if there is none.

@@ -65,6 +65,11 @@ impl Committer {
     /// Lets [`write_batches`] write what there is, close the log and end.
     pub fn stop(&self) {
         self.stopping.set(true);
+        self.wake_writer();
+    }
+
+    /// Lets [`write_batches`] look at the settings again.
+    pub fn wake_writer(&self) {
         if let Some(waker) = self.writer.borrow_mut().take() {
             waker.wake();
         }
@@ -99,7 +104,7 @@ pub async fn write_batches(committer: Rc<Committer>) {
         let result = match step {
             Step::Write(batch) => write(&committer, batch).await,
             Step::Seal => committer.log.seal().await,
-            Step::Policy(policy) => change_policy(&committer, policy).await,
+            Step::Policy(setting) => change_policy(&committer, setting).await,
             Step::Close => close(&committer).await,
         };
         if let Err(error) = result {
@@ -115,7 +120,7 @@ pub async fn write_batches(committer: Rc<Committer>) {
 enum Step {
     Write(Batch),
     Seal,
-    Policy(SyncPolicy),
+    Policy(AppendFsync),
     Close,
 }
 
@@ -124,17 +129,17 @@ async fn next_step(committer: &Committer) -> Step {
     let mut idle = committer.log.needs_seal().then(|| clock.sleep(IDLE_BEFORE_SEAL));
     poll_fn(|cx| {
         let mut engine = committer.engine.borrow_mut();
-        let wanted = policy_of(engine.config.appendfsync());
-        if wanted != committer.log.policy() {
+        let wanted = engine.config.appendfsync();
+        if policy_of(wanted) != committer.log.policy() {
             return Poll::Ready(Step::Policy(wanted));
         }
+        *committer.writer.borrow_mut() = Some(cx.waker().clone());
         if let Some(batch) = engine.stream.take(cx.waker()) {
             return Poll::Ready(Step::Write(batch));
         }
         if committer.stopping.get() {
             return Poll::Ready(Step::Close);
         }
-        *committer.writer.borrow_mut() = Some(cx.waker().clone());
         match &mut idle {
             Some(sleep) => sleep.as_mut().poll(cx).map(|()| Step::Seal),
             None => Poll::Pending,
@@ -177,13 +182,13 @@ async fn write(committer: &Committer, batch: Batch) -> Result<(), LogError> {
     Ok(())
 }
 
-async fn change_policy(committer: &Committer, policy: SyncPolicy) -> Result<(), LogError> {
-    let durable = committer.log.set_policy(policy).await?;
+async fn change_policy(committer: &Committer, setting: AppendFsync) -> Result<(), LogError> {
+    let durable = committer.log.set_policy(policy_of(setting)).await?;
     committer.unsynced_since_us.set(None);
     let mut engine = committer.engine.borrow_mut();
     engine.gate.advance_durable(durable);
     engine.gate.hold_os(false);
-    engine.policy_applied();
+    engine.policy_applied(setting);
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! Finds Redis' data where ackd has none: nobody shall find an empty server where a full one was.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::engine::config::Config;
@@ -21,9 +23,11 @@ pub fn refuse(config: &Config, directory: &Path) -> Result<(), ForeignData> {
     if directory.join("MANIFEST").exists() {
         return Ok(());
     }
-    let dir = Path::new(config.dir());
+    let dir = Path::new(OsStr::from_bytes(config.dir()));
     let names = [config.dbfilename(), config.appenddirname(), config.appendfilename()];
-    match names.iter().filter(|name| !name.is_empty()).map(|name| dir.join(name)).find(|path| path.exists()) {
+    let files = names.into_iter().filter(|name| !name.is_empty()).map(|name| dir.join(OsStr::from_bytes(name)));
+    let mut files = files;
+    match files.find(|path| path.exists()) {
         Some(found) => Err(ForeignData { found, directory: directory.to_owned() }),
         None => Ok(()),
     }

@@ -58,6 +58,13 @@ pub enum BlockedOn {
         /// On how many replicas.
         replicas: i64,
     },
+    /// CONFIG SET appendfsync: the log is written as the setting says.
+    SyncPolicy,
+    /// DEBUG RELOAD and LOADAOF: the data were loaded from the log anew.
+    Reload {
+        /// How often they had been loaded before.
+        before: u64,
+    },
 }
 
 /// How CLIENT UNBLOCK ends a wait.

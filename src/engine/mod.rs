@@ -19,7 +19,7 @@ use std::task::Waker;
 use crate::base::clock::Clock;
 use crate::keyspace::Db;
 use admission::Admission;
-use client::Clients;
+use client::{BlockedOn, Clients};
 use config::{AppendFsync, Config};
 use gate::{Gate, Level};
 use stats::Stats;
@@ -132,6 +132,10 @@ pub struct Engine {
     pub watches: Watches,
     /// Counters.
     pub stats: Stats,
+    /// How the log is written now, if there is one; the setting may already say otherwise.
+    pub log_policy: Option<AppendFsync>,
+    /// How often the data were loaded anew, and why the last try failed if it did.
+    pub reloads: (u64, Option<String>),
     /// Recovery under way.
     pub loading: Option<Loading>,
     /// CLIENT PAUSE under way.
@@ -176,6 +180,8 @@ impl Engine {
             clients: Clients::default(),
             watches: Watches::default(),
             stats: Stats::default(),
+            log_policy: None,
+            reloads: (0, None),
             loading: None,
             pause: None,
             paused: Vec::new(),
@@ -255,6 +261,24 @@ impl Engine {
         self.requests.push(request);
         if let Some(waker) = self.server_waker.take() {
             waker.wake();
+        }
+    }
+
+    /// The log is written by that policy from now on; tells who waits for it.
+    pub fn policy_applied(&mut self, policy: AppendFsync) {
+        self.log_policy = Some(policy);
+        self.wake_blocked(|on| on == BlockedOn::SyncPolicy);
+    }
+
+    /// The data were loaded anew, or that failed; tells who waits for it.
+    pub fn reloaded(&mut self, failure: Option<String>) {
+        self.reloads = (self.reloads.0 + 1, failure);
+        self.wake_blocked(|on| matches!(on, BlockedOn::Reload { .. }));
+    }
+
+    fn wake_blocked(&self, on: impl Fn(BlockedOn) -> bool) {
+        for client in self.clients.iter().filter(|client| client.blocked.is_some_and(|blocked| on(blocked.on))) {
+            client.wake();
         }
     }
 

@@ -1,8 +1,10 @@
 //! Accepts connections, on TCP and on a unix socket, and refuses those that must not come in.
 
+use std::ffi::OsStr;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -59,12 +61,13 @@ pub struct Listeners {
 }
 
 impl Listeners {
-    /// Binds what the settings name. Port 0 is no TCP, as in Redis, unless `any_port`: then the system chooses one.
-    pub fn bind(config: &Config, any_port: bool) -> Result<Self, ListenError> {
+    /// Binds what the settings name. Port 0 is no TCP, as in Redis; but where Redis would then listen on nothing, for
+    /// want of a unix socket too, the system chooses a port.
+    pub fn bind(config: &Config) -> Result<Self, ListenError> {
         let mut listeners = Self::default();
         let mut port = config.port();
-        if port != 0 || any_port {
-            for name in config.bind() {
+        if port != 0 || config.unixsocket().is_empty() {
+            for name in String::from_utf8_lossy(config.bind()).split_whitespace() {
                 let (name, is_optional) = name.strip_prefix('-').map_or((name, false), |name| (name, true));
                 match bind_tcp(name, port, config.tcp_backlog()) {
                     Ok(listener) => {
@@ -76,9 +79,9 @@ impl Listeners {
                 }
             }
         }
-        let path = config.unixsocket();
-        if !path.is_empty() {
-            let listener = bind_unix(Path::new(path), config.unixsocketperm())
+        if !config.unixsocket().is_empty() {
+            let path = Path::new(OsStr::from_bytes(config.unixsocket()));
+            let listener = bind_unix(path, config.unixsocketperm())
                 .map_err(|source| ListenError::Unix { path: path.into(), source })?;
             listeners.unix = Some((listener, path.into()));
         }
@@ -104,7 +107,7 @@ impl Listeners {
     }
 }
 
-fn bind_tcp(name: &str, port: u16, backlog: i32) -> Result<TcpListener, ListenError> {
+fn bind_tcp(name: &str, port: u16, backlog: u32) -> Result<TcpListener, ListenError> {
     let ip: IpAddr = match name {
         "*" => IpAddr::from([0, 0, 0, 0]),
         "::*" => IpAddr::from([0u16; 8]),
@@ -120,7 +123,7 @@ fn bind_tcp(name: &str, port: u16, backlog: i32) -> Result<TcpListener, ListenEr
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
-        socket.listen(backlog)?;
+        socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
         TcpListener::from_std(socket.into())
     };
     listen().map_err(|source| ListenError::Bind { address: address.to_string(), source })
@@ -213,7 +216,7 @@ impl Drop for RemoveOnDrop {
 fn admit<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: S, peer: Peer, node: &Rc<Node>) {
     let refusal = {
         let mut engine = node.engine.borrow_mut();
-        let is_full = engine.clients.len() as u64 >= engine.config.maxclients();
+        let is_full = engine.clients.len() >= engine.config.maxclients();
         let is_stranger = engine.config.protected_mode() && engine.config.requirepass().is_empty() && !peer.is_local;
         if is_full {
             engine.stats.rejected_connections += 1;

@@ -1,9 +1,10 @@
 //! The server's own log, in the shape that people and scripts know from Redis: `pid:M date mark message`.
 
+use std::ffi::OsStr;
 use std::fmt::{self, Write as _};
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Mutex;
 
 use rustix::time::{ClockId, clock_gettime};
@@ -17,6 +18,8 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::engine::config::LogLevel;
+
 /// Changes the level of a log that runs.
 pub struct Logging {
     set_level: Box<dyn Fn(LevelFilter)>,
@@ -24,7 +27,7 @@ pub struct Logging {
 
 impl Logging {
     /// Starts logging to `file`, or to standard output if it is empty.
-    pub fn start(file: &str, level: &str) -> io::Result<Self> {
+    pub fn start(file: &[u8], level: LogLevel) -> io::Result<Self> {
         let target = Target::open(file)?;
         let (filter, handle) = reload::Layer::new(filter(level));
         let layer = tracing_subscriber::fmt::layer().event_format(RedisLike).with_writer(target);
@@ -37,19 +40,19 @@ impl Logging {
         })
     }
 
-    /// Sets the level by its Redis name.
-    pub fn set_level(&self, level: &str) {
+    /// Sets the level.
+    pub fn set_level(&self, level: LogLevel) {
         (self.set_level)(filter(level));
     }
 }
 
-fn filter(level: &str) -> LevelFilter {
+fn filter(level: LogLevel) -> LevelFilter {
     match level {
-        "debug" => LevelFilter::TRACE,
-        "verbose" => LevelFilter::DEBUG,
-        "notice" => LevelFilter::INFO,
-        "warning" => LevelFilter::WARN,
-        _ => LevelFilter::OFF,
+        LogLevel::Debug => LevelFilter::TRACE,
+        LogLevel::Verbose => LevelFilter::DEBUG,
+        LogLevel::Notice => LevelFilter::INFO,
+        LogLevel::Warning => LevelFilter::WARN,
+        LogLevel::Nothing => LevelFilter::OFF,
     }
 }
 
@@ -59,11 +62,11 @@ enum Target {
 }
 
 impl Target {
-    fn open(file: &str) -> io::Result<Self> {
+    fn open(file: &[u8]) -> io::Result<Self> {
         if file.is_empty() {
             return Ok(Self::StandardOutput);
         }
-        Ok(Self::File(Mutex::new(OpenOptions::new().create(true).append(true).open(Path::new(file))?)))
+        Ok(Self::File(Mutex::new(OpenOptions::new().create(true).append(true).open(OsStr::from_bytes(file))?)))
     }
 }
 

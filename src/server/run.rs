@@ -1,6 +1,8 @@
 //! A server from its start to its end: listen, recover, serve, stop.
 
+use std::ffi::OsStr;
 use std::future::poll_fn;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -79,7 +81,7 @@ pub fn run(options: Options) -> ExitCode {
     let logging = match Logging::start(options.config.logfile(), options.config.loglevel()) {
         Ok(logging) => logging,
         Err(error) => {
-            eprintln!("Can't open the log file '{}': {error}", options.config.logfile());
+            eprintln!("Can't open the log file {:?}: {error}", OsStr::from_bytes(options.config.logfile()));
             return ExitCode::from(1);
         }
     };
@@ -117,7 +119,7 @@ async fn serve(options: Options, logging: &Logging) -> Result<(), ServeError> {
     engine.process.executable = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
     engine.process.run_id = std::iter::repeat_with(|| engine.rng.digit(16)).take(40).collect();
     engine.process.started_us = engine.monotonic_us();
-    let listeners = Listeners::bind(&engine.config, engine.config.any_port())?;
+    let listeners = Listeners::bind(&engine.config)?;
     engine.process.tcp_port = listeners.port();
     let node = Node::new(engine);
     let accepting = spawn_local(listeners.accept(node.clone()));
@@ -181,7 +183,7 @@ impl Tasks {
 
 /// Where the settings put the data.
 pub fn data_directory(config: &Config) -> PathBuf {
-    Path::new(config.dir()).join(DATA_DIRECTORY)
+    Path::new(OsStr::from_bytes(config.dir())).join(DATA_DIRECTORY)
 }
 
 fn best_disk() -> Rc<dyn Disk> {
