@@ -44,6 +44,9 @@ pub fn run(ctx: &mut Ctx<'_>, row: &Row, arguments: &[&[u8]]) {
     stats.calls += 1;
     stats.usec += elapsed;
     stats.failed += u64::from(failed);
+    if ctx.origin == Origin::Client {
+        ctx.engine.stats.latency(row.id, elapsed);
+    }
     if let Err(failure) = result {
         ctx.reply.truncate(reply_start);
         fail(ctx, &failure);

@@ -6,11 +6,20 @@
 pub mod apply;
 pub mod blocking;
 pub mod call;
+pub mod client;
+pub mod client_kill;
+pub mod client_list;
+pub mod connection;
+pub mod debug;
 pub mod dispatch;
 pub mod failure;
 #[cfg(test)]
 pub mod harness;
+pub mod help;
+pub mod info;
 pub mod parse;
+pub mod scripting;
+pub mod server;
 pub mod shadow;
 pub mod spec;
 pub mod table;
