@@ -11,10 +11,17 @@
 #[doc(hidden)]
 pub mod base;
 #[doc(hidden)]
+pub mod cli;
+#[doc(hidden)]
 pub mod command;
 pub mod disk;
+#[doc(hidden)]
+pub mod durability;
 #[doc(hidden)]
 pub mod engine;
 #[doc(hidden)]
 pub mod keyspace;
+pub mod log;
 pub mod resp;
+#[doc(hidden)]
+pub mod server;

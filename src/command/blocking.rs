@@ -41,7 +41,7 @@ fn is_reached(engine: &Engine, on: BlockedOn) -> bool {
         BlockedOn::Replicas { replicas, .. } => replicas <= 0,
         BlockedOn::Durable { offset, local, replicas } => replicas <= 0 && (!local || is_durable(engine, offset)),
         BlockedOn::SyncPolicy => engine.log_policy.is_none_or(|policy| policy == engine.config.appendfsync()),
-        BlockedOn::Reload { before } => engine.reloads.0 > before,
+        BlockedOn::Reload { before } => engine.reloads > before,
         BlockedOn::Shutdown => false,
     }
 }
@@ -55,12 +55,8 @@ fn write_end(engine: &Engine, reply: &mut Reply, on: BlockedOn) {
             reply.integer(i64::from(is_durable(engine, offset)));
             reply.integer(0);
         }
-        BlockedOn::SyncPolicy => reply.ok(),
+        BlockedOn::SyncPolicy | BlockedOn::Reload { .. } => reply.ok(),
         BlockedOn::Shutdown => {}
-        BlockedOn::Reload { .. } => match &engine.reloads.1 {
-            None => reply.ok(),
-            Some(reason) => reply.error(format!("ERR Error trying to load the log: {reason}").as_bytes()),
-        },
     }
 }
 
@@ -81,7 +77,7 @@ pub fn wait_for_sync_policy(ctx: &mut Ctx<'_>) {
 
 /// Answers once the data were loaded from the log anew.
 pub fn wait_for_reload(ctx: &mut Ctx<'_>) {
-    let before = ctx.engine.reloads.0;
+    let before = ctx.engine.reloads;
     ctx.engine.request(Request::Reload);
     block(ctx, BlockedOn::Reload { before }, 0);
 }

@@ -28,29 +28,28 @@ pub fn run(ctx: &mut Ctx<'_>, row: &Row, arguments: &[&[u8]]) {
     let db = ctx.client.db;
     (ctx.dirty, ctx.has_effects) = (0, false);
     let result = handler(ctx, arguments);
-    if ctx.dirty > 0 {
-        ctx.engine.stats.changes += ctx.dirty;
-        if !ctx.has_effects && ctx.origin == Origin::Client {
+    if ctx.origin == Origin::Client {
+        if ctx.dirty > 0 && !ctx.has_effects {
             ctx.engine.stream.effect(db, arguments);
         }
-    }
-    let elapsed = ctx.engine.tick() - started_us;
-    let failed = match &result {
-        Ok(()) => ctx.reply.as_bytes().get(reply_start) == Some(&b'-'),
-        Err(_) => true,
-    };
-    ctx.engine.stats.total_commands += 1;
-    let stats = ctx.engine.stats.command(row.id);
-    stats.calls += 1;
-    stats.usec += elapsed;
-    stats.failed += u64::from(failed);
-    if ctx.origin == Origin::Client {
-        ctx.engine.stats.latency(row.id, elapsed);
+        let failed = result.is_err() || ctx.reply.as_bytes().get(reply_start) == Some(&b'-');
+        count(ctx, row, started_us, failed);
     }
     if let Err(failure) = result {
         ctx.reply.truncate(reply_start);
         fail(ctx, &failure);
     }
+}
+
+fn count(ctx: &mut Ctx<'_>, row: &Row, started_us: u64, failed: bool) {
+    let elapsed = ctx.engine.tick() - started_us;
+    ctx.engine.stats.changes += ctx.dirty;
+    ctx.engine.stats.total_commands += 1;
+    let stats = ctx.engine.stats.command(row.id);
+    stats.calls += 1;
+    stats.usec += elapsed;
+    stats.failed += u64::from(failed);
+    ctx.engine.stats.latency(row.id, elapsed);
 }
 
 /// Answers a command with an error without running it.

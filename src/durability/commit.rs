@@ -6,7 +6,7 @@
 //! write or sync is final: the tasks end, nothing is acknowledged any more, and the server is asked to stop.
 
 use std::cell::{Cell, RefCell};
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::engine::config::AppendFsync;
 use crate::engine::stream::Batch;
 use crate::engine::{Engine, Request};
-use crate::log::{Log, LogError, SyncPolicy};
+use crate::log::{FrameBuf, Log, LogError, Stats, SyncPolicy};
 
 /// Idleness after which the log is sealed, so that the last frame can be told from a torn one.
 const IDLE_BEFORE_SEAL: Duration = Duration::from_millis(50);
@@ -28,6 +28,9 @@ const MAX_UNSYNCED_US: u64 = 2_000_000;
 /// After a segment could not be made, how long until the next try.
 const RETRY_SEGMENT: Duration = Duration::from_millis(500);
 
+/// Room that a frame may take besides its payload: header, padding to a fresh write unit, and a seal.
+const FRAME_OVERHEAD: u64 = 16 * 1024;
+
 /// What the tasks share.
 pub struct Committer {
     engine: Rc<RefCell<Engine>>,
@@ -39,6 +42,10 @@ pub struct Committer {
     preparer: RefCell<Option<Waker>>,
     stopping: Cell<bool>,
     writer: RefCell<Option<Waker>>,
+    /// What is durable stands in a seal on disk.
+    sealed: Cell<bool>,
+    /// Room in the log that the frame being written may use up.
+    in_flight: Cell<u64>,
 }
 
 impl Committer {
@@ -52,6 +59,8 @@ impl Committer {
             preparer: RefCell::new(None),
             stopping: Cell::new(false),
             writer: RefCell::new(None),
+            sealed: Cell::new(true),
+            in_flight: Cell::new(0),
         });
         committer.report();
         committer
@@ -78,11 +87,25 @@ impl Committer {
     /// Updates what the engine knows of the log: its room and the figures for INFO.
     fn report(&self) {
         let mut engine = self.engine.borrow_mut();
-        engine.admission.set_room(self.log.room());
+        engine.admission.set_room(self.log.room().saturating_sub(self.in_flight.get()));
+        report_figures(&mut engine, &self.log.stats());
         if self.log.needs_spare().is_some()
             && let Some(waker) = self.preparer.borrow_mut().take()
         {
             waker.wake();
+        }
+    }
+
+    /// Notes that something was written that is not durable, and holds acks if the sync is too far behind.
+    fn note_unsynced(&self, engine: &mut Engine, now_us: u64) {
+        if self.unsynced_since_us.get().is_none() {
+            self.unsynced_since_us.set(Some(now_us));
+        }
+        let oldest = self.syncing_since_us.get().or(self.unsynced_since_us.get());
+        let is_late = oldest.is_some_and(|since| now_us.saturating_sub(since) >= MAX_UNSYNCED_US);
+        if is_late && self.log.policy() == SyncPolicy::EverySec && !engine.gate.holds_os() {
+            tracing::warn!("the disk is too slow for appendfsync everysec: acknowledgements wait for the sync");
+            engine.gate.hold_os(true);
         }
     }
 
@@ -103,7 +126,7 @@ pub async fn write_batches(committer: Rc<Committer>) {
         let is_last = matches!(step, Step::Close);
         let result = match step {
             Step::Write(batch) => write(&committer, batch).await,
-            Step::Seal => committer.log.seal().await,
+            Step::Seal => seal(&committer).await,
             Step::Policy(setting) => change_policy(&committer, setting).await,
             Step::Close => close(&committer).await,
         };
@@ -117,6 +140,19 @@ pub async fn write_batches(committer: Rc<Committer>) {
     }
 }
 
+/// What INFO shows of the log.
+fn report_figures(engine: &mut Engine, stats: &Stats) {
+    let report = &mut engine.log;
+    if report.disk_path != stats.disk_path {
+        report.disk_path.clone_from(&stats.disk_path);
+    }
+    report.frames = stats.frames;
+    report.commits = stats.syncs;
+    report.size_bytes = stats.segment_bytes;
+    report.spares = stats.spares;
+    report.segments = stats.segments - stats.spares;
+}
+
 enum Step {
     Write(Batch),
     Seal,
@@ -126,24 +162,27 @@ enum Step {
 
 async fn next_step(committer: &Committer) -> Step {
     let clock = committer.engine.borrow().clock.clone();
-    let mut idle = committer.log.needs_seal().then(|| clock.sleep(IDLE_BEFORE_SEAL));
+    let mut idle = None;
     poll_fn(|cx| {
+        *committer.writer.borrow_mut() = Some(cx.waker().clone());
         let mut engine = committer.engine.borrow_mut();
         let wanted = engine.config.appendfsync();
         if policy_of(wanted) != committer.log.policy() {
             return Poll::Ready(Step::Policy(wanted));
         }
-        *committer.writer.borrow_mut() = Some(cx.waker().clone());
         if let Some(batch) = engine.stream.take(cx.waker()) {
+            committer.in_flight.set(batch.bytes.len() as u64 + FRAME_OVERHEAD);
+            engine.admission.set_room(committer.log.room().saturating_sub(committer.in_flight.get()));
             return Poll::Ready(Step::Write(batch));
         }
         if committer.stopping.get() {
             return Poll::Ready(Step::Close);
         }
-        match &mut idle {
-            Some(sleep) => sleep.as_mut().poll(cx).map(|()| Step::Seal),
-            None => Poll::Pending,
+        if committer.sealed.get() || committer.log.durable() < committer.log.written() {
+            return Poll::Pending;
         }
+        let idle = idle.get_or_insert_with(|| clock.sleep(IDLE_BEFORE_SEAL));
+        idle.as_mut().poll(cx).map(|()| Step::Seal)
     })
     .await
 }
@@ -159,31 +198,50 @@ pub fn policy_of(setting: AppendFsync) -> SyncPolicy {
 
 async fn write(committer: &Committer, batch: Batch) -> Result<(), LogError> {
     let wall_ms = committer.engine.borrow().now_ms();
-    let position = committer.log.append(&batch.bytes, wall_ms).await?;
-    assert_eq!(position.written, batch.end(), "the log and the stream count the same bytes");
+    let end = batch.end();
+    let mut frame = FrameBuf::new();
+    frame.extend_from_slice(&batch.bytes);
+    let position = loop {
+        match committer.log.append(&mut frame, wall_ms).await {
+            Err(LogError::NoRoom { needed, .. }) => make_room(committer, needed).await,
+            result => break result?,
+        }
+    };
+    committer.in_flight.set(0);
+    assert_eq!(position.end, end, "the log and the stream count the same bytes");
+    committer.sealed.set(false);
+    let durable = committer.log.durable();
     let mut engine = committer.engine.borrow_mut();
     let now_us = engine.tick();
     engine.saw_frame_time(wall_ms);
     engine.log.units += batch.units;
-    if position.durable < position.written {
-        if committer.unsynced_since_us.get().is_none() {
-            committer.unsynced_since_us.set(Some(now_us));
-        }
-        let oldest = committer.syncing_since_us.get().or(committer.unsynced_since_us.get());
-        let is_late = oldest.is_some_and(|since| now_us.saturating_sub(since) >= MAX_UNSYNCED_US);
-        if is_late && committer.log.policy() == SyncPolicy::EverySec && !engine.gate.holds_os() {
-            tracing::warn!("the disk is too slow for appendfsync everysec: acknowledgements wait for the sync");
-            engine.gate.hold_os(true);
-        }
+    if durable < end {
+        committer.note_unsynced(&mut engine, now_us);
     }
-    engine.gate.advance_written(position.written);
-    engine.gate.advance_durable(position.durable);
+    engine.gate.advance_written(end);
+    engine.gate.advance_durable(durable);
     engine.stream.recycle(batch.bytes);
     Ok(())
 }
 
+/// Effects that outgrew their estimate wait, and with them everybody who would see them, until a segment is made.
+async fn make_room(committer: &Committer, needed: u64) {
+    let clock = committer.engine.borrow().clock.clone();
+    while let Err(error) = committer.log.prepare(needed).await {
+        tracing::warn!(%error, bytes = needed, "executed writes wait for a log segment");
+        clock.sleep(RETRY_SEGMENT).await;
+    }
+}
+
+async fn seal(committer: &Committer) -> Result<(), LogError> {
+    committer.log.seal().await?;
+    committer.sealed.set(true);
+    Ok(())
+}
+
 async fn change_policy(committer: &Committer, setting: AppendFsync) -> Result<(), LogError> {
-    let durable = committer.log.set_policy(policy_of(setting)).await?;
+    committer.log.set_policy(policy_of(setting)).await?;
+    let durable = committer.log.durable();
     committer.unsynced_since_us.set(None);
     let mut engine = committer.engine.borrow_mut();
     engine.gate.advance_durable(durable);
@@ -221,6 +279,7 @@ pub async fn sync_in_background(committer: Rc<Committer>) {
                 engine.gate.hold_os(false);
             }
         }
+        committer.wake_writer();
         committer.report();
     }
 }
@@ -253,7 +312,7 @@ pub async fn prepare_segments(committer: Rc<Committer>) {
                     tracing::warn!(%error, bytes = wanted, "cannot prepare a log segment; writes that need it are refused");
                 }
                 is_failing = true;
-                committer.engine.borrow_mut().admission.refuse(wanted, error.reason());
+                committer.engine.borrow_mut().admission.refuse(wanted, error.to_string());
                 clock.sleep(RETRY_SEGMENT).await;
                 committer.engine.borrow_mut().admission.forget_refusal();
             }

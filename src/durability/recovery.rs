@@ -35,9 +35,9 @@ pub async fn recover(
     directory: &Path,
 ) -> Result<Rc<Log>, RecoveryFailure> {
     let started_us = begin(&mut engine.borrow_mut());
-    let disk_name = disk.name();
     let directory = Directory::open(disk, directory).await?;
-    let mut loader = Loader { engine: engine.clone(), applier: Applier::default(), reported_us: started_us, commands: 0 };
+    let mut loader =
+        Loader { engine: engine.clone(), applier: Applier::default(), reported_us: started_us, commands: 0 };
     let recovered = directory.recover(&mut loader).await?;
     let commands = loader.commands;
     report(&engine.borrow(), &recovered, commands, started_us);
@@ -46,8 +46,8 @@ pub async fn recover(
         engine.saw_frame_time(recovered.wall_ms);
         (settings(&engine), engine.clock.clone(), engine.rng.fork())
     };
-    let log = Log::start(directory, recovered, settings, clock, rng).await?;
-    finish(&mut engine.borrow_mut(), &log, disk_name);
+    let log = Log::start(directory, &recovered, settings, clock, rng).await?;
+    finish(&mut engine.borrow_mut(), &log);
     Ok(log)
 }
 
@@ -57,11 +57,10 @@ fn begin(engine: &mut Engine) -> u64 {
     engine.monotonic_us()
 }
 
-fn finish(engine: &mut Engine, log: &Log, disk_name: &str) {
-    engine.continue_at(log.end_offset());
+fn finish(engine: &mut Engine, log: &Log) {
+    engine.continue_at(log.written());
     engine.admission.set_room(log.room());
-    engine.log.disk_path = format!("{disk_name} {}", log.stats().path_name());
-    engine.stats.reset();
+    engine.log_policy = Some(engine.config.appendfsync());
     engine.loading = None;
     if engine.config.self_check() {
         shadow::attach(engine);
@@ -81,7 +80,14 @@ fn report(engine: &Engine, recovered: &Recovered, commands: u64, started_us: u64
         tracing::warn!("{warning}");
     }
     if let Some(torn) = &recovered.torn {
-        tracing::warn!("{torn}");
+        tracing::warn!(
+            "torn tail cut: {} at byte {}, stream offset {}: {}; {} bytes behind it were never acknowledged at level disk",
+            torn.file.display(),
+            torn.position,
+            torn.offset,
+            torn.cause,
+            torn.bytes,
+        );
     }
     let seconds = (engine.clock.monotonic_us() - started_us) as f64 / 1e6;
     let keys: usize = engine.dbs.iter().map(|db| db.len()).sum();
@@ -112,13 +118,13 @@ impl Sink for Loader {
         let mut engine = self.engine.borrow_mut();
         let now_us = engine.tick();
         if let Some(loading) = &mut engine.loading {
-            loading.total_bytes = progress.total_bytes;
-            loading.loaded_bytes = progress.done_bytes;
+            loading.total_bytes = progress.total;
+            loading.loaded_bytes = progress.bytes;
         }
         if now_us - self.reported_us >= PROGRESS_INTERVAL_US {
             self.reported_us = now_us;
-            let percent = progress.done_bytes as f64 * 100.0 / progress.total_bytes.max(1) as f64;
-            tracing::info!("Loading: {percent:.0} %, {} of {} bytes", progress.done_bytes, progress.total_bytes);
+            let percent = progress.bytes as f64 * 100.0 / progress.total.max(1) as f64;
+            tracing::info!("Loading: {percent:.0} %, {} of {} bytes", progress.bytes, progress.total);
         }
     }
 }

@@ -4,6 +4,7 @@
 //! Commands (layer 4) change it; the server (layer 6) borrows it for synchronous stretches, never across an `.await`.
 //! It knows no sockets and no files, and can be dropped and built anew from disk.
 
+pub mod access;
 pub mod admission;
 pub mod client;
 pub mod config;
@@ -18,6 +19,7 @@ use std::task::Waker;
 
 use crate::base::clock::Clock;
 use crate::keyspace::Db;
+use access::Access;
 use admission::Admission;
 use client::{BlockedOn, Clients};
 use config::{AppendFsync, Config};
@@ -132,14 +134,18 @@ pub struct Engine {
     pub admission: Admission,
     /// Connections.
     pub clients: Clients,
+    /// How the use of keys is noted.
+    pub access: Access,
+    /// The database with which active expiry goes on.
+    pub next_expiry_db: usize,
     /// WATCH.
     pub watches: Watches,
     /// Counters.
     pub stats: Stats,
     /// How the log is written now, if there is one; the setting may already say otherwise.
     pub log_policy: Option<AppendFsync>,
-    /// How often the data were loaded anew, and why the last try failed if it did.
-    pub reloads: (u64, Option<String>),
+    /// How often the data were loaded anew.
+    pub reloads: u64,
     /// Recovery under way.
     pub loading: Option<Loading>,
     /// CLIENT PAUSE under way.
@@ -182,10 +188,12 @@ impl Engine {
             gate: Gate::new(0, databases),
             admission: Admission::default(),
             clients: Clients::default(),
+            access: Access::default(),
+            next_expiry_db: 0,
             watches: Watches::default(),
             stats: Stats::default(),
             log_policy: None,
-            reloads: (0, None),
+            reloads: 0,
             loading: None,
             pause: None,
             paused: Vec::new(),
@@ -218,6 +226,11 @@ impl Engine {
     pub fn read_clock(&mut self) {
         self.monotonic_us = self.clock.monotonic_us();
         self.wall_minus_monotonic_us = self.clock.wall_us().wrapping_sub(self.monotonic_us);
+        let access = Access::at(&self.config, self.wall_us() / 1000);
+        if self.access != access {
+            self.access = access;
+            self.dbs.iter_mut().for_each(|db| db.fresh_use = access.fresh());
+        }
     }
 
     /// Reads only the monotonic clock: once a command.
@@ -274,9 +287,17 @@ impl Engine {
         self.wake_blocked(|on| on == BlockedOn::SyncPolicy);
     }
 
-    /// The data were loaded anew, or that failed; tells who waits for it.
-    pub fn reloaded(&mut self, failure: Option<String>) {
-        self.reloads = (self.reloads.0 + 1, failure);
+    /// Empties the databases, which are about to be loaded anew.
+    pub fn forget_data(&mut self) {
+        for db in &mut self.dbs {
+            drop(db.clear());
+        }
+        self.shadow = None;
+    }
+
+    /// The data were loaded anew; tells who waits for it.
+    pub fn reloaded(&mut self) {
+        self.reloads += 1;
         self.wake_blocked(|on| matches!(on, BlockedOn::Reload { .. }));
     }
 

@@ -43,8 +43,15 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(node: Rc<Node>, stream: S,
         }
         id
     };
-    Connection { registration: Registration { node, id }, stream, query: QueryBuffer::default(), timer: None, at_eof: false, waits_for: None }
-        .await;
+    Connection {
+        registration: Registration { node, id },
+        stream,
+        query: QueryBuffer::default(),
+        timer: None,
+        at_eof: false,
+        waits_for: None,
+    }
+    .await;
 }
 
 /// Keeps the connection in the registry for as long as its task lives.
@@ -189,7 +196,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     return Turn::Waiting;
                 }
             };
-            match dispatch::request(engine, client, &self.query.arguments()) {
+            let outcome = dispatch::request(engine, client, &self.query.arguments());
+            match outcome {
                 Outcome::Done => self.query.consume(len),
                 Outcome::NoRoom => {
                     engine.admission.wait(cx.waker());

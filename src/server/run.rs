@@ -1,8 +1,6 @@
 //! A server from its start to its end: listen, recover, serve, stop.
 
-use std::ffi::OsStr;
 use std::future::poll_fn;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -81,7 +79,7 @@ pub fn run(options: Options) -> ExitCode {
     let logging = match Logging::start(options.config.logfile(), options.config.loglevel()) {
         Ok(logging) => logging,
         Err(error) => {
-            eprintln!("Can't open the log file {:?}: {error}", OsStr::from_bytes(options.config.logfile()));
+            eprintln!("Can't open the log file {:?}: {error}", options.config.logfile());
             return ExitCode::from(1);
         }
     };
@@ -92,7 +90,7 @@ pub fn run(options: Options) -> ExitCode {
             return ExitCode::from(1);
         }
     };
-    let result = LocalSet::new().block_on(&runtime, serve(options, &logging));
+    let result = LocalSet::new().block_on(&runtime, serve(options, logging));
     // Blocking disk work that nobody waits for any more must not hold up the exit.
     runtime.shutdown_background();
     match result {
@@ -104,7 +102,7 @@ pub fn run(options: Options) -> ExitCode {
     }
 }
 
-async fn serve(options: Options, logging: &Logging) -> Result<(), ServeError> {
+async fn serve(options: Options, logging: Logging) -> Result<(), ServeError> {
     let clock = Rc::new(SystemClock::new());
     tracing::info!("ackd {} is starting, pid {}", env!("CARGO_PKG_VERSION"), std::process::id());
     for warning in &options.warnings {
@@ -123,67 +121,96 @@ async fn serve(options: Options, logging: &Logging) -> Result<(), ServeError> {
     engine.process.tcp_port = listeners.port();
     let node = Node::new(engine);
     let accepting = spawn_local(listeners.accept(node.clone()));
-    let stops = stop_signals()?;
+    let mut stops = stop_signals()?;
 
-    let committer = start(&node, best_disk(), &directory).await?;
-    let tasks = Tasks::spawn(&node, &committer);
-    tracing::info!("Ready to accept connections on port {}", node.engine.borrow().process.tcp_port);
-
-    let outcome = until_stopped(&node, logging, stops).await;
+    let disk = best_disk();
+    let mut running = Running::start(&node, disk.clone(), &directory).await?;
+    log_ready(&node);
+    loop {
+        let next = next_event(&node, &mut stops).await;
+        match next {
+            Event::Signal(name) => {
+                tracing::warn!("Received {name}, shutting down");
+                break;
+            }
+            Event::Request(Request::Shutdown(_)) => {
+                tracing::warn!("User requested shutdown");
+                break;
+            }
+            Event::Request(Request::LogFailed(reason)) => return Err(ServeError::Log(reason)),
+            Event::Request(Request::ApplySettings(names)) => {
+                settings::apply(&node, &logging, &names);
+                running.committer.wake_writer();
+            }
+            Event::Request(Request::Reload) => {
+                running.stop(&node).await?;
+                node.engine.borrow_mut().forget_data();
+                running = Running::start(&node, disk.clone(), &directory).await?;
+                node.engine.borrow_mut().reloaded();
+            }
+        }
+    }
     accepting.abort();
-    outcome?;
-    tasks.finish(&node, &committer).await
+    node.engine.borrow_mut().stopping = true;
+    running.stop(&node).await?;
+    let clock = node.engine.borrow().clock.clone();
+    clock.sleep(last_replies(&node)).await;
+    tracing::warn!("ackd is now ready to exit, bye bye...");
+    Ok(())
 }
 
-/// Recovers the data in `directory` into the node's engine and opens the log behind them. The simulation starts its
-/// servers here too.
-pub async fn start(node: &Rc<Node>, disk: Rc<dyn Disk>, directory: &Path) -> Result<Rc<Committer>, RecoveryFailure> {
-    let log = recovery::recover(&node.engine, disk, directory).await?;
-    Ok(Committer::new(node.engine.clone(), log))
+fn log_ready(node: &Node) {
+    let engine = node.engine.borrow();
+    let level = engine.default_level().name();
+    tracing::info!("An acknowledgement means level '{level}'; the log is written by {}", engine.log.disk_path);
+    if let Some(warning) = durability_warning(&engine.config) {
+        tracing::warn!("{warning}");
+    }
+    tracing::info!("Ready to accept connections on port {}", engine.process.tcp_port);
 }
 
-/// The tasks beside the connections.
-pub struct Tasks {
+/// The log and the tasks beside the connections. The simulation runs its servers with it too.
+pub struct Running {
+    /// The committer, with the log.
+    pub committer: Rc<Committer>,
     writer: JoinHandle<()>,
     others: [JoinHandle<()>; 3],
 }
 
-impl Tasks {
-    /// Starts them.
-    pub fn spawn(node: &Rc<Node>, committer: &Rc<Committer>) -> Self {
-        Self {
-            writer: spawn_local(commit::write_batches(committer.clone())),
-            others: [
-                spawn_local(commit::sync_in_background(committer.clone())),
-                spawn_local(commit::prepare_segments(committer.clone())),
-                spawn_local(timers::run(node.clone())),
-            ],
-        }
+impl Running {
+    /// Recovers the data in `directory` into the node's engine, opens the log behind them, and starts the tasks.
+    pub async fn start(node: &Rc<Node>, disk: Rc<dyn Disk>, directory: &Path) -> Result<Self, RecoveryFailure> {
+        let log = recovery::recover(&node.engine, disk, directory).await?;
+        let committer = Committer::new(node.engine.clone(), log);
+        let writer = spawn_local(commit::write_batches(committer.clone()));
+        let others = [
+            spawn_local(commit::sync_in_background(committer.clone())),
+            spawn_local(commit::prepare_segments(committer.clone())),
+            spawn_local(timers::run(node.clone())),
+        ];
+        Ok(Self { committer, writer, others })
     }
 
-    /// Finishes the commit in flight, lets its replies out, and closes the log so that the next start knows all is
-    /// there.
-    pub async fn finish(self, node: &Rc<Node>, committer: &Rc<Committer>) -> Result<(), ServeError> {
-        for task in &self.others {
+    /// Finishes the commit in flight and closes the log, so that the next start knows that all is there.
+    pub async fn stop(self, node: &Node) -> Result<(), ServeError> {
+        for task in self.others {
             task.abort();
+            // It answers that it was cancelled; what counts is that it no longer holds the log.
+            let _ = task.await;
         }
-        node.engine.borrow_mut().stopping = true;
-        committer.stop();
-        // The task ends by itself; that it was cancelled or has panicked shows in the log's state.
+        self.committer.stop();
+        // The task ends by itself; if it has panicked instead, the log is not closed and says so at the next start.
         let _ = self.writer.await;
-        if let Some(reason) = node.engine.borrow().log.failed.clone() {
-            return Err(ServeError::Log(reason));
+        match node.engine.borrow().log.failed.clone() {
+            Some(reason) => Err(ServeError::Log(reason)),
+            None => Ok(()),
         }
-        let clock = node.engine.borrow().clock.clone();
-        clock.sleep(last_replies(node)).await;
-        tracing::warn!("ackd is now ready to exit, bye bye...");
-        Ok(())
     }
 }
 
 /// Where the settings put the data.
 pub fn data_directory(config: &Config) -> PathBuf {
-    Path::new(OsStr::from_bytes(config.dir())).join(DATA_DIRECTORY)
+    Path::new(config.dir()).join(DATA_DIRECTORY)
 }
 
 fn best_disk() -> Rc<dyn Disk> {
@@ -209,41 +236,28 @@ fn stop_signals() -> Result<Stops, ServeError> {
     })
 }
 
-/// Does what commands ask for, until one of them or a signal ends the server.
-async fn until_stopped(node: &Rc<Node>, logging: &Logging, mut stops: Stops) -> Result<(), ServeError> {
-    loop {
-        let next = poll_fn(|cx| {
-            if stops.terminate.poll_recv(cx).is_ready() {
-                return Poll::Ready(Next::Signal("SIGTERM"));
-            }
-            if stops.interrupt.poll_recv(cx).is_ready() {
-                return Poll::Ready(Next::Signal("SIGINT"));
-            }
-            let mut engine = node.engine.borrow_mut();
-            if engine.requests.is_empty() {
-                engine.server_waker = Some(cx.waker().clone());
-                return Poll::Pending;
-            }
-            Poll::Ready(Next::Request(engine.requests.remove(0)))
-        });
-        match next.await {
-            Next::Signal(name) => {
-                tracing::warn!("Received {name}, shutting down");
-                return Ok(());
-            }
-            Next::Request(Request::Shutdown(_)) => {
-                tracing::warn!("User requested shutdown");
-                return Ok(());
-            }
-            Next::Request(Request::LogFailed(reason)) => return Err(ServeError::Log(reason)),
-            Next::Request(Request::ApplySettings(names)) => settings::apply(node, logging, &names),
-        }
-    }
-}
-
-enum Next {
+enum Event {
     Signal(&'static str),
     Request(Request),
+}
+
+/// Waits for a signal, or for something that a command asks for.
+async fn next_event(node: &Node, stops: &mut Stops) -> Event {
+    poll_fn(|cx| {
+        if stops.terminate.poll_recv(cx).is_ready() {
+            return Poll::Ready(Event::Signal("SIGTERM"));
+        }
+        if stops.interrupt.poll_recv(cx).is_ready() {
+            return Poll::Ready(Event::Signal("SIGINT"));
+        }
+        let mut engine = node.engine.borrow_mut();
+        if engine.requests.is_empty() {
+            engine.server_waker = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(Event::Request(engine.requests.remove(0)))
+    })
+    .await
 }
 
 /// No longer than needed: with nothing to send there is nobody to wait for.
@@ -252,8 +266,8 @@ fn last_replies(node: &Node) -> Duration {
     if engine.clients.iter().any(|client| client.output.backlog() > 0) { LAST_REPLIES } else { Duration::ZERO }
 }
 
-/// The warnings of the start that concern durability.
-pub fn durability_warning(config: &Config) -> Option<&'static str> {
+/// What an operator should know of a level below the default.
+fn durability_warning(config: &Config) -> Option<&'static str> {
     match config.appendfsync() {
         AppendFsync::Always => None,
         AppendFsync::EverySec => Some(

@@ -1,0 +1,216 @@
+//! What can go wrong in the log, as data: the file, the place in it, the cause, and what to do next.
+//!
+//! Errors are cheap to clone: the first failure of a log is handed to every later caller.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::manifest::ManifestFault;
+
+/// An error of the log.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum LogError {
+    /// An operation on a file failed.
+    #[error("cannot {what} {}{}: {source}", file.display(), at(*offset))]
+    Io {
+        /// What was tried, as a verb.
+        what: &'static str,
+        /// The file or directory.
+        file: PathBuf,
+        /// The place in the file, where there is one.
+        offset: Option<u64>,
+        /// What the system said.
+        source: Arc<io::Error>,
+    },
+    /// Another server uses the directory.
+    #[error("{} is in use by another server{}: stop it first, or choose another directory", directory.display(), holder(*pid))]
+    Locked {
+        /// The data directory.
+        directory: PathBuf,
+        /// Process id of the holder, if it could be read.
+        pid: Option<u32>,
+    },
+    /// The data on disk do not verify; nothing was changed.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The receiver of the recovered frames could not apply one.
+    #[error("the frame at byte {position} of {} (stream offset {offset}) is intact but cannot be applied: {cause}", file.display())]
+    Apply {
+        /// The segment.
+        file: PathBuf,
+        /// Where the frame begins in the file.
+        position: u64,
+        /// Stream offset of its payload.
+        offset: u64,
+        /// What the receiver said.
+        cause: String,
+    },
+    /// The segments at hand do not take a frame of this size: prepare one first. Nothing was written.
+    #[error("the log has room for a frame of {room} bytes, and {needed} are needed")]
+    NoRoom {
+        /// Payload bytes asked for.
+        needed: u64,
+        /// Payload bytes that one frame can have at most.
+        room: u64,
+    },
+    /// The log has failed before, and nothing that it says later can be trusted.
+    #[error("the log has failed and takes no more writes: {0}")]
+    Failed(Arc<LogError>),
+    /// A write was abandoned half-way, so what the file holds is unknown.
+    #[error("a write to {} at byte {position} was abandoned half-way", file.display())]
+    Abandoned {
+        /// The segment.
+        file: PathBuf,
+        /// Where the frame was to begin.
+        position: u64,
+    },
+    /// The log was shut down.
+    #[error("the log is closed")]
+    Closed,
+    /// A segment, or MANIFEST, could not be made.
+    #[error(transparent)]
+    Spare(#[from] SpareError),
+}
+
+/// A segment or a MANIFEST could not be made. Not final: what was begun is discarded, and it can be tried again.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum SpareError {
+    /// The file system is full, or a quota is used up. Goes away when there is space again.
+    #[error("no space for a new log segment of {size} bytes: {cause}")]
+    OutOfSpace {
+        /// Length of the segment.
+        size: u64,
+        /// What failed.
+        cause: Arc<LogError>,
+    },
+    /// Something else is wrong.
+    #[error("cannot make a new log segment of {size} bytes: {cause}")]
+    Other {
+        /// Length of the segment.
+        size: u64,
+        /// What failed.
+        cause: Arc<LogError>,
+    },
+}
+
+impl SpareError {
+    pub(super) fn new(size: u64, cause: LogError) -> Self {
+        let out_of_space = match &cause {
+            LogError::Io { source, .. } => matches!(
+                source.kind(),
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+            ),
+            _ => false,
+        };
+        let cause = Arc::new(cause);
+        if out_of_space { Self::OutOfSpace { size, cause } } else { Self::Other { size, cause } }
+    }
+}
+
+/// A start that is refused because the data do not verify.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error(
+    "refusing to start: {} at byte {position}: {cause}. {consequence}. Nothing was changed",
+    file.display()
+)]
+pub struct Refusal {
+    /// The file that does not verify.
+    pub file: PathBuf,
+    /// Where in it.
+    pub position: u64,
+    /// What is wrong there.
+    pub cause: Cause,
+    /// What a repair would keep and lose.
+    pub consequence: Consequence,
+}
+
+/// What is wrong at the place that a [`Refusal`] names.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Cause {
+    /// Bytes below the durable offset are not what was written.
+    #[error("damaged below the durable offset ({0})")]
+    Damaged(String),
+    /// Intact frames stand behind damage that they prove to have been durable.
+    #[error("damaged ({0}), and intact frames behind it prove that it was on disk")]
+    Covered(String),
+    /// A frame is intact and does not follow the one before it.
+    #[error("the chain of frames is broken: {0}")]
+    BrokenChain(String),
+    /// A frame or segment asks for a newer version of ackd.
+    #[error("{0}: use the version of ackd that wrote it, or a newer one")]
+    Unsupported(String),
+    /// A file that MANIFEST lists is not there.
+    #[error("the file is listed in MANIFEST and missing")]
+    Missing,
+    /// A file has another length than MANIFEST says.
+    #[error("the file is {found} bytes long, and MANIFEST says {listed}")]
+    Length {
+        /// Length found.
+        found: u64,
+        /// Length listed.
+        listed: u64,
+    },
+    /// The file is a segment, but not the one that MANIFEST lists under this name.
+    #[error("the file is another segment than the one that MANIFEST lists: it was swapped or replaced")]
+    Swapped,
+    /// A segment that holds frames is not in MANIFEST.
+    #[error(
+        "the segment holds frames and is not listed in MANIFEST: MANIFEST is older than the log, or the file is foreign"
+    )]
+    Unlisted,
+    /// There are data and no MANIFEST.
+    #[error("there are data here and no MANIFEST")]
+    NoManifest,
+    /// MANIFEST does not verify.
+    #[error("{0}")]
+    Manifest(#[from] ManifestFault),
+    /// The log does not begin where it must.
+    #[error("the log begins at stream offset {found}, and its beginning is missing")]
+    MissingBeginning {
+        /// Stream offset of the first frame.
+        found: u64,
+    },
+}
+
+/// What a repair at the place of a [`Refusal`] would keep and lose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Consequence {
+    /// Stream bytes before the damage.
+    pub kept: u64,
+    /// Stream offset up to which data are known to have been durable or to be there still; not below `kept`.
+    pub known: u64,
+}
+
+impl std::fmt::Display for Consequence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.known > self.kept {
+            let lost = self.known - self.kept;
+            write!(f, "`ackd repair` would keep stream offsets 0 to {} and lose at least {lost} bytes", self.kept)
+        } else {
+            write!(f, "`ackd repair` would keep stream offsets 0 to {}", self.kept)
+        }
+    }
+}
+
+impl LogError {
+    /// For [`Result::map_err`] behind an operation on a file.
+    pub(super) fn io(what: &'static str, file: &Path) -> impl FnOnce(io::Error) -> Self {
+        let file = file.to_owned();
+        move |source| Self::Io { what, file, offset: None, source: Arc::new(source) }
+    }
+
+    /// The same, with the place in the file.
+    pub(super) fn io_at(what: &'static str, file: &Path, offset: u64) -> impl FnOnce(io::Error) -> Self {
+        let file = file.to_owned();
+        move |source| Self::Io { what, file, offset: Some(offset), source: Arc::new(source) }
+    }
+}
+
+fn at(offset: Option<u64>) -> String {
+    offset.map(|offset| format!(" at byte {offset}")).unwrap_or_default()
+}
+
+fn holder(pid: Option<u32>) -> String {
+    pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
+}

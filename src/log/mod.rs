@@ -1,0 +1,85 @@
+//! The log: a segmented, checksummed, append-only file of frames whose acknowledgement means durable.
+//!
+//! For people who write crash-recovery harnesses and fuzzers, and for the server above. The log knows only the
+//! [`disk`](crate::disk) and the clock: payloads are bytes to it, and it never parses a command. Every byte of the
+//! format is drawn in `docs/log-format.md`; what survives which failure stands in `docs/durability.md`.
+//!
+//! A start takes three steps: [`Directory::open`] takes possession, [`Directory::recover`] reads, checks and hands
+//! on what is there and changes nothing, [`Log::start`] begins a new segment behind it. Then [`Log::append`] writes
+//! frames and [`Log::sync`] makes them durable, while [`Log::prepare`] makes segments ahead of need.
+//!
+//! What must always hold: a byte that was reported durable is never written again; a frame that recovery hands on was
+//! written whole and follows the one before it; a recovery that cannot keep what was durable refuses and changes
+//! nothing.
+
+mod bytes;
+mod directory;
+mod error;
+mod frame;
+mod history;
+mod manifest;
+#[doc(hidden)]
+pub mod planted;
+pub mod reader;
+mod recovery;
+mod rewrite;
+mod segment;
+mod spare;
+mod start;
+#[cfg(test)]
+mod tests;
+mod walk;
+mod writer;
+
+pub use directory::Directory;
+pub use error::{Cause, Consequence, LogError, Refusal, SpareError};
+pub use frame::{
+    FEATURE_LEVEL, FRAME_ALIGN, FRAME_HEADER, FRAME_MAGIC, FrameBuf, FrameFault, FrameHeader, FrameKind, Parsed,
+    START_PAYLOAD, Sealed, StartMark, parse, parse_header,
+};
+pub use history::{History, HistoryId};
+pub use manifest::{Manifest, ManifestFault, SnapshotEntry};
+pub use recovery::{Progress, Recovered, Sink};
+pub use segment::{FORMAT_VERSION, SEGMENT_HEADER, SEGMENT_MAGIC, Segment, SegmentFault, size_for};
+pub use walk::{Outcome, Point, Step, TornTail, Walk, WalkInput, Window};
+pub use writer::{Log, Position, Stats};
+
+/// When a frame counts as written, and what survives which failure. Fixed for the length of a segment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SyncPolicy {
+    /// A frame is on the medium when [`Log::append`] returns: it survives the loss of power.
+    #[default]
+    Always,
+    /// A frame is in the system's cache when [`Log::append`] returns: it survives the death of the process. The caller
+    /// calls [`Log::sync`] every second: usually one second, at most two, are lost with the power.
+    EverySec,
+    /// A frame is in the system's cache when [`Log::append`] returns: it survives the death of the process. The system
+    /// decides when it reaches the medium; any amount may be lost with the power.
+    No,
+}
+
+impl SyncPolicy {
+    /// Whether every frame is durable before [`Log::append`] returns.
+    pub fn is_always(self) -> bool {
+        self == Self::Always
+    }
+}
+
+/// How the log is written.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Length of a segment, once a run has grown to it.
+    pub segment_size: u64,
+    /// Length of the first segment of a run; the next ones double up to `segment_size`.
+    pub first_segment_size: u64,
+    /// What [`Log::append`] waits for.
+    pub policy: SyncPolicy,
+    /// Bytes of a new segment that are written and synced at a time while it is made, so that nothing else stalls.
+    pub slice: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { segment_size: 64 << 20, first_segment_size: 1 << 20, policy: SyncPolicy::Always, slice: 1 << 20 }
+    }
+}

@@ -1,0 +1,234 @@
+//! The one table of how replies are compared other than byte for byte, and of accepted differences. The tests read
+//! it, `docs/compatibility.md` shows it, and a test keeps the two equal.
+
+use std::fmt::Write as _;
+
+use super::super::support::reply::Value;
+use super::compare;
+use super::not_asked::NOT_ASKED;
+
+/// How the replies of a command are compared when they are not equal.
+pub enum How {
+    /// As sets.
+    Unordered,
+    /// As numbers (alone, in strings or in arrays) that differ by no more than this.
+    Within(i64),
+    /// Only by their type: the value is the server's own.
+    SameKind,
+    /// Exactly these replies (`*` stands for anything).
+    Texts { oracle: &'static str, tested: &'static str },
+    /// By a property, said in words.
+    Property { said: &'static str, holds: fn(&[Vec<u8>], &Value, &Value) -> bool },
+}
+
+/// The oracles that a row is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Against {
+    /// Each of them.
+    All,
+    /// Valkey 8.1, where it has left Redis 7.2; Redis 7.0 is compared exactly.
+    Valkey,
+    /// Redis 7.0, where 7.2 has gone on; Valkey is compared exactly.
+    Redis7,
+}
+
+impl Against {
+    /// The rows that count when ackd is compared with the oracle of this name.
+    pub fn oracle(name: &str) -> Self {
+        match name {
+            "redis7" => Self::Redis7,
+            _ => Self::Valkey,
+        }
+    }
+
+    pub fn covers(self, other: Self) -> bool {
+        self == Self::All || self == other
+    }
+
+    pub fn shown(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Valkey => "Valkey 8.1",
+            Self::Redis7 => "Redis 7.0",
+        }
+    }
+}
+
+/// One row.
+pub struct Row {
+    pub against: Against,
+    /// The command, `*` for all commands, `name|*` for all subcommands.
+    pub command: &'static str,
+    pub how: How,
+    pub reason: &'static str,
+}
+
+impl Row {
+    pub fn concerns(&self, against: Against, name: &str) -> bool {
+        if !self.against.covers(against) {
+            return false;
+        }
+        match self.command.split_once('*') {
+            Some((start, end)) => name.starts_with(start) && name.ends_with(end),
+            None => self.command == name,
+        }
+    }
+
+    fn comparison(&self) -> String {
+        match &self.how {
+            How::Unordered => "as sets".into(),
+            How::Within(tolerance) => format!("numbers within {tolerance}"),
+            How::SameKind => "the type of the reply".into(),
+            How::Texts { oracle, tested } => format!("oracle `{oracle}`, ackd `{tested}`"),
+            How::Property { said, .. } => (*said).into(),
+        }
+    }
+}
+
+use Against::{All, Valkey};
+
+const CLOCK: &str = "The two servers are asked at slightly different times.";
+const ORDER: &str = "No order is promised; it depends on the hash table.";
+const RANDOM: &str = "The reply is random.";
+const OWN: &str = "The value is the server's own.";
+
+/// All rows. The first one that holds counts.
+pub const TABLE: &[Row] = &[
+    Row { against: All, command: "ttl", how: How::Within(3), reason: CLOCK },
+    Row { against: All, command: "pttl", how: How::Within(3000), reason: CLOCK },
+    Row { against: All, command: "expiretime", how: How::Within(3), reason: CLOCK },
+    Row { against: All, command: "pexpiretime", how: How::Within(3000), reason: CLOCK },
+    Row { against: All, command: "object|idletime", how: How::Within(3), reason: CLOCK },
+    Row { against: All, command: "time", how: How::Within(1_000_000), reason: CLOCK },
+    Row {
+        against: All,
+        command: "lastsave",
+        how: How::Within(1_000_000),
+        reason: "It begins with the start of the server.",
+    },
+    Row { against: All, command: "keys", how: How::Unordered, reason: ORDER },
+    Row {
+        against: All,
+        command: "scan",
+        how: How::Property { said: "a cursor and a list", holds: compare::scan_call },
+        reason: "Cursors belong to the hash table; whole iterations are compared as sets.",
+    },
+    Row { against: All, command: "randomkey", how: How::SameKind, reason: RANDOM },
+    Row { against: All, command: "client|id", how: How::SameKind, reason: OWN },
+    Row {
+        against: All,
+        command: "client|list",
+        how: How::Property {
+            said: "every field of 7.2 in its order, equal where it can be",
+            holds: compare::client_lines,
+        },
+        reason: "Addresses, ages and memory are the server's own.",
+    },
+    Row {
+        against: All,
+        command: "client|info",
+        how: How::Property {
+            said: "every field of 7.2 in its order, equal where it can be",
+            holds: compare::client_lines,
+        },
+        reason: "Addresses, ages and memory are the server's own.",
+    },
+    Row {
+        against: All,
+        command: "hello",
+        how: How::Property { said: "equal but for `id` and `ackd_version`", holds: compare::hello },
+        reason: "Ids are the server's own; ackd names its own version beside Redis'.",
+    },
+    Row {
+        against: All,
+        command: "config|get",
+        how: How::Property { said: "equal values for the names that both list", holds: compare::config_get },
+        reason: "The oracle has parameters that Redis 7.2 has not; directories and ports are the server's own.",
+    },
+    Row {
+        against: All,
+        command: "debug|object",
+        how: How::Property {
+            said: "fields in Redis' order; refcount and serialized length equal",
+            holds: compare::debug_object,
+        },
+        reason: "Addresses and clocks are the server's own; Valkey 8.1 embeds by key and value together.",
+    },
+    Row {
+        against: All,
+        command: "debug|htstats",
+        how: How::SameKind,
+        reason: "It describes the server's own hash table.",
+    },
+    Row {
+        against: All,
+        command: "info",
+        how: How::SameKind,
+        reason: "Values are the server's own; a test of its own checks the field names.",
+    },
+    Row { against: All, command: "lolwut", how: How::SameKind, reason: "Art is the server's own." },
+    Row {
+        against: All,
+        command: "role",
+        how: How::Within(i64::MAX),
+        reason: "The replication offset counts the server's own stream.",
+    },
+    Row {
+        against: All,
+        command: "*|help",
+        how: How::Property { said: "the first line, and no unknown subcommand", holds: compare::help },
+        reason: "The explanations are ackd's own words.",
+    },
+    Row {
+        against: All,
+        command: "command|count",
+        how: How::SameKind,
+        reason: "The oracle has commands that Redis 7.2 has not.",
+    },
+    Row {
+        against: All,
+        command: "command|list",
+        how: How::Property { said: "no unknown command", holds: compare::command_list },
+        reason: "The oracle has commands that Redis 7.2 has not.",
+    },
+    Row {
+        against: All,
+        command: "command|info",
+        how: How::Property { said: "flags, categories and tips as sets, the rest equal", holds: compare::command_info },
+        reason: "Flags and categories have no order; the oracle has subcommands that Redis 7.2 has not.",
+    },
+    Row {
+        against: All,
+        command: "command|docs",
+        how: How::Property { said: "equal `since`, `group` and `arguments`", holds: compare::command_docs },
+        reason: "Summaries are ackd's own words.",
+    },
+    Row {
+        against: Valkey,
+        command: "object|encoding",
+        how: How::Property { said: "`embstr` and `raw` are one", holds: compare::string_encoding },
+        reason: "Valkey 8.1 embeds by the length of key and value together, Redis by that of the value alone.",
+    },
+];
+
+/// The tables as `docs/compatibility.md` shows them.
+pub fn markdown() -> String {
+    let mut out = String::from("| command | oracle | compared | reason |\n|---|---|---|---|\n");
+    let cell = |text: &str| text.replace('|', "\\|");
+    for row in TABLE {
+        let command = match row.command {
+            "*" => "all commands".into(),
+            name => format!("`{}`", name.to_uppercase().replace('|', " ")),
+        };
+        let (comparison, reason) = (cell(&row.comparison()), cell(row.reason));
+        let _ = writeln!(out, "| {command} | {} | {comparison} | {reason} |", row.against.shown());
+    }
+    out.push_str(
+        "\nAn oracle is not asked for what it is known to answer otherwise than Redis 7.2; the other one is.\n\n",
+    );
+    out.push_str("| not asked | oracle | reason |\n|---|---|---|\n");
+    for row in NOT_ASKED {
+        let _ = writeln!(out, "| {} | {} | {} |", cell(row.what), row.against.shown(), cell(row.reason));
+    }
+    out
+}

@@ -1,0 +1,317 @@
+//! Are two replies equal? Byte for byte, unless a row of the table of [`super::accepted`] says how replies of that
+//! command are compared. The left side is the oracle, the right side the server under test.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::support::reply::Value;
+use super::accepted::{Against, How, TABLE};
+
+/// Commands whose second word is a subcommand, so that `CLIENT LIST` and `CLIENT ID` are two commands.
+const CONTAINERS: &[&str] =
+    &["client", "config", "command", "object", "debug", "module", "cluster", "script", "function"];
+
+/// `get`, `client|list`: the name that the table and the coverage use.
+pub fn command_name(argv: &[Vec<u8>]) -> String {
+    let word = |n: usize| argv.get(n).map(|w| String::from_utf8_lossy(w).to_ascii_lowercase());
+    let first = word(0).unwrap_or_default();
+    match word(1) {
+        Some(second) if CONTAINERS.contains(&first.as_str()) => format!("{first}|{second}"),
+        _ => first,
+    }
+}
+
+/// Compares the replies of one command. `queued` are the commands of the transaction that an EXEC ran.
+pub fn equal(against: Against, argv: &[Vec<u8>], queued: &[Vec<Vec<u8>>], oracle: &Value, tested: &Value) -> bool {
+    if oracle == tested {
+        return true;
+    }
+    let name = command_name(argv);
+    if name == "exec"
+        && let (Some(left), Some(right)) = (oracle.elements(), tested.elements())
+    {
+        return left.len() == right.len()
+            && left.len() == queued.len()
+            && queued.iter().zip(left.iter().zip(right)).all(|(argv, (l, r))| equal(against, argv, &[], l, r));
+    }
+    TABLE.iter().filter(|row| row.concerns(against, &name)).any(|row| holds(&row.how, argv, oracle, tested))
+}
+
+fn holds(how: &How, argv: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    match how {
+        How::Unordered => match (oracle, tested) {
+            (Value::Array(l), Value::Array(r)) | (Value::Set(l), Value::Set(r)) => sorted(l) == sorted(r),
+            _ => false,
+        },
+        How::Within(tolerance) => near(oracle, tested, *tolerance),
+        How::SameKind => same_kind(oracle, tested),
+        How::Texts { oracle: left, tested: right } => matches_text(left, oracle) && matches_text(right, tested),
+        How::Property { holds, .. } => holds(argv, oracle, tested),
+    }
+}
+
+fn sorted(items: &[Value]) -> Vec<&Value> {
+    let mut items: Vec<&Value> = items.iter().collect();
+    items.sort();
+    items
+}
+
+/// Numbers that time moves: equal within the tolerance. Negative ones are no times but answers: exactly equal.
+fn near(oracle: &Value, tested: &Value, tolerance: i64) -> bool {
+    match (oracle, tested) {
+        (Value::Integer(l), Value::Integer(r)) => *l >= 0 && *r >= 0 && l.abs_diff(*r) <= tolerance.unsigned_abs(),
+        (Value::Array(l), Value::Array(r)) => {
+            l.len() == r.len() && l.iter().zip(r).all(|(l, r)| l == r || near(l, r, tolerance))
+        }
+        (Value::Bulk(l), Value::Bulk(r)) => {
+            let number = |b: &[u8]| std::str::from_utf8(b).ok().and_then(|s| s.parse::<i64>().ok());
+            matches!((number(l), number(r)), (Some(l), Some(r)) if l.abs_diff(r) <= tolerance.unsigned_abs())
+        }
+        _ => false,
+    }
+}
+
+/// The same type on the wire, and the same answer to "is there anything". Errors are never only similar.
+pub fn same_kind(oracle: &Value, tested: &Value) -> bool {
+    std::mem::discriminant(oracle) == std::mem::discriminant(tested) && !oracle.is_error()
+}
+
+/// Matches a reply, written as [`Value`] prints it, against a text in which `*` stands for anything.
+fn matches_text(pattern: &str, value: &Value) -> bool {
+    let text = value.to_string();
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else { return false };
+    let mut open = false;
+    for part in parts {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+        open = part.is_empty();
+    }
+    rest.is_empty() || open
+}
+
+/// CONFIG GET: values of names that both servers list must be equal. Which internals exist beside the names of Redis
+/// 7.2 is each server's own business; a name that was asked for without a pattern must be known to both or neither.
+pub fn config_get(argv: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    /// Values that belong to the process, its directory, or its build.
+    const OWN: &[&str] = &[
+        "dir",
+        "port",
+        "logfile",
+        "pidfile",
+        "unixsocket",
+        "bind",
+        "maxclients",
+        "io-threads",
+        "server_cpulist",
+        "save",
+        "proc-title-template",
+        "availability-zone",
+        "bgsave_cpulist",
+        "locale-collate",
+        "oom-score-adj-values",
+        // ackd's promise: Redis reads back "no" here, ackd too, but where they start from differs.
+        "appendfsync",
+    ];
+    let map = |value: &Value| -> Option<BTreeMap<String, String>> {
+        value.pairs()?.into_iter().map(|(k, v)| Some((k.text()?, v.text()?))).collect()
+    };
+    let (Some(left), Some(right)) = (map(oracle), map(tested)) else { return false };
+    let literal_missing = argv.iter().skip(2).any(|pattern| {
+        let name = String::from_utf8_lossy(pattern).to_ascii_lowercase();
+        !name.contains(['*', '?', '[', '\\']) && left.contains_key(&name) != right.contains_key(&name)
+    });
+    std::mem::discriminant(oracle) == std::mem::discriminant(tested)
+        && !literal_missing
+        && left
+            .iter()
+            .all(|(name, value)| OWN.contains(&name.as_str()) || right.get(name).is_none_or(|other| other == value))
+}
+
+/// Fields of CLIENT LIST and CLIENT INFO that do not depend on the moment, on memory or on the process.
+const CLIENT_FIELDS: &[&str] =
+    &["name", "flags", "db", "sub", "psub", "ssub", "multi", "cmd", "user", "redir", "resp", "lib-name", "lib-ver"];
+
+/// The fields of Redis 7.2, in its order.
+const CLIENT_ALL: &[&str] = &[
+    "id",
+    "addr",
+    "laddr",
+    "fd",
+    "name",
+    "age",
+    "idle",
+    "flags",
+    "db",
+    "sub",
+    "psub",
+    "ssub",
+    "multi",
+    "qbuf",
+    "qbuf-free",
+    "argv-mem",
+    "multi-mem",
+    "rbs",
+    "rbp",
+    "obl",
+    "oll",
+    "omem",
+    "tot-mem",
+    "events",
+    "cmd",
+    "user",
+    "redir",
+    "resp",
+    "lib-name",
+    "lib-ver",
+];
+
+/// CLIENT LIST and CLIENT INFO: the same clients, with equal values in all fields that can be equal, and every field
+/// of Redis 7.2 in its order.
+pub fn client_lines(_: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    if !same_kind(oracle, tested) {
+        return false;
+    }
+    let (Some(left), Some(right)) = (oracle.text(), tested.text()) else { return false };
+    let fields = |line: &str| -> Vec<(String, String)> {
+        line.split(' ').filter_map(|f| f.split_once('=')).map(|(k, v)| (k.to_string(), v.to_string())).collect()
+    };
+    let (left, right): (Vec<&str>, Vec<&str>) = (left.lines().collect(), right.lines().collect());
+    // As sets: a connection that was closed and opened anew may stand elsewhere in the list.
+    let stable = |lines: &[&str]| -> Vec<Vec<(String, String)>> {
+        let known =
+            |line: &&str| fields(line).into_iter().filter(|(k, _)| CLIENT_FIELDS.contains(&k.as_str())).collect();
+        let mut lines: Vec<Vec<(String, String)>> = lines.iter().map(known).collect();
+        lines.sort();
+        lines
+    };
+    let complete = |line: &&str| {
+        let fields = fields(line);
+        fields.iter().map(|(k, _)| k.as_str()).filter(|k| CLIENT_ALL.contains(k)).eq(CLIENT_ALL.iter().copied())
+    };
+    stable(&left) == stable(&right) && right.iter().all(complete)
+}
+
+/// HELLO: equal but for the connection's id, and for `ackd_version`, which only ackd has.
+pub fn hello(_: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    let fields = |value: &Value| -> Option<Vec<(Value, Value)>> {
+        let pairs = value.pairs()?.into_iter().map(|(k, v)| (k.clone(), v.clone()));
+        Some(pairs.filter(|(k, _)| !matches!(k.bytes(), Some(b"id" | b"ackd_version"))).collect())
+    };
+    same_kind(oracle, tested) && fields(oracle).is_some() && fields(oracle) == fields(tested)
+}
+
+/// DEBUG OBJECT: the fields of Redis in its order; those that are no addresses and no clocks have equal values.
+pub fn debug_object(_: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    const NAMES: &[&str] = &["at", "refcount", "encoding", "serializedlength", "lru", "lru_seconds_idle"];
+    let fields = |value: &Value| -> Option<Vec<(String, String)>> {
+        let Value::Simple(text) = value else { return None };
+        let text = String::from_utf8_lossy(text).into_owned();
+        let fields = text.split(' ').filter_map(|f| f.split_once(':')).map(|(k, v)| (k.into(), v.into()));
+        Some(fields.filter(|(k, _): &(String, String)| NAMES.contains(&k.as_str())).collect())
+    };
+    let (Some(left), Some(right)) = (fields(oracle), fields(tested)) else { return false };
+    left.len() == right.len()
+        && left.iter().zip(&right).all(|((lk, lv), (rk, rv))| {
+            let comparable = matches!(lk.as_str(), "refcount" | "serializedlength");
+            let encoding = lk == "encoding" && !same_encoding(lv, rv);
+            lk == rk && (!comparable || lv == rv) && !encoding
+        })
+}
+
+/// Valkey 8.1 embeds by the length of key and value together, Redis by that of the value alone (44 bytes).
+pub fn string_encoding(_: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    matches!((oracle, tested), (Value::Bulk(l), Value::Bulk(r))
+        if same_encoding(&String::from_utf8_lossy(l), &String::from_utf8_lossy(r)))
+}
+
+/// The names themselves.
+fn same_encoding(oracle: &str, tested: &str) -> bool {
+    let string = |name: &str| matches!(name, "embstr" | "raw");
+    oracle == tested || (string(oracle) && string(tested))
+}
+
+/// One SCAN call: both give a cursor and a list; whole iterations are compared as sets elsewhere.
+pub fn scan_call(_: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    let form = |value: &Value| {
+        matches!(value.elements(), Some([Value::Bulk(cursor), Value::Array(_)])
+            if cursor.iter().all(u8::is_ascii_digit))
+    };
+    form(oracle) && form(tested)
+}
+
+/// HELP: the same first line, statuses only, and no subcommand that the oracle does not list (but ackd's own).
+pub fn help(_: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    const OWN: &[&str] = &["DURABILITY"];
+    let lines = |value: &Value| -> Option<Vec<String>> {
+        let lines = value.elements()?.iter();
+        lines.map(|line| if let Value::Simple(_) = line { line.text() } else { None }).collect()
+    };
+    let (Some(left), Some(right)) = (lines(oracle), lines(tested)) else { return false };
+    let names = |lines: &[String]| -> BTreeSet<String> {
+        let names = lines.iter().skip(1).filter(|line| !line.starts_with(' '));
+        names.filter_map(|line| line.split(' ').next()).map(str::to_uppercase).collect()
+    };
+    left.first() == right.first()
+        && names(&right).iter().all(|name| OWN.contains(&name.as_str()) || names(&left).contains(name))
+        && names(&right).contains("HELP")
+}
+
+/// COMMAND LIST: ackd lists nothing that the oracle does not know, but its own commands.
+pub fn command_list(_: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    const OWN: &[&[u8]] = &[b"delifeq", b"client|durability"];
+    let (Some(left), Some(right)) = (oracle.elements(), tested.elements()) else { return false };
+    let known: BTreeSet<&[u8]> = left.iter().filter_map(Value::bytes).collect();
+    same_kind(oracle, tested)
+        && right.iter().all(|name| name.bytes().is_some_and(|name| known.contains(name) || OWN.contains(&name)))
+}
+
+/// COMMAND INFO: name, arity, key positions and key specifications equal; flags, categories and tips equal as sets;
+/// of the subcommands those that both have.
+pub fn command_info(_: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    let (Some(left), Some(right)) = (oracle.elements(), tested.elements()) else { return false };
+    left.len() == right.len() && left.iter().zip(right).all(|(l, r)| one_command_info(l, r))
+}
+
+fn one_command_info(oracle: &Value, tested: &Value) -> bool {
+    if oracle == tested {
+        return true;
+    }
+    let (Some(left), Some(right)) = (oracle.elements(), tested.elements()) else { return false };
+    if left.len() != 10 || right.len() != 10 {
+        return false;
+    }
+    left.iter().zip(right).enumerate().all(|(field, (l, r))| match field {
+        2 | 6 | 7 => match (l.elements(), r.elements()) {
+            (Some(l), Some(r)) => sorted(l) == sorted(r),
+            _ => false,
+        },
+        9 => match (l.elements(), r.elements()) {
+            (Some(l), Some(r)) => r.iter().all(|sub| {
+                let name = sub.elements().and_then(|fields| fields.first());
+                let same = l.iter().find(|other| other.elements().and_then(|fields| fields.first()) == name);
+                same.is_none_or(|other| one_command_info(other, sub))
+            }),
+            _ => false,
+        },
+        _ => l == r,
+    })
+}
+
+/// COMMAND DOCS: the same commands, with equal `since`, `group` and arguments (by name, type, token and flags);
+/// summaries are in each server's own words.
+pub fn command_docs(_: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    let map = |value: &Value| -> Option<BTreeMap<String, Value>> {
+        value.pairs()?.into_iter().map(|(k, v)| Some((k.text()?, v.clone()))).collect()
+    };
+    let (Some(left), Some(right)) = (map(oracle), map(tested)) else { return false };
+    left.len() == right.len()
+        && left.iter().zip(&right).all(|((l_name, l), (r_name, r))| {
+            let (Some(l), Some(r)) = (map(l), map(r)) else { return false };
+            l_name == r_name
+                && ["since", "group", "arguments"].iter().all(|field| match (l.get(*field), r.get(*field)) {
+                    (Some(l), Some(r)) => l == r,
+                    (l, r) => l.is_none() == r.is_none(),
+                })
+                && r.contains_key("summary")
+        })
+}

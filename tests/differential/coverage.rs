@@ -1,0 +1,128 @@
+//! What a run has really exercised: per command and option, how many replies were successful and not empty.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::super::support::reply::Value;
+use super::compare::command_name;
+
+/// Options per command; an option counts when its word stands among the arguments.
+const OPTIONS: &[(&str, &[&str])] = &[
+    ("set", &["NX", "XX", "IFEQ", "GET", "EX", "PX", "EXAT", "PXAT", "KEEPTTL"]),
+    ("getex", &["EX", "PX", "EXAT", "PXAT", "PERSIST"]),
+    ("lcs", &["LEN", "IDX", "MINMATCHLEN", "WITHMATCHLEN"]),
+    ("expire", &["NX", "XX", "GT", "LT"]),
+    ("pexpire", &["NX", "XX", "GT", "LT"]),
+    ("expireat", &["NX", "XX", "GT", "LT"]),
+    ("pexpireat", &["NX", "XX", "GT", "LT"]),
+    ("copy", &["DB", "REPLACE"]),
+    ("scan", &["MATCH", "COUNT", "TYPE"]),
+    ("flushall", &["ASYNC", "SYNC"]),
+    ("flushdb", &["ASYNC", "SYNC"]),
+    ("client|kill", &["ID", "ADDR", "LADDR", "TYPE", "USER", "SKIPME", "MAXAGE"]),
+    ("client|list", &["ID", "TYPE"]),
+    ("client|pause", &["WRITE", "ALL"]),
+    ("client|unblock", &["TIMEOUT", "ERROR"]),
+    ("client|no-evict", &["ON", "OFF"]),
+    ("client|no-touch", &["ON", "OFF"]),
+    ("client|setinfo", &["LIB-NAME", "LIB-VER"]),
+    ("hello", &["2", "3", "SETNAME", "AUTH"]),
+    ("command|list", &["ACLCAT", "PATTERN", "MODULE"]),
+    ("lolwut", &["VERSION"]),
+];
+
+/// Commands whose success is a zero, an empty list or an empty string, so that no fruitful reply can be asked for.
+const ZERO_IS_SUCCESS: &[&str] = &[
+    "wait",
+    "waitaof",
+    "module|list",
+    "client|unblock",
+    "client|kill",
+    "client|getredir",
+    "script|exists",
+    "debug|replicate",
+    "client|getname",
+    "object|idletime",
+];
+
+/// Counts per command, and per command and option.
+#[derive(Clone, Debug, Default)]
+pub struct Coverage {
+    counts: BTreeMap<String, Count>,
+    /// Commands sent in all.
+    pub commands: u64,
+}
+
+/// What came of the calls of one command or option.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Count {
+    pub calls: u64,
+    pub fruitful: u64,
+    pub errors: u64,
+}
+
+impl Count {
+    fn add(&mut self, fruitful: bool, error: bool) {
+        self.calls += 1;
+        self.fruitful += u64::from(fruitful);
+        self.errors += u64::from(error);
+    }
+}
+
+impl Coverage {
+    /// Notes one reply.
+    pub fn note(&mut self, argv: &[Vec<u8>], reply: &Value) {
+        self.commands += 1;
+        if matches!(reply, Value::Simple(text) if text == b"QUEUED") {
+            return;
+        }
+        let name = command_name(argv);
+        if reply.is_error() && String::from_utf8_lossy(reply.bytes().unwrap_or_default()).contains("unknown") {
+            return;
+        }
+        let fruitful = reply.is_fruitful() || (!reply.is_error() && ZERO_IS_SUCCESS.contains(&name.as_str()));
+        let error = reply.is_error();
+        if let Some((_, options)) = OPTIONS.iter().find(|(command, _)| *command == name) {
+            let first = if name.contains('|') { 2 } else { 1 };
+            for option in *options {
+                if argv.iter().skip(first).any(|arg| arg.eq_ignore_ascii_case(option.as_bytes())) {
+                    self.entry(format!("{name} {option}")).add(fruitful, error);
+                }
+            }
+        }
+        self.entry(name).add(fruitful, error);
+    }
+
+    fn entry(&mut self, label: String) -> &mut Count {
+        self.counts.entry(label).or_default()
+    }
+
+    pub fn merge(&mut self, other: &Self) {
+        self.commands += other.commands;
+        for (label, count) in &other.counts {
+            let entry = self.entry(label.clone());
+            entry.calls += count.calls;
+            entry.fruitful += count.fruitful;
+            entry.errors += count.errors;
+        }
+    }
+
+    /// Labels with fewer fruitful replies than asked for.
+    pub fn below(&self, minimum: u64) -> Vec<(&str, Count)> {
+        self.counts.iter().filter(|(_, c)| c.fruitful < minimum).map(|(label, c)| (label.as_str(), *c)).collect()
+    }
+
+    pub fn markdown(&self) -> String {
+        let mut out =
+            String::from("| command or option | calls | successful, not empty | errors |\n|---|---:|---:|---:|\n");
+        for (label, count) in &self.counts {
+            let shown: String = match label.split_once(' ') {
+                Some((name, option)) => format!("{} `{option}`", name.to_uppercase().replace('|', " ")),
+                None => format!("**{}**", label.to_uppercase().replace('|', " ")),
+            };
+            let shown: String = shown.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+            let _ = writeln!(out, "| {shown} | {} | {} | {} |", count.calls, count.fruitful, count.errors);
+        }
+        out
+    }
+}

@@ -1,0 +1,178 @@
+//! Makes sessions from seeds. The generator knows the grammar of the commands and keeps a faint picture of the
+//! session (which connection is inside a transaction), nothing else; it never sees a reply.
+
+mod episodes;
+mod keys;
+mod protocol;
+mod server;
+mod strings;
+mod values;
+
+pub use server::PARAMETERS;
+
+use super::accepted::Against;
+use super::not_asked::NOT_ASKED;
+use super::step::{Arg, Step};
+
+/// Connections of a session.
+pub const CONNECTIONS: usize = 4;
+/// The password that sessions set and take back.
+pub const PASSWORD: &str = "sesame";
+
+/// Makes one session.
+pub struct Generator {
+    against: Against,
+    rng: fastrand::Rng,
+    steps: Vec<Step>,
+    /// The connection that speaks now: runs of commands on one connection can be pipelined.
+    current: usize,
+    in_transaction: [bool; CONNECTIONS],
+}
+
+/// The session of a seed, with about `length` steps.
+pub fn session(against: Against, seed: u64, length: usize) -> Vec<Step> {
+    let mut generator = Generator {
+        against,
+        rng: fastrand::Rng::with_seed(seed),
+        steps: Vec::with_capacity(length + 64),
+        current: 0,
+        in_transaction: [false; CONNECTIONS],
+    };
+    for connection in 0..CONNECTIONS {
+        if generator.rng.bool() {
+            generator.push(connection, vec![b"HELLO".to_vec(), b"3".to_vec()]);
+        }
+    }
+    generator.fill();
+    while generator.steps.len() < length {
+        generator.step();
+    }
+    generator.steps.push(Step::Dump);
+    generator.steps
+}
+
+/// The key of a SET whose absolute expiry lies in the past. Such a key stays, unseen, until something meets it, so
+/// something must: else DBSIZE depends on when the background expiry comes by.
+fn born_expired(argv: &[Arg]) -> Option<Vec<u8>> {
+    let bytes = |n: usize| match argv.get(n) {
+        Some(Arg::Bytes(bytes)) => Some(bytes),
+        _ => None,
+    };
+    bytes(0).filter(|name| name.eq_ignore_ascii_case(b"SET"))?;
+    let absolute = (3..argv.len()).any(|n| {
+        bytes(n).is_some_and(|word| word.eq_ignore_ascii_case(b"EXAT") || word.eq_ignore_ascii_case(b"PXAT"))
+            && bytes(n + 1).is_some_and(|time| time.len() < 12)
+    });
+    bytes(1).filter(|_| absolute).cloned()
+}
+
+impl Generator {
+    /// Most sessions begin with something there.
+    fn fill(&mut self) {
+        if self.percent(10) {
+            return;
+        }
+        for database in 0..3 {
+            self.push(0, vec![b"SELECT".to_vec(), vec![b'2' - database]]);
+            for usage in [values::Use::Any, values::Use::Number, values::Use::Text] {
+                let mut line = vec![b"MSET".to_vec()];
+                for _ in 0..10 {
+                    line.push(self.key(usage));
+                    line.push(self.value(usage));
+                }
+                self.push(0, line);
+            }
+        }
+    }
+
+    fn step(&mut self) {
+        if self.percent(8) {
+            self.current = self.rng.usize(0..CONNECTIONS);
+        }
+        let connection = self.current;
+        match self.rng.u32(0..1000) {
+            0..=469 => {
+                let line = self.string_command();
+                self.push_mutated(connection, line);
+            }
+            470..=749 => {
+                let line = self.key_command();
+                self.push_mutated(connection, line);
+            }
+            750..=869 => self.server_command(connection),
+            870..=929 => self.transaction(),
+            930..=959 => self.conditional_pair(),
+            960..=965 => self.expiring_episode(),
+            966..=985 => {
+                let options = self.scan_options();
+                self.steps.push(Step::Scan { connection, options });
+            }
+            986..=988 => self.protocol(),
+            989..=991 => self.kill(),
+            992 => self.steps.push(Step::Dump),
+            993 => self.password_episode(),
+            _ if self.in_transaction[connection] => self.finish(connection),
+            _ => {
+                let line = self.line("SELECT", vec![]);
+                let database = self.database();
+                self.push(connection, line.into_iter().chain([database]).collect());
+            }
+        }
+    }
+
+    fn connection(&self) -> usize {
+        self.current
+    }
+
+    /// A command line, its name in random case.
+    fn line(&mut self, name: &str, arguments: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+        let mut line = vec![self.case(name)];
+        line.extend(arguments);
+        line
+    }
+
+    fn push(&mut self, connection: usize, line: Vec<Vec<u8>>) {
+        self.push_args(connection, line.into_iter().map(Arg::Bytes).collect());
+    }
+
+    fn push_args(&mut self, connection: usize, argv: Vec<Arg>) {
+        let line: Vec<Vec<u8>> =
+            argv.iter().map(|arg| if let Arg::Bytes(b) = arg { b.clone() } else { vec![] }).collect();
+        let inside = self.in_transaction[connection];
+        if NOT_ASKED.iter().any(|row| row.against.covers(self.against) && (row.is)(&line, inside)) {
+            return;
+        }
+        let expired = born_expired(&argv);
+        self.steps.push(Step::Command { connection, argv });
+        if let Some(key) = expired {
+            self.push(connection, vec![b"EXISTS".to_vec(), key]);
+        }
+    }
+
+    /// Pushes a command of strings or keys, at times with an argument too many, too few or out of place. Commands of
+    /// the server are not damaged: SHUTDOWN with an argument less would really shut down.
+    fn push_mutated(&mut self, connection: usize, mut line: Vec<Vec<u8>>) {
+        if self.percent(3) {
+            let at = self.rng.usize(1..=line.len());
+            match self.rng.u32(0..3) {
+                0 if line.len() > 1 => {
+                    line.remove(at.min(line.len() - 1));
+                }
+                1 => {
+                    let extra = self.value(values::Use::Any);
+                    line.insert(at, extra);
+                }
+                _ => line.truncate(at),
+            }
+        }
+        self.push(connection, line);
+    }
+
+    /// Ends the transaction of a connection.
+    fn finish(&mut self, connection: usize) {
+        let name = if self.percent(85) { "EXEC" } else { "DISCARD" };
+        let line = self.line(name, vec![]);
+        self.push(connection, line);
+        self.in_transaction[connection] = false;
+    }
+}

@@ -1,0 +1,606 @@
+//! Commands about the connection and the server.
+
+use super::super::step::Arg;
+use super::{CONNECTIONS, Generator};
+
+/// Parameters that sessions set, with the value that every session begins with, and values to try. Those that would
+/// disturb the comparison itself (ports, limits on clients, real snapshots) are only read.
+pub const PARAMETERS: &[(&str, &str, &[&str])] = &[
+    ("hash-max-listpack-entries", "128", &["0", "64", "512", "-1", "x", ""]),
+    ("hash-max-ziplist-value", "64", &["0", "128", "1kb", "-1"]),
+    ("list-max-listpack-size", "-2", &["-5", "-1", "16", "0", "x"]),
+    ("list-compress-depth", "0", &["1", "2147483648", "-1"]),
+    ("set-max-intset-entries", "512", &["0", "1000", "1e3"]),
+    ("set-max-listpack-entries", "128", &["5", "9223372036854775808"]),
+    ("zset-max-ziplist-entries", "128", &["0", "12"]),
+    ("zset-max-listpack-value", "64", &["7", " 7"]),
+    ("stream-node-max-bytes", "4096", &["0", "1mb", "1k", "1m", "1kb", "10mbx"]),
+    ("stream-node-max-entries", "100", &["0", "5"]),
+    ("hll-sparse-max-bytes", "3000", &["0", "16000"]),
+    ("hz", "10", &["1", "500", "501", "0", "-1", "x"]),
+    ("dynamic-hz", "yes", &["no", "YES", "true", ""]),
+    ("slowlog-log-slower-than", "10000", &["-1", "0", "9223372036854775807"]),
+    ("slowlog-max-len", "128", &["0", "1000"]),
+    ("latency-monitor-threshold", "0", &["100"]),
+    ("latency-tracking", "yes", &["no", "maybe"]),
+    ("latency-tracking-info-percentiles", "50 99 99.9", &["", "50", "0 100", "101", "x", "50 50"]),
+    ("replica-lazy-flush", "no", &["yes"]),
+    ("lazyfree-lazy-user-del", "no", &["yes", "x"]),
+    ("lazyfree-lazy-user-flush", "no", &["yes"]),
+    ("lazyfree-lazy-expire", "no", &["yes"]),
+    ("lazyfree-lazy-eviction", "no", &["yes"]),
+    ("lazyfree-lazy-server-del", "no", &["yes"]),
+    ("tcp-keepalive", "300", &["0", "60", "-1"]),
+    ("timeout", "0", &["100000", "-1"]),
+    ("maxmemory-samples", "5", &["10", "0", "65"]),
+    ("maxmemory-eviction-tenacity", "10", &["0", "100", "101"]),
+    ("lfu-log-factor", "10", &["0", "1"]),
+    ("lfu-decay-time", "1", &["0", "-1"]),
+    ("active-expire-effort", "1", &["10", "11", "0"]),
+    ("notify-keyspace-events", "", &["KEA", "Kg$lshzxetdmn", "Ex", "x", "AK", "Q", "KEn", "ggg"]),
+    ("proto-max-bulk-len", "512mb", &["1mb", "1048576", "1gb", "1", "x"]),
+    ("client-query-buffer-limit", "1gb", &["1mb", "100mb", "1"]),
+    (
+        "client-output-buffer-limit",
+        "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
+        &["normal 1gb 0 0", "replica 1gb 512mb 30", "pubsub 1 2", "foo 1 2 3", "master 1 2 3", "normal x 0 0", ""],
+    ),
+    ("appendfsync", "everysec", &["no", "always", "ALWAYS", "often"]),
+    ("no-appendfsync-on-rewrite", "no", &["yes"]),
+    ("auto-aof-rewrite-percentage", "100", &["0", "-1"]),
+    ("auto-aof-rewrite-min-size", "64mb", &["1gb", "1"]),
+    ("busy-reply-threshold", "5000", &["0", "100"]),
+    ("lua-time-limit", "5000", &["1000"]),
+    ("acllog-max-len", "128", &["0", "10"]),
+    ("tracking-table-max-keys", "1000000", &["0", "5"]),
+    ("loglevel", "notice", &["warning", "verbose", "loud"]),
+    ("repl-backlog-size", "1mb", &["16384", "1", "2mb"]),
+    ("repl-timeout", "60", &["1", "0"]),
+    ("repl-diskless-sync", "yes", &["no"]),
+    ("replica-priority", "100", &["0", "1"]),
+    ("slave-priority", "100", &["10"]),
+    ("min-replicas-max-lag", "10", &["0", "5"]),
+    ("cluster-node-timeout", "15000", &["1000"]),
+    ("rdbcompression", "yes", &["no"]),
+    ("sanitize-dump-payload", "no", &["yes", "clients"]),
+    ("stop-writes-on-bgsave-error", "yes", &["no"]),
+    ("shutdown-timeout", "10", &["0", "5"]),
+    ("shutdown-on-sigterm", "default", &["nosave", "save now", "nosave save", "force nosave", "x"]),
+    ("propagation-error-behavior", "ignore", &["panic-on-replicas", "x"]),
+    ("set-proc-title", "yes", &["no"]),
+    ("crash-log-enabled", "yes", &["no"]),
+    ("jemalloc-bg-thread", "yes", &["no"]),
+    ("activerehashing", "yes", &["no"]),
+    ("rdb-save-incremental-fsync", "yes", &["no"]),
+    ("aof-use-rdb-preamble", "yes", &["no"]),
+];
+
+/// Parameters that cannot be changed while the server runs.
+const READ_ONLY: &[&str] = &[
+    "databases",
+    "unixsocket",
+    "supervised",
+    "io-threads",
+    "syslog-facility",
+    "daemonize",
+    "cluster-enabled",
+    "always-show-logo",
+];
+
+const CONFIG_PATTERNS: &[&str] = &[
+    "max*",
+    "*",
+    "save",
+    "append*",
+    "*-ziplist-*",
+    "*listpack*",
+    "lazyfree-*",
+    "nosuch",
+    "",
+    "h?",
+    "[ab]*",
+    "MAXMEMORY",
+    "slave-*",
+    "repl*",
+    "client-*",
+    "port",
+    "bind",
+    "notify-keyspace-events",
+    "maxclients",
+    "dir*",
+    "protected-mode",
+    "requirepass",
+    "lua-time-limit",
+    "tls-*",
+];
+
+/// Percentage of those commands that make a client wait: a server with `hz 10` may look only ten times a second.
+const SLOW: u32 = 5;
+
+const COMMANDS: &[&str] = &[
+    "get",
+    "SET",
+    "del",
+    "mget",
+    "mset",
+    "expire",
+    "object",
+    "OBJECT|ENCODING",
+    "config|get",
+    "client|kill",
+    "scan",
+    "lcs",
+    "nosuch",
+    "config|nosuch",
+    "get|x",
+    "",
+    "multi",
+    "exec",
+    "auth",
+    "hello",
+    "copy",
+    "getex",
+    "flushall",
+    "shutdown",
+    "wait",
+    "swapdb",
+    "append",
+    "setrange",
+    "incrbyfloat",
+    "move",
+    "keys",
+    "randomkey",
+    "dbsize",
+    "select",
+    "time",
+    "role",
+    "rename",
+    "msetnx",
+    "psetex",
+    "substr",
+    "touch",
+    "unlink",
+    "pexpireat",
+    "watch",
+    "reset",
+    "quit",
+    "echo",
+    "ping",
+    "command|docs",
+    "command|getkeys",
+    "debug",
+    "info",
+    "lolwut",
+    "lastsave",
+    "waitaof",
+    "client|list",
+    "client|setinfo",
+];
+
+const INFO_SECTIONS: &[&str] = &[
+    "server",
+    "clients",
+    "memory",
+    "persistence",
+    "stats",
+    "replication",
+    "cpu",
+    "commandstats",
+    "errorstats",
+    "latencystats",
+    "cluster",
+    "keyspace",
+    "modules",
+    "all",
+    "default",
+    "everything",
+    "nosuch",
+    "SERVER",
+];
+
+impl Generator {
+    fn words(&mut self, connection: usize, line: &[&str]) {
+        self.push_args(connection, line.iter().map(|word| Arg::from(*word)).collect());
+    }
+
+    pub(super) fn server_command(&mut self, connection: usize) {
+        match self.rng.u32(0..100) {
+            0..=14 => self.config(connection),
+            15..=37 => self.client(connection),
+            38..=47 => self.command(connection),
+            48..=67 => self.debug(connection),
+            68..=79 => self.connection_command(connection),
+            _ => self.about_the_server(connection),
+        }
+    }
+
+    fn config(&mut self, connection: usize) {
+        let mut line: Vec<String> = vec!["CONFIG".into()];
+        match self.rng.u32(0..20) {
+            0..=7 => {
+                line.push("GET".into());
+                for _ in 0..self.rng.usize(1..4) {
+                    let name = match self.rng.u32(0..3) {
+                        0 => self.pick(CONFIG_PATTERNS),
+                        1 => self.pick(READ_ONLY),
+                        _ => self.pick(PARAMETERS).0,
+                    };
+                    line.push(name.into());
+                }
+            }
+            8..=16 => {
+                line.push("SET".into());
+                for _ in 0..self.rng.usize(1..4) {
+                    let (name, usual, others) = self.pick(PARAMETERS);
+                    let value = if self.percent(35) { usual } else { self.pick(others) };
+                    line.push(if self.percent(10) { name.to_uppercase() } else { name.into() });
+                    line.push(value.into());
+                }
+                match self.rng.u32(0..30) {
+                    0 => line.push("hz".into()),
+                    1 => line.extend(["nosuch".into(), "1".into()]),
+                    2 => line.extend([self.pick(READ_ONLY).into(), "1".into()]),
+                    3 => line.truncate(2),
+                    4 => line.extend(["hz".into(), "10".into(), "hz".into(), "10".into()]),
+                    5 => line.extend(["slave-priority".into(), "1".into(), "replica-priority".into(), "1".into()]),
+                    _ => {}
+                }
+            }
+            17 => line.push(self.pick(&["RESETSTAT", "resetstat"]).into()),
+            18 => line.push("HELP".into()),
+            _ => line.push(self.pick(&["NOSUCH", "GET", "RESETSTAT x", "REWRITE"]).into()),
+        }
+        self.push(connection, line.into_iter().map(String::into_bytes).collect());
+    }
+
+    fn client(&mut self, connection: usize) {
+        match self.rng.u32(0..30) {
+            0..=1 => self.words(connection, &["CLIENT", "ID"]),
+            2..=4 => self.words(connection, &["CLIENT", "GETNAME"]),
+            5..=7 => {
+                let name = self.pick(&["alice", "bob", "", "with space", "new\nline", "\u{e4}", "x"]);
+                self.words(connection, &["CLIENT", "SETNAME", name]);
+            }
+            8..=10 => {
+                let what = self.pick(&["LIB-NAME", "lib-ver", "LIB-NAME", "LIB-VER", "LIB-FOO"]);
+                let value = self.pick(&["redis-py", "1.2.3", "", "with space", "a(b)"]);
+                self.words(connection, &["CLIENT", "SETINFO", what, value]);
+            }
+            11..=13 => self.words(connection, &["CLIENT", "INFO"]),
+            14..=17 => {
+                let mut argv = vec![Arg::from("CLIENT"), Arg::from("LIST")];
+                match self.rng.u32(0..4) {
+                    0 => {
+                        let kind = self.pick(&["normal", "NORMAL", "pubsub", "master", "replica", "slave", "foo"]);
+                        argv.extend([Arg::from("TYPE"), Arg::from(kind)]);
+                    }
+                    1 => {
+                        argv.push(Arg::from("ID"));
+                        for _ in 0..self.rng.usize(0..3) {
+                            argv.push(Arg::ClientId(self.rng.usize(0..CONNECTIONS)));
+                        }
+                        if self.percent(20) {
+                            argv.push(Arg::from(self.pick(&["0", "-1", "x", "99999999"])));
+                        }
+                    }
+                    _ => {}
+                }
+                self.push_args(connection, argv);
+            }
+            18..=19 => {
+                let value = self.pick(&["ON", "OFF", "on", "OFF", "off", "maybe"]);
+                let name = self.pick(&["NO-EVICT", "NO-TOUCH"]);
+                self.words(connection, &["CLIENT", name, value]);
+            }
+            20..=22 => {
+                if self.percent(SLOW) {
+                    let line: &[&str] = self.pick(&[
+                        &["CLIENT", "PAUSE", "1"] as &[&str],
+                        &["CLIENT", "PAUSE", "2", "WRITE"],
+                        &["CLIENT", "PAUSE", "1", "all"],
+                    ]);
+                    return self.words(connection, line);
+                }
+                let line: &[&str] = self.pick(&[
+                    &["CLIENT", "PAUSE", "0"] as &[&str],
+                    &["CLIENT", "PAUSE", "0", "WRITE"],
+                    &["CLIENT", "PAUSE", "0", "all"],
+                    &["CLIENT", "PAUSE", "-1"],
+                    &["CLIENT", "PAUSE", "x"],
+                    &["CLIENT", "PAUSE", "1", "foo"],
+                    &["CLIENT", "PAUSE"],
+                    &["CLIENT", "UNPAUSE"],
+                    &["CLIENT", "UNPAUSE"],
+                    &["CLIENT", "UNPAUSE", "x"],
+                ]);
+                self.words(connection, line);
+            }
+            23..=25 => {
+                let mut argv = vec![Arg::from("CLIENT"), Arg::from("UNBLOCK")];
+                argv.push(if self.percent(60) {
+                    Arg::ClientId(self.rng.usize(0..CONNECTIONS))
+                } else {
+                    Arg::from(self.pick(&["0", "-1", "x", "99999999"]))
+                });
+                if self.percent(50) {
+                    argv.push(Arg::from(self.pick(&["TIMEOUT", "ERROR", "foo"])));
+                }
+                self.push_args(connection, argv);
+            }
+            26 => self.words(connection, &["CLIENT", "HELP"]),
+            27 => self.words(connection, &["CLIENT", "REPLY", "ON"]),
+            28 => {
+                let line: &[&str] = self.pick(&[
+                    &["CLIENT"] as &[&str],
+                    &["CLIENT", "NOSUCH"],
+                    &["CLIENT", "ID", "x"],
+                    &["CLIENT", "SETNAME"],
+                    &["CLIENT", "LIST", "FOO"],
+                    &["CLIENT", "REPLY"],
+                    &["CLIENT", "KILL"],
+                    &["CLIENT", "KILL", "ID"],
+                    &["CLIENT", "KILL", "ID", "x"],
+                    &["CLIENT", "KILL", "ID", "0"],
+                    &["CLIENT", "KILL", "TYPE", "foo"],
+                    &["CLIENT", "KILL", "FOO", "bar"],
+                    &["CLIENT", "KILL", "SKIPME", "maybe"],
+                    &["CLIENT", "KILL", "USER", "nobody"],
+                    &["CLIENT", "KILL", "ID", "99999999"],
+                ]);
+                self.words(connection, line);
+            }
+            _ => self.words(connection, &["CLIENT", "GETREDIR"]),
+        }
+    }
+
+    fn command(&mut self, connection: usize) {
+        let mut line: Vec<Vec<u8>> = vec![self.case("COMMAND")];
+        match self.rng.u32(0..16) {
+            0 => line.push("COUNT".into()),
+            1..=3 => {
+                line.push("INFO".into());
+                for _ in 0..self.rng.usize(1..4) {
+                    line.push(self.pick(COMMANDS).into());
+                }
+            }
+            4..=6 => {
+                line.push("DOCS".into());
+                for _ in 0..self.rng.usize(1..4) {
+                    line.push(self.pick(COMMANDS).into());
+                }
+            }
+            7..=8 => {
+                line.push("LIST".into());
+                let filter: &[&str] = self.pick(&[
+                    &[] as &[&str],
+                    &["FILTERBY", "ACLCAT", "string"],
+                    &["FILTERBY", "ACLCAT", "keyspace"],
+                    &["FILTERBY", "ACLCAT", "transaction"],
+                    &["FILTERBY", "ACLCAT", "nosuch"],
+                    &["FILTERBY", "PATTERN", "get*"],
+                    &["FILTERBY", "PATTERN", "client|k*"],
+                    &["FILTERBY", "PATTERN", "expire*"],
+                    &["FILTERBY", "MODULE", "nosuch"],
+                    &["FILTERBY", "FOO", "x"],
+                    &["FILTERBY"],
+                    &["FOO"],
+                ]);
+                line.extend(filter.iter().map(|word| word.as_bytes().to_vec()));
+            }
+            9..=13 => {
+                line.push(self.pick(&["GETKEYS", "GETKEYSANDFLAGS"]).into());
+                let command = match self.rng.u32(0..8) {
+                    0 => vec![self.pick(&["PING", "NOSUCH", "CONFIG", "MULTI", "EVAL"]).into()],
+                    1 => vec!["OBJECT".into(), "ENCODING".into(), "k0".into()],
+                    2..=4 => self.key_command(),
+                    _ => self.string_command(),
+                };
+                line.extend(command);
+            }
+            14 => line.push("HELP".into()),
+            _ => line.push(self.pick(&["NOSUCH", "GETKEYS", "COUNT"]).into()),
+        }
+        self.push(connection, line);
+    }
+
+    fn debug(&mut self, connection: usize) {
+        let key = self.key(super::values::Use::Any);
+        let line: Vec<Vec<u8>> = match self.rng.u32(0..30) {
+            0..=3 => vec!["DIGEST".into()],
+            4..=7 => {
+                let mut line = vec!["DIGEST-VALUE".into()];
+                line.extend(self.keys(super::values::Use::Any));
+                line
+            }
+            8..=11 => vec!["OBJECT".into(), key],
+            12..=16 => {
+                let kind = self.pick(&[
+                    "string", "integer", "double", "bignum", "null", "array", "set", "map", "attrib", "verbatim",
+                    "true", "false", "foo", "DOUBLE",
+                ]);
+                vec!["PROTOCOL".into(), kind.into()]
+            }
+            17..=18 => {
+                let mut line: Vec<Vec<u8>> = vec!["POPULATE".into(), self.pick(&["0", "1", "3", "x", "-1"]).into()];
+                if self.percent(60) {
+                    line.push(self.pick(&["k", "pre", ""]).into());
+                    if self.percent(50) {
+                        line.push(self.pick(&["0", "1", "10", "40", "x"]).into());
+                    }
+                }
+                line
+            }
+            19 => vec!["SLEEP".into(), self.pick(&["0", "0.0001", "x"]).into()],
+            20 => vec!["STRINGMATCH-LEN".into(), "1000".into(), self.pick(&["*", "a*b", "[a]"]).into()],
+            21 => vec!["HTSTATS".into(), self.pick(&["0", "1", "99", "x"]).into()],
+            22 => vec![self.pick(&["HTSTATS-KEY", "LISTPACK"]).into(), key],
+            23..=24 => vec!["SET-ACTIVE-EXPIRE".into(), self.pick(&["1", "1", "0"]).into()],
+            25 => vec!["LOG".into(), "a line of the test".into()],
+            26 => vec!["CHANGE-REPL-ID".into()],
+            27 => vec![
+                self.pick(&[
+                    "REPLYBUFFER",
+                    "QUICKLIST-PACKED-THRESHOLD",
+                    "DICT-RESIZING",
+                    "PAUSE-CRON",
+                    "SET-DISABLE-DENY-SCRIPTS",
+                ])
+                .into(),
+                self.pick(&["0", "0", "PEAK-RESET-TIME"]).into(),
+            ],
+            28 => vec!["HELP".into()],
+            _ => vec![self.pick(&["NOSUCH", "OBJECT", "ERROR", "SLEEP", "PROTOCOL", "DIGEST x"]).into()],
+        };
+        let name = self.case("DEBUG");
+        self.push(connection, [name].into_iter().chain(line).collect());
+    }
+
+    fn connection_command(&mut self, connection: usize) {
+        let line: &[&str] = match self.rng.u32(0..24) {
+            0..=5 => self.pick(&[
+                &["HELLO"] as &[&str],
+                &["HELLO", "2"],
+                &["HELLO", "3"],
+                &["HELLO", "3", "SETNAME", "carol"],
+                &["HELLO", "2", "SETNAME", "carol"],
+                &["HELLO", "3", "SETNAME", "with space"],
+                &["HELLO", "4"],
+                &["HELLO", "1"],
+                &["HELLO", "x"],
+                &["HELLO", "3", "FOO"],
+                &["HELLO", "3", "AUTH", "default"],
+                &["HELLO", "3", "AUTH", "default", "any"],
+                &["HELLO", "3", "AUTH", "nobody", "any"],
+                &["HELLO", "3", "AUTH", "default", "any", "SETNAME", "dave"],
+                &["HELLO", "", "SETNAME", "x"],
+            ]),
+            6..=8 => self.pick(&[
+                &["PING"] as &[&str],
+                &["PING"],
+                &["ECHO", "hello"],
+                &["ECHO", "some more words"],
+                &["PING", "hello"],
+                &["PING", ""],
+                &["PING", "a", "b"],
+                &["ECHO", "\u{0}\r\n"],
+                &["ECHO", ""],
+                &["ECHO"],
+                &["ECHO", "a", "b"],
+            ]),
+            9..=10 => {
+                self.pick(&[&["AUTH", "x"] as &[&str], &["AUTH", "default", "x"], &["AUTH", "nobody", "x"], &["AUTH"]])
+            }
+            11 => {
+                self.in_transaction[connection] = false;
+                &["RESET"]
+            }
+            12..=20 => {
+                let database = self.database();
+                let name = self.case("SELECT");
+                return self.push(connection, vec![name, database]);
+            }
+            _ => self.pick(&[
+                &["READONLY"] as &[&str],
+                &["READWRITE"],
+                &["ASKING"],
+                &["RESET", "x"],
+                &["SELECT"],
+                &["NOSUCHCOMMAND", "with", "arguments"],
+                &["GET|X"],
+                &["nosuch\r\ncommand"],
+            ]),
+        };
+        self.words(connection, line);
+    }
+
+    fn about_the_server(&mut self, connection: usize) {
+        match self.rng.u32(0..22) {
+            0..=3 => {
+                let mut line = vec!["INFO"];
+                for _ in 0..self.rng.usize(0..3) {
+                    line.push(self.pick(INFO_SECTIONS));
+                }
+                self.words(connection, &line);
+            }
+            4..=6 => self.words(connection, &["TIME"]),
+            7 => self.words(connection, &["LASTSAVE"]),
+            8..=9 => {
+                let line = self.pick(&[
+                    &["LOLWUT"] as &[&str],
+                    &["LOLWUT", "VERSION", "5"],
+                    &["LOLWUT", "VERSION", "x"],
+                    &["LOLWUT", "VERSION", "9"],
+                ]);
+                self.words(connection, line);
+            }
+            10 => self.words(connection, &["ROLE"]),
+            11..=13 => {
+                if self.percent(SLOW) {
+                    return self.words(connection, &["WAIT", "1", "1"]);
+                }
+                let line: &[&str] = self.pick(&[
+                    &["WAIT", "0", "0"] as &[&str],
+                    &["WAIT", "0", "10"],
+                    &["WAIT", "x", "1"],
+                    &["WAIT", "0", "-1"],
+                    &["WAIT", "-1", "1"],
+                    &["WAIT", "1"],
+                    &["WAIT", "0", "x"],
+                ]);
+                self.words(connection, line);
+            }
+            14..=15 => {
+                if self.percent(SLOW) {
+                    return self.words(connection, &["WAITAOF", "0", "1", "1"]);
+                }
+                let line: &[&str] = self.pick(&[
+                    &["WAITAOF", "0", "0", "0"] as &[&str],
+                    &["WAITAOF", "0", "0", "1"],
+                    &["WAITAOF", "1", "0", "1"],
+                    &["WAITAOF", "2", "0", "1"],
+                    &["WAITAOF", "-1", "0", "1"],
+                    &["WAITAOF", "0", "x", "1"],
+                    &["WAITAOF", "0", "0", "-1"],
+                    &["WAITAOF", "0", "0"],
+                ]);
+                self.words(connection, line);
+            }
+            16 => self.words(connection, &["MODULE", "LIST"]),
+            17 => {
+                let line: &[&str] = self.pick(&[
+                    &["CLUSTER", "INFO"] as &[&str],
+                    &["CLUSTER", "NODES"],
+                    &["CLUSTER", "KEYSLOT", "x"],
+                    &["CLUSTER"],
+                ]);
+                self.words(connection, line);
+            }
+            18 => {
+                let line: &[&str] = self.pick(&[
+                    &["SHUTDOWN", "FOO"] as &[&str],
+                    &["SHUTDOWN", "SAVE", "NOSAVE"],
+                    &["SHUTDOWN", "ABORT"],
+                    &["SHUTDOWN", "ABORT", "NOW"],
+                    &["SHUTDOWN", "NOW", "FOO"],
+                ]);
+                self.words(connection, line);
+            }
+            19 => {
+                let line: &[&str] = self.pick(&[
+                    &["FUNCTION", "FLUSH"] as &[&str],
+                    &["FUNCTION", "FLUSH", "ASYNC"],
+                    &["SCRIPT", "FLUSH"],
+                    &["SCRIPT", "EXISTS", "e0e1f9fabfc9d4800c877a703b823ac0578ff8db", "x"],
+                ]);
+                self.words(connection, line);
+            }
+            20 => self.words(connection, &["REPLICAOF", "NO", "ONE"]),
+            _ => {
+                let container = self.pick(&[
+                    "CONFIG", "CLIENT", "COMMAND", "OBJECT", "DEBUG", "MODULE", "CLUSTER", "SCRIPT", "FUNCTION",
+                ]);
+                self.words(connection, &[container, "HELP"]);
+            }
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! RESP2 and RESP3 replies, parsed for comparison. It is the tests' own parser on purpose: the server's parser is
+//! under test and must not judge itself.
+
+use std::fmt;
+
+/// One reply. Nulls of the two protocols are kept apart, because the bytes on the wire differ.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Value {
+    Simple(Vec<u8>),
+    Error(Vec<u8>),
+    Integer(i64),
+    Bulk(Vec<u8>),
+    NullBulk,
+    NullArray,
+    Null,
+    Boolean(bool),
+    Double(Vec<u8>),
+    BigNumber(Vec<u8>),
+    BulkError(Vec<u8>),
+    Verbatim(Vec<u8>),
+    Array(Vec<Value>),
+    Set(Vec<Value>),
+    Push(Vec<Value>),
+    Map(Vec<(Value, Value)>),
+    Attribute(Vec<(Value, Value)>, Box<Value>),
+}
+
+/// Why bytes are not a reply.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Incomplete {
+    /// More bytes are needed.
+    NeedMore,
+    /// No reply begins like this.
+    Malformed(String),
+}
+
+impl Value {
+    /// The elements of an array, set or push.
+    pub fn elements(&self) -> Option<&[Value]> {
+        match self {
+            Self::Array(items) | Self::Set(items) | Self::Push(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// Pairs of a RESP3 map, or of the flat array that stands for it in RESP2.
+    pub fn pairs(&self) -> Option<Vec<(&Value, &Value)>> {
+        match self {
+            Self::Map(pairs) => Some(pairs.iter().map(|(k, v)| (k, v)).collect()),
+            Self::Array(items) if items.len() % 2 == 0 => Some(items.chunks_exact(2).map(|c| (&c[0], &c[1])).collect()),
+            _ => None,
+        }
+    }
+
+    /// The bytes of a string reply of any kind.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Simple(b)
+            | Self::Error(b)
+            | Self::Bulk(b)
+            | Self::Double(b)
+            | Self::BigNumber(b)
+            | Self::BulkError(b) => Some(b),
+            Self::Verbatim(b) => b.get(4..),
+            _ => None,
+        }
+    }
+
+    /// The bytes of a string reply, as text.
+    pub fn text(&self) -> Option<String> {
+        self.bytes().map(|b| String::from_utf8_lossy(b).into_owned())
+    }
+
+    pub fn integer(&self) -> Option<i64> {
+        if let Self::Integer(n) = self { Some(*n) } else { None }
+    }
+
+    pub fn is_error(&self) -> bool {
+        matches!(self, Self::Error(_) | Self::BulkError(_))
+    }
+
+    pub fn is_null(&self) -> bool {
+        matches!(self, Self::Null | Self::NullBulk | Self::NullArray)
+    }
+
+    /// True for a reply that carries an answer: no error, no nil, no empty string or collection, and no number that
+    /// says "nothing there" (0, -1, -2). Coverage counts only these.
+    pub fn is_fruitful(&self) -> bool {
+        match self {
+            Self::Error(_) | Self::BulkError(_) | Self::NullBulk | Self::NullArray | Self::Null => false,
+            Self::Simple(b) => b != b"QUEUED",
+            Self::Bulk(b) | Self::Double(b) | Self::BigNumber(b) | Self::Verbatim(b) => !b.is_empty(),
+            Self::Integer(n) => !matches!(n, 0 | -1 | -2),
+            Self::Boolean(b) => *b,
+            Self::Array(items) | Self::Set(items) | Self::Push(items) => items.iter().any(|item| !item.is_null()),
+            Self::Map(pairs) => !pairs.is_empty(),
+            Self::Attribute(_, value) => value.is_fruitful(),
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |f: &mut fmt::Formatter<'_>, open: &str, items: &[Value], close: &str| {
+            f.write_str(open)?;
+            for (i, item) in items.iter().enumerate() {
+                write!(f, "{}{item}", if i == 0 { "" } else { ", " })?;
+            }
+            f.write_str(close)
+        };
+        match self {
+            Self::Simple(b) => write!(f, "+{}", b.escape_ascii()),
+            Self::Error(b) => write!(f, "-{}", b.escape_ascii()),
+            Self::BulkError(b) => write!(f, "!{}", b.escape_ascii()),
+            Self::Integer(n) => write!(f, ":{n}"),
+            Self::Bulk(b) => write!(f, "\"{}\"", b.escape_ascii()),
+            Self::NullBulk => f.write_str("$-1"),
+            Self::NullArray => f.write_str("*-1"),
+            Self::Null => f.write_str("_"),
+            Self::Boolean(b) => write!(f, "#{}", if *b { 't' } else { 'f' }),
+            Self::Double(b) => write!(f, ",{}", b.escape_ascii()),
+            Self::BigNumber(b) => write!(f, "({}", b.escape_ascii()),
+            Self::Verbatim(b) => write!(f, "=\"{}\"", b.escape_ascii()),
+            Self::Array(items) => list(f, "[", items, "]"),
+            Self::Set(items) => list(f, "~{", items, "}"),
+            Self::Push(items) => list(f, ">[", items, "]"),
+            Self::Map(pairs) => {
+                f.write_str("%{")?;
+                for (i, (k, v)) in pairs.iter().enumerate() {
+                    write!(f, "{}{k}: {v}", if i == 0 { "" } else { ", " })?;
+                }
+                f.write_str("}")
+            }
+            Self::Attribute(_, value) => write!(f, "|{value}"),
+        }
+    }
+}
+
+/// Parses one reply at the start of `input`; returns it with the number of bytes that it takes.
+pub fn parse(input: &[u8]) -> Result<(Value, usize), Incomplete> {
+    let mut parser = Parser { input, at: 0 };
+    let value = parser.value()?;
+    Ok((value, parser.at))
+}
+
+struct Parser<'a> {
+    input: &'a [u8],
+    at: usize,
+}
+
+impl Parser<'_> {
+    fn line(&mut self) -> Result<Vec<u8>, Incomplete> {
+        let rest = &self.input[self.at..];
+        let end = rest.windows(2).position(|w| w == b"\r\n").ok_or(Incomplete::NeedMore)?;
+        self.at += end + 2;
+        Ok(rest[..end].to_vec())
+    }
+
+    fn number(&mut self) -> Result<i64, Incomplete> {
+        let line = self.line()?;
+        std::str::from_utf8(&line)
+            .ok()
+            .and_then(|s| s.parse().ok())
+            .ok_or_else(|| Incomplete::Malformed(format!("not a number: {}", line.escape_ascii())))
+    }
+
+    fn blob(&mut self, length: i64) -> Result<Vec<u8>, Incomplete> {
+        let length = usize::try_from(length).map_err(|_| Incomplete::Malformed(format!("length {length}")))?;
+        let rest = &self.input[self.at..];
+        if rest.len() < length + 2 {
+            return Err(Incomplete::NeedMore);
+        }
+        if &rest[length..length + 2] != b"\r\n" {
+            return Err(Incomplete::Malformed("bulk without CRLF at its end".into()));
+        }
+        self.at += length + 2;
+        Ok(rest[..length].to_vec())
+    }
+
+    fn items(&mut self, count: i64) -> Result<Vec<Value>, Incomplete> {
+        (0..count).map(|_| self.value()).collect()
+    }
+
+    fn pairs(&mut self, count: i64) -> Result<Vec<(Value, Value)>, Incomplete> {
+        (0..count).map(|_| Ok((self.value()?, self.value()?))).collect()
+    }
+
+    fn value(&mut self) -> Result<Value, Incomplete> {
+        let kind = *self.input.get(self.at).ok_or(Incomplete::NeedMore)?;
+        self.at += 1;
+        Ok(match kind {
+            b'+' => Value::Simple(self.line()?),
+            b'-' => Value::Error(self.line()?),
+            b':' => Value::Integer(self.number()?),
+            b',' => Value::Double(self.line()?),
+            b'(' => Value::BigNumber(self.line()?),
+            b'_' => match self.line()?.as_slice() {
+                b"" => Value::Null,
+                other => return Err(Incomplete::Malformed(format!("null {}", other.escape_ascii()))),
+            },
+            b'#' => match self.line()?.as_slice() {
+                b"t" => Value::Boolean(true),
+                b"f" => Value::Boolean(false),
+                other => return Err(Incomplete::Malformed(format!("boolean {}", other.escape_ascii()))),
+            },
+            b'$' => match self.number()? {
+                -1 => Value::NullBulk,
+                n => Value::Bulk(self.blob(n)?),
+            },
+            b'!' => {
+                let n = self.number()?;
+                Value::BulkError(self.blob(n)?)
+            }
+            b'=' => {
+                let n = self.number()?;
+                Value::Verbatim(self.blob(n)?)
+            }
+            b'*' => match self.number()? {
+                -1 => Value::NullArray,
+                n => Value::Array(self.items(n)?),
+            },
+            b'~' => {
+                let n = self.number()?;
+                Value::Set(self.items(n)?)
+            }
+            b'>' => {
+                let n = self.number()?;
+                Value::Push(self.items(n)?)
+            }
+            b'%' => {
+                let n = self.number()?;
+                Value::Map(self.pairs(n)?)
+            }
+            b'|' => {
+                let n = self.number()?;
+                let attributes = self.pairs(n)?;
+                Value::Attribute(attributes, Box::new(self.value()?))
+            }
+            other => return Err(Incomplete::Malformed(format!("type byte {:?}", other as char))),
+        })
+    }
+}
