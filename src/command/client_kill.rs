@@ -20,8 +20,7 @@ struct Filter<'a> {
 }
 
 impl<'a> Filter<'a> {
-    const ALL: Self =
-        Self { address: None, local_address: None, kind: None, id: None, max_age: 0, skip_me: true };
+    const ALL: Self = Self { address: None, local_address: None, kind: None, id: None, max_age: 0, skip_me: true };
 
     /// `KILL ip:port`.
     fn by_address(address: &'a [u8]) -> Self {

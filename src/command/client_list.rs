@@ -117,8 +117,13 @@ fn write_line(to: &mut String, client: &Client, now_us: u64, argument_bytes: usi
     let (query, query_free) = client.query_buffer;
     let in_buffer = backlog.min(REPLY_BLOCK);
     let in_list = backlog - in_buffer;
-    let memory =
-        size_of::<Client>() + query + query_free + client.output.memory() + argument_bytes + queued_bytes + client.name.len();
+    let memory = size_of::<Client>()
+        + query
+        + query_free
+        + client.output.memory()
+        + argument_bytes
+        + queued_bytes
+        + client.name.len();
     let written = writeln!(
         to,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi={queued} \

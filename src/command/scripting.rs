@@ -56,13 +56,17 @@ mod tests {
     #[test]
     fn there_are_no_scripts_to_find_or_to_flush() {
         let mut harness = Harness::new();
-        for command in ["FUNCTION FLUSH", "FUNCTION FLUSH async", "SCRIPT FLUSH", "SCRIPT FLUSH SYNC", "SCRIPT DEBUG no"] {
+        for command in
+            ["FUNCTION FLUSH", "FUNCTION FLUSH async", "SCRIPT FLUSH", "SCRIPT FLUSH SYNC", "SCRIPT DEBUG no"]
+        {
             assert_eq!(harness.run(command), "+OK", "{command}");
         }
         assert_eq!(harness.run("SCRIPT EXISTS a b"), "*2 :0 :0");
         assert_eq!(harness.run("SCRIPT FLUSH x"), "-ERR SCRIPT FLUSH only support SYNC|ASYNC option");
         assert_eq!(harness.run("FUNCTION FLUSH x"), "-ERR FUNCTION FLUSH only supports SYNC|ASYNC option");
-        assert!(harness.run("FUNCTION FLUSH SYNC x").contains("wrong number of arguments for 'FLUSH'. Try FUNCTION HELP."));
+        assert!(
+            harness.run("FUNCTION FLUSH SYNC x").contains("wrong number of arguments for 'FLUSH'. Try FUNCTION HELP.")
+        );
         assert!(harness.run("SCRIPT HELP").starts_with("*11 +SCRIPT <subcommand> "));
     }
 }

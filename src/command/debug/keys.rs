@@ -1,8 +1,8 @@
 //! DEBUG on keys: how values are represented, digests, sizes of tables. They look at keys as they are, expired or not.
 
+use crate::base::number;
 use crate::command::failure::{NO_SUCH_KEY, NOT_AN_INTEGER};
 use crate::command::{Ctx, Failure};
-use crate::base::number;
 use crate::keyspace::{self, Encoding, Entry, RedisDigest, Text};
 
 /// Integers from 0 up to this are shared values in Redis.
@@ -20,7 +20,7 @@ fn find<'a>(ctx: &'a mut Ctx<'_>, key: &[u8]) -> Option<&'a Entry> {
 
 /// DEBUG OBJECT key [fast]
 pub(super) fn object(ctx: &mut Ctx<'_>, words: &[&[u8]]) -> Result<(), Failure> {
-    let clock_s = ctx.engine.wall_us() / 1_000_000;
+    let access = ctx.engine.access;
     let is_fast = words.get(1).is_some_and(|word| word.eq_ignore_ascii_case(b"fast"));
     let entry = find(ctx, words[0]).ok_or(NO_SUCH_KEY)?;
     let references = match entry.text() {
@@ -28,8 +28,7 @@ pub(super) fn object(ctx: &mut Ctx<'_>, words: &[&[u8]]) -> Result<(), Failure> 
         _ => 1,
     };
     let length = if is_fast { String::new() } else { format!(" serializedlength:{}", serialized_length(entry)) };
-    let used = u64::from(entry.used());
-    let idle_s = clock_s.wrapping_sub(used) & 0xff_ffff;
+    let (used, idle_s) = (entry.used(), access.idle_seconds(entry.used()));
     let line = format!(
         "Value at:{:p} refcount:{references} encoding:{}{length} lru:{used} lru_seconds_idle:{idle_s}",
         std::ptr::from_ref(entry),

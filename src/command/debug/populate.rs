@@ -1,7 +1,7 @@
 //! DEBUG POPULATE: many string keys at once. Their effects are logged, so that the log and the keyspace agree.
 
-use crate::command::{Ctx, Failure, parse};
 use crate::base::number;
+use crate::command::{Ctx, Failure, parse};
 use crate::keyspace::{self, Entry};
 
 /// Keys a logged command: few bytes a key, and no command of unbounded length.
@@ -42,7 +42,9 @@ pub(super) fn run(ctx: &mut Ctx<'_>, words: &[&[u8]]) -> Result<(), Failure> {
         if size > 0 {
             value.resize(size as usize, 0);
         }
-        ctx.db().insert(hash, Entry::plain_string(&key, &value, None));
+        let entry = Entry::plain_string(&key, &value, None);
+        entry.set_used(ctx.engine.access.fresh());
+        ctx.db().insert(hash, entry);
         ctx.modified(&key);
         made.push((key, value));
         if made.len() == KEYS_AN_EFFECT {

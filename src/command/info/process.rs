@@ -40,7 +40,10 @@ pub(super) fn server(view: &View<'_>, fields: &mut Fields) {
     }
     let socket = engine.config.unixsocket();
     if !socket.is_empty() {
-        fields.put(if process.tcp_port == 0 { "listener0" } else { "listener1" }, format_args!("name=unix,bind={socket}"));
+        fields.put(
+            if process.tcp_port == 0 { "listener0" } else { "listener1" },
+            format_args!("name=unix,bind={socket}"),
+        );
     }
 }
 
@@ -57,7 +60,8 @@ fn text(view: &View<'_>, setting: &str) -> String {
 
 pub(super) fn clients(view: &View<'_>, fields: &mut Fields) {
     let engine = view.engine;
-    let count = |holds: fn(&crate::engine::client::Client) -> bool| view.clients().filter(|client| holds(client)).count();
+    let count =
+        |holds: fn(&crate::engine::client::Client) -> bool| view.clients().filter(|client| holds(client)).count();
     let input = view.clients().map(|client| client.query_buffer.0 + client.query_buffer.1).max();
     let output = view.clients().map(|client| client.output.memory()).max();
     fields.put("connected_clients", engine.clients.len());
@@ -69,9 +73,8 @@ pub(super) fn clients(view: &View<'_>, fields: &mut Fields) {
     fields.put("tracking_clients", 0);
     fields.put("pubsub_clients", 0);
     fields.put("watching_clients", count(|client| !client.watched.is_empty()));
-    let has_deadline = |client: &crate::engine::client::Client| {
-        client.blocked.is_some_and(|blocked| blocked.deadline_us.is_some())
-    };
+    let has_deadline =
+        |client: &crate::engine::client::Client| client.blocked.is_some_and(|blocked| blocked.deadline_us.is_some());
     fields.put("clients_in_timeout_table", count(has_deadline));
     fields.put("total_watched_keys", engine.watches.len());
     fields.put("total_blocking_keys", 0);

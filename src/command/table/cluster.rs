@@ -110,7 +110,9 @@ const CLUSTER_SUB: &[Spec] = &[
         .args(&[string("ip"), integer("port"), integer("cluster-bus-port").optional().since("4.0.0")])
         .history(&[("4.0.0", "the bus port")])
         .handler(server::cluster_disabled),
-    Spec::new("cluster|myid", 2, Group::Cluster, "3.0.0").about("Gives the id of this node.", "O(1)").flags(&[STALE])
+    Spec::new("cluster|myid", 2, Group::Cluster, "3.0.0")
+        .about("Gives the id of this node.", "O(1)")
+        .flags(&[STALE])
         .handler(server::cluster_disabled),
     Spec::new("cluster|myshardid", 2, Group::Cluster, "7.2.0")
         .about("Gives the id of this node's shard.", "O(1)")
@@ -138,11 +140,9 @@ const CLUSTER_SUB: &[Spec] = &[
         .flags(&[ADMIN, NOSCRIPT, STALE])
         .args(&[one_of("reset-type", &[word("hard", "HARD"), word("soft", "SOFT")]).optional()])
         .handler(server::cluster_disabled),
-    Spec::new("cluster|saveconfig", 2, Group::Cluster, "3.0.0").about("Writes the nodes file.", "O(1)").flags(&[
-        ADMIN,
-        STALE,
-        NO_ASYNC_LOADING,
-    ])
+    Spec::new("cluster|saveconfig", 2, Group::Cluster, "3.0.0")
+        .about("Writes the nodes file.", "O(1)")
+        .flags(&[ADMIN, STALE, NO_ASYNC_LOADING])
         .handler(server::cluster_disabled),
     Spec::new("cluster|set-config-epoch", 3, Group::Cluster, "3.0.0")
         .about("Gives a fresh node its configuration epoch.", "O(1)")
