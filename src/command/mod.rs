@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod blocking;
 pub mod call;
+pub mod config;
 pub mod counters;
 pub mod dispatch;
 pub mod expire;
@@ -13,6 +14,8 @@ pub mod expiry;
 pub mod failure;
 #[cfg(test)]
 pub mod harness;
+pub mod introspection;
+pub mod key_positions;
 pub mod keys;
 pub mod lcs;
 pub mod parse;
