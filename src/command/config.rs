@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn settings_are_read_in_the_form_of_the_protocol() {
         let mut server = Harness::new();
-        assert_eq!(server.run("config get hz MAXMEMORY*y"), "*4 $2 hz $2 10 $16 maxmemory-policy $10 noeviction");
+        assert_eq!(server.run("config get hz MAXMEMORY-P*"), "*4 $2 hz $2 10 $16 maxmemory-policy $10 noeviction");
         server.run("hello 3");
         assert!(server.run("config get nope").ends_with('0'));
     }

@@ -64,3 +64,47 @@ pub fn incrbyfloat(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure
     ctx.reply.bulk(&after);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::command::harness::Harness;
+
+    #[test]
+    fn integers_are_counted_within_their_range() {
+        let mut server = Harness::new();
+        for (line, reply) in [
+            ("INCR k", ":1"),
+            ("INCRBY k 41", ":42"),
+            ("DECR k", ":41"),
+            ("DECRBY k 1", ":40"),
+            ("INCRBY k 9223372036854775807", "-ERR increment or decrement would overflow"),
+            ("DECRBY k -9223372036854775808", "-ERR decrement would overflow"),
+            ("INCRBY k 1.0", "-ERR value is not an integer or out of range"),
+            ("SET s ' 1'", "+OK"),
+            ("INCR s", "-ERR value is not an integer or out of range"),
+            ("OBJECT ENCODING k", "$3 int"),
+            ("SET k 40 EX 100", "+OK"),
+            ("INCR k", ":41"),
+            ("TTL k", ":100"),
+        ] {
+            assert_eq!(server.run(line), reply, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_sum_of_floats_is_logged_as_the_sum() {
+        let mut server = Harness::new();
+        for (line, reply) in [
+            ("INCRBYFLOAT k 10.5", "$4 10.5"),
+            ("INCRBYFLOAT k 0.1", "$4 10.6"),
+            ("INCRBYFLOAT k -5.6", "$1 5"),
+            ("OBJECT ENCODING k", "$6 embstr"),
+            ("INCRBYFLOAT k inf", "-ERR increment would produce NaN or Infinity"),
+            ("INCRBYFLOAT k x", "-ERR value is not a valid float"),
+            ("INCR k", ":6"),
+        ] {
+            assert_eq!(server.run(line), reply, "{line}");
+        }
+        assert_eq!(server.effects(), "SELECT 0 | SET k 10.5 KEEPTTL | SET k 10.6 KEEPTTL | SET k 5 KEEPTTL | INCR k");
+    }
+}

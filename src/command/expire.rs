@@ -2,7 +2,7 @@
 //!
 //! Logged is only the absolute time (`PEXPIREAT`), or the deletion of a key whose time has already come.
 
-use super::failure::{self, Failure};
+use super::failure::Failure;
 use super::{Ctx, parse};
 use crate::keyspace::{self, Entry};
 
@@ -150,7 +150,7 @@ pub fn pexpiretime(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure
 }
 
 fn answer_time(ctx: &mut Ctx<'_>, key: &[u8], express: impl Fn(i64) -> i64) -> Result<(), Failure> {
-    let (entry, reply) = ctx.read_reply(key);
+    let (entry, reply) = ctx.peek_reply(key);
     reply.integer(match entry.map(Entry::expiry) {
         None => -2,
         Some(None) => -1,
@@ -161,4 +161,98 @@ fn answer_time(ctx: &mut Ctx<'_>, key: &[u8], express: impl Fn(i64) -> i64) -> R
 
 fn rounded_seconds(ms: i64) -> i64 {
     ms.saturating_add(500) / 1000
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::command::harness::Harness;
+
+    #[test]
+    fn expiry_times_are_logged_absolute_and_past_ones_as_deletion() {
+        let mut server = Harness::new();
+        server.run("MSET a 1 b 2 c 3 d 4");
+        server.effects();
+        for (line, reply) in [
+            ("EXPIRE a 100", ":1"),
+            ("PEXPIRE b 1500", ":1"),
+            ("EXPIREAT c 1700000001", ":1"),
+            ("PEXPIREAT d 1699999999999", ":1"),
+            ("EXPIRE none 1", ":0"),
+            ("PERSIST a", ":1"),
+            ("PERSIST a", ":0"),
+        ] {
+            assert_eq!(server.run(line), reply, "{line}");
+        }
+        assert_eq!(
+            server.effects(),
+            "SELECT 0 | PEXPIREAT a 1700000100000 | PEXPIREAT b 1700000001500 | PEXPIREAT c 1700000001000 | DEL d \
+             | PERSIST a"
+        );
+    }
+
+    #[test]
+    fn conditions_compare_with_the_present_expiry() {
+        let mut server = Harness::new();
+        server.run("SET k v");
+        for (line, reply) in [
+            ("EXPIRE k 100 XX", ":0"),
+            ("EXPIRE k 100 GT", ":0"),
+            ("EXPIRE k 100 LT", ":1"),
+            ("EXPIRE k 200 NX", ":0"),
+            ("EXPIRE k 200 LT", ":0"),
+            ("EXPIRE k 100 GT", ":0"),
+            ("EXPIRE k 200 XX GT", ":1"),
+            ("EXPIRE k 10 NX XX", "-ERR NX and XX, GT or LT options at the same time are not compatible"),
+            ("EXPIRE k 10 GT LT", "-ERR GT and LT options at the same time are not compatible"),
+            ("EXPIRE k x FOO", "-ERR Unsupported option FOO"),
+            ("EXPIRE k 9223372036854775807", "-ERR invalid expire time in 'expire' command"),
+            ("PEXPIRE k 9223372036854775807", "-ERR invalid expire time in 'pexpire' command"),
+            ("TTL k", ":200"),
+        ] {
+            assert_eq!(server.run(line), reply, "{line}");
+        }
+    }
+
+    #[test]
+    fn remaining_and_absolute_times_are_told() {
+        let mut server = Harness::new();
+        server.run("SET k v PX 1499");
+        for (line, reply) in [
+            ("TTL k", ":1"),
+            ("PTTL k", ":1499"),
+            ("EXPIRETIME k", ":1700000001"),
+            ("PEXPIRETIME k", ":1700000001499"),
+            ("TTL none", ":-2"),
+            ("PEXPIRETIME none", ":-2"),
+        ] {
+            assert_eq!(server.run(line), reply, "{line}");
+        }
+        server.run("PERSIST k");
+        assert_eq!((server.run("TTL k").as_str(), server.run("EXPIRETIME k").as_str()), (":-1", ":-1"));
+    }
+
+    #[test]
+    fn a_key_whose_time_is_up_is_gone_for_every_command() {
+        let mut server = Harness::new();
+        for line in ["GET k", "EXISTS k", "PERSIST k", "TYPE k", "DBSIZE", "KEYS *", "SCAN 0", "RANDOMKEY", "DEL k"] {
+            server.run("SET k v PX 10");
+            server.effects();
+            server.clock.advance(Duration::from_millis(10));
+            let reply = server.run(line);
+            let effects = server.effects();
+            match line {
+                // These look at no single key, so they remove none.
+                "DBSIZE" => assert_eq!((reply.as_str(), effects.as_str()), (":1", "")),
+                "KEYS *" => assert_eq!((reply.as_str(), effects.as_str()), ("*0", "")),
+                _ => {
+                    assert!([":0", "$-1", "+none", "*2 $1 0 *0"].contains(&reply.as_str()), "{line}: {reply}");
+                    assert_eq!(effects, "SELECT 0 | DEL k", "{line}");
+                }
+            }
+            server.run("FLUSHALL");
+            server.effects();
+        }
+    }
 }

@@ -62,11 +62,8 @@ pub fn active_cycle(engine: &mut Engine) {
                 return note_stale(engine, seen, removed);
             }
             // An empty stretch says nothing about the rest, but the cursor has come back to the start in the end.
-            let go_on = if step.seen == 0 {
-                engine.dbs[db].expiry_cursor != 0
-            } else {
-                expired * 100 / step.seen > stale_percent
-            };
+            let percent = (expired * 100).checked_div(step.seen);
+            let go_on = percent.map_or(engine.dbs[db].expiry_cursor != 0, |percent| percent > stale_percent);
             if !go_on || !engine.may_expire() {
                 break;
             }

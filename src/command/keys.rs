@@ -300,3 +300,132 @@ pub fn object_idletime(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Fai
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::command::harness::Harness;
+
+    #[test]
+    fn deleting_counts_keys_that_were_there_and_logs_only_then() {
+        let mut server = Harness::new();
+        server.run("MSET a 1 b 2 c 3");
+        server.effects();
+        assert_eq!(server.run("DEL none"), ":0");
+        assert_eq!(server.run("DEL a none a"), ":1");
+        assert_eq!(server.run("UNLINK b c"), ":2");
+        assert_eq!(server.effects(), "SELECT 0 | DEL a none a | UNLINK b c");
+    }
+
+    #[test]
+    fn questions_about_keys_are_answered() {
+        let mut server = Harness::new();
+        server.run("MSET a 1 b hello");
+        for (line, reply) in [
+            ("EXISTS a a none", ":2"),
+            ("TOUCH a b none", ":2"),
+            ("TYPE a", "+string"),
+            ("TYPE none", "+none"),
+            ("DBSIZE", ":2"),
+            ("OBJECT ENCODING a", "$3 int"),
+            ("OBJECT ENCODING b", "$6 embstr"),
+            ("OBJECT ENCODING none", "$-1"),
+            ("OBJECT REFCOUNT a", ":2147483647"),
+            ("OBJECT REFCOUNT b", ":1"),
+            ("SELECT 16", "-ERR DB index is out of range"),
+            ("SELECT x", "-ERR value is not an integer or out of range"),
+        ] {
+            assert_eq!(server.run(line), reply, "{line}");
+        }
+        assert!(server.run("OBJECT FREQ a").starts_with("-ERR An LFU maxmemory policy is not selected, access freq"));
+    }
+
+    #[test]
+    fn idle_time_counts_from_the_last_use_and_asking_is_no_use() {
+        let mut server = Harness::new();
+        server.run("SET k v");
+        server.clock.advance(Duration::from_secs(7));
+        assert_eq!(server.run("OBJECT IDLETIME k"), ":7");
+        server.run("TTL k");
+        assert_eq!(server.run("OBJECT IDLETIME k"), ":7");
+        server.run("GET k");
+        assert_eq!(server.run("OBJECT IDLETIME k"), ":0");
+    }
+
+    #[test]
+    fn values_move_with_their_expiry_between_keys_and_databases() {
+        let mut server = Harness::new();
+        server.run("SET a 1 PX 5000");
+        server.run("SET b 2");
+        for (line, reply) in [
+            ("RENAME none none", "-ERR no such key"),
+            ("RENAME a a", "+OK"),
+            ("RENAMENX a a", ":0"),
+            ("RENAMENX a b", ":0"),
+            ("RENAME a b", "+OK"),
+            ("PTTL b", ":5000"),
+            ("COPY b b", "-ERR source and destination objects are the same"),
+            ("COPY b c", ":1"),
+            ("COPY b c", ":0"),
+            ("COPY b c REPLACE", ":1"),
+            ("COPY b c DB 99", "-ERR DB index is out of range"),
+            ("COPY b b DB 3", ":1"),
+            ("MOVE b 0", "-ERR source and destination objects are the same"),
+            ("MOVE b 3", ":0"),
+            ("MOVE c 3", ":1"),
+            ("SELECT 3", "+OK"),
+            ("PTTL c", ":5000"),
+            ("SWAPDB 0 3", "+OK"),
+            ("SWAPDB 0 99", "-ERR DB index is out of range"),
+            ("SWAPDB x 1", "-ERR invalid first DB index"),
+            ("DBSIZE", ":1"),
+        ] {
+            assert_eq!(server.run(line), reply, "{line}");
+        }
+    }
+
+    #[test]
+    fn flushing_logs_only_when_there_was_something() {
+        let mut server = Harness::new();
+        assert_eq!(server.run("FLUSHALL"), "+OK");
+        assert_eq!(server.run("FLUSHDB ASYNC"), "+OK");
+        assert_eq!(server.run("FLUSHDB BOTH"), "-ERR syntax error");
+        assert_eq!(server.effects(), "");
+        for number in 0..200 {
+            server.run(&format!("SET k{number} v EX 10"));
+        }
+        server.effects();
+        assert_eq!(server.run("FLUSHALL ASYNC"), "+OK");
+        assert_eq!(server.run("DBSIZE"), ":0");
+        assert_eq!(server.effects(), "SELECT 0 | FLUSHALL ASYNC");
+    }
+
+    #[test]
+    fn flushing_and_swapping_break_the_watch_of_keys_that_are_concerned() {
+        for (line, broken) in [("FLUSHALL", true), ("SWAPDB 0 1", true), ("SWAPDB 1 2", false), ("FLUSHDB", true)] {
+            for key in ["here", "nowhere"] {
+                let mut server = Harness::new();
+                server.run("SET here 1");
+                let other = server.connect();
+                server.run_as(other, &format!("WATCH {key}"));
+                server.run(line);
+                server.run_as(other, "MULTI");
+                let reply = server.run_as(other, "EXEC");
+                assert_eq!(reply == "*-1", broken && key == "here", "{line} {key}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_random_key_is_one_that_exists() {
+        let mut server = Harness::new();
+        assert_eq!(server.run("RANDOMKEY"), "$-1");
+        server.run("SET gone v PX 1");
+        server.run("SET here v");
+        server.clock.advance(Duration::from_millis(1));
+        for _ in 0..20 {
+            assert_eq!(server.run("RANDOMKEY"), "$4 here");
+        }
+    }
+}

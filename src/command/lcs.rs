@@ -161,3 +161,35 @@ fn write_positions(reply: &mut Reply, table: &Table<'_>, options: &Options) {
     reply.bulk(b"len");
     reply.integer(table.length().into());
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::command::harness::Harness;
+
+    #[test]
+    fn the_longest_common_subsequence_is_given_as_string_length_or_positions() {
+        let mut server = Harness::new();
+        server.run("MSET a ohmytext b mynewtext");
+        assert_eq!(server.run("LCS a b"), "$6 mytext");
+        assert_eq!(server.run("LCS a b LEN"), ":6");
+        assert_eq!(
+            server.run("LCS a b IDX WITHMATCHLEN"),
+            "*4 $7 matches *2 *3 *2 :4 :7 *2 :5 :8 :4 *3 *2 :2 :3 *2 :0 :1 :2 $3 len :6"
+        );
+        assert_eq!(server.run("LCS a b IDX MINMATCHLEN 3"), "*4 $7 matches *1 *2 *2 :4 :7 *2 :5 :8 $3 len :6");
+        assert_eq!(server.run("LCS a none"), "$0");
+        assert_eq!(server.run("LCS a b IDX LEN"), "-ERR If you want both the length and indexes, please just use IDX.");
+        assert_eq!(server.run("LCS a b MINMATCHLEN"), "-ERR syntax error");
+    }
+
+    #[test]
+    fn a_table_that_would_take_too_much_memory_is_refused() {
+        let mut server = Harness::new();
+        server.run("SETRANGE a 20000 x");
+        server.run("SETRANGE b 20000 x");
+        assert_eq!(
+            server.run("LCS a b"),
+            "-ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"
+        );
+    }
+}

@@ -156,7 +156,14 @@ impl<'a> Ctx<'a> {
     /// [`Ctx::write`] in another database.
     pub fn write_in(&mut self, db: usize, key: &[u8]) -> Option<&Entry> {
         let hash = keyspace::hash(key);
-        if self.look(db, hash, key) { None } else { self.engine.dbs[db].find(hash, key) }
+        if self.look(db, hash, key) {
+            return None;
+        }
+        let entry = self.engine.dbs[db].find(hash, key)?;
+        if !self.client.no_touch {
+            self.engine.access.touch(entry, &mut self.engine.rng);
+        }
+        Some(entry)
     }
 
     /// Lets the reply wait for everything executed so far: it reveals the keyspace as a whole.

@@ -92,3 +92,49 @@ pub fn scan(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     found.iter().for_each(|key| ctx.reply.bulk(key));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::command::harness::Harness;
+
+    #[test]
+    fn keys_are_found_by_pattern_type_and_in_parts() {
+        let mut server = Harness::new();
+        for number in 0..100 {
+            server.run(&format!("SET key:{number} v"));
+        }
+        assert_eq!(server.run("KEYS key:7"), "*1 $5 key:7");
+        assert!(server.run("KEYS key:1?").starts_with("*10 "));
+        let mut cursor = "0".to_owned();
+        let mut found = 0;
+        let mut calls = 0;
+        loop {
+            let reply = server.run(&format!("SCAN {cursor} COUNT 7 MATCH key:* TYPE String"));
+            let words: Vec<&str> = reply.split(' ').collect();
+            cursor = words[2].to_owned();
+            found += words[3][1..].parse::<usize>().unwrap();
+            calls += 1;
+            if cursor == "0" {
+                break;
+            }
+        }
+        assert_eq!(found, 100);
+        assert!((7..=15).contains(&calls), "{calls}");
+    }
+
+    #[test]
+    fn bad_options_are_refused() {
+        let mut server = Harness::new();
+        for (line, reply) in [
+            ("SCAN x COUNT 0", "-ERR invalid cursor"),
+            ("SCAN 0 COUNT 0", "-ERR syntax error"),
+            ("SCAN 0 COUNT x", "-ERR value is not an integer or out of range"),
+            ("SCAN 0 MATCH", "-ERR syntax error"),
+            ("SCAN 0 FOO x", "-ERR syntax error"),
+            ("SCAN 0 TYPE foo", "-ERR unknown type name 'foo'"),
+            ("SCAN 0 TYPE list", "*2 $1 0 *0"),
+        ] {
+            assert_eq!(server.run(line), reply, "{line}");
+        }
+    }
+}

@@ -219,3 +219,111 @@ pub fn getex(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::command::harness::Harness;
+
+    #[test]
+    fn conditions_decide_whether_a_value_is_stored() {
+        let mut server = Harness::new();
+        for (line, reply) in [
+            ("SET k 1 XX", "$-1"),
+            ("SET k 1 NX", "+OK"),
+            ("SET k 2 NX", "$-1"),
+            ("SET k 2 xx get", "$1 1"),
+            ("SET k 3 NX GET", "$1 2"),
+            ("SET k 3 IFEQ 1", "$-1"),
+            ("SET k 3 IFEQ 2", "+OK"),
+            ("SET k 4 IFEQ 3 GET", "$1 3"),
+            ("SET none 4 IFEQ 3 GET", "$-1"),
+            ("SETNX k 5", ":0"),
+            ("SETNX new 5", ":1"),
+            ("GETSET k 6", "$1 4"),
+            ("GET k", "$1 6"),
+        ] {
+            assert_eq!(server.run(line), reply, "{line}");
+        }
+        let effects = "SELECT 0 | SET k 1 | SET k 2 | SET k 3 | SET k 4 | SET new 5 | SET k 6";
+        assert_eq!(server.effects(), effects);
+    }
+
+    #[test]
+    fn options_that_do_not_fit_together_are_refused() {
+        let mut server = Harness::new();
+        for options in [
+            "NX XX",
+            "NX IFEQ 1",
+            "IFEQ",
+            "EX",
+            "EX 1 PX 1",
+            "EX 1 KEEPTTL",
+            "KEEPTTL PXAT 1",
+            "PERSIST",
+            "FOO",
+            "GETX",
+        ] {
+            assert_eq!(server.run(&format!("SET k v {options}")), "-ERR syntax error", "{options}");
+        }
+        for (line, command) in [
+            ("SET k v EX 0", "set"),
+            ("SET k v PX -1", "set"),
+            ("SET k v EX 9223372036854775", "set"),
+            ("SET k v PX 9223372036854775807", "set"),
+            ("SETEX k 0 v", "setex"),
+            ("PSETEX k -1 v", "psetex"),
+        ] {
+            assert_eq!(server.run(line), format!("-ERR invalid expire time in '{command}' command"), "{line}");
+        }
+        assert_eq!(server.run("SET k v EX x"), "-ERR value is not an integer or out of range");
+        assert_eq!(server.run("SET k v EX 5 EX 6"), "+OK");
+        assert_eq!(server.run("TTL k"), ":6");
+        assert_eq!(server.run("GETEX k KEEPTTL"), "-ERR syntax error");
+    }
+
+    #[test]
+    fn an_expiry_is_logged_as_absolute_time() {
+        let mut server = Harness::new();
+        server.run("SET a v EX 10");
+        server.run("PSETEX b 1500 v");
+        server.run("SET a w KEEPTTL");
+        server.run("GETEX b PERSIST");
+        server.run("GETEX b PERSIST");
+        server.run("GETEX b PX 5");
+        server.run("SET a v");
+        assert_eq!(server.run("TTL a"), ":-1");
+        assert_eq!(
+            server.effects(),
+            "SELECT 0 | SET a v PXAT 1700000010000 | SET b v PXAT 1700000001500 | SET a w KEEPTTL | PERSIST b \
+             | PEXPIREAT b 1700000000005 | SET a v"
+        );
+    }
+
+    #[test]
+    fn a_value_that_has_expired_already_is_not_stored() {
+        let mut server = Harness::new();
+        server.run("SET a 1");
+        server.effects();
+        assert_eq!(server.run("SET none v PXAT 1"), "+OK");
+        assert_eq!(server.effects(), "");
+        assert_eq!(server.run("SET a v EXAT 1"), "+OK");
+        assert_eq!(server.effects(), "SELECT 0 | DEL a");
+        server.run("SET a 1");
+        assert_eq!(server.run("GETEX a PXAT 1700000000000"), "$1 1");
+        assert_eq!(server.run("GET a"), "$-1");
+        assert_eq!(server.effects(), "SELECT 0 | SET a 1 | DEL a");
+    }
+
+    #[test]
+    fn an_expired_key_is_removed_before_it_is_set_again() {
+        let mut server = Harness::new();
+        server.run("SET a 1 PX 10");
+        server.clock.advance(Duration::from_millis(10));
+        assert_eq!(server.run("SET a 2 KEEPTTL"), "+OK");
+        assert_eq!(server.run("PTTL a"), ":-1");
+        let effects = "SELECT 0 | SET a 1 PXAT 1700000000010 | MULTI | DEL a | SET a 2 KEEPTTL | EXEC";
+        assert_eq!(server.effects(), effects);
+    }
+}

@@ -197,3 +197,72 @@ fn check_length(ctx: &Ctx<'_>, length: u64, more: u64) -> Result<(), Failure> {
     let fits = length.checked_add(more).is_some_and(|total| total <= limit);
     if fits || ctx.is_applying() { Ok(()) } else { Err(TOO_LONG) }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::command::harness::Harness;
+
+    #[test]
+    fn reads_give_the_string_or_say_that_there_is_none() {
+        let mut server = Harness::new();
+        server.run("MSET a 12 b hello");
+        server.effects();
+        assert_eq!(server.run("GET a"), "$2 12");
+        assert_eq!(server.run("GET none"), "$-1");
+        assert_eq!(server.run("MGET a none b"), "*3 $2 12 $-1 $5 hello");
+        assert_eq!(server.run("STRLEN a"), ":2");
+        assert_eq!(server.run("STRLEN none"), ":0");
+        assert_eq!(server.run("GETRANGE b 1 -2"), "$3 ell");
+        assert_eq!(server.run("SUBSTR b -100 100"), "$5 hello");
+        assert_eq!(server.run("GETRANGE b -1 -2"), "$0");
+        assert_eq!(server.run("GETRANGE b 3 1"), "$0");
+        assert_eq!(server.run("GETRANGE a -9223372036854775808 9223372036854775807"), "$2 12");
+        assert_eq!(server.run("GETRANGE none x 1"), "-ERR value is not an integer or out of range");
+        assert_eq!(server.effects(), "");
+        assert_eq!((server.engine.stats.keyspace_hits, server.engine.stats.keyspace_misses), (9, 3));
+    }
+
+    #[test]
+    fn a_string_that_is_read_and_deleted_is_logged_as_deleted() {
+        let mut server = Harness::new();
+        server.run("MSET a 1 b 2");
+        server.effects();
+        assert_eq!(server.run("GETDEL a"), "$1 1");
+        assert_eq!(server.run("GETDEL a"), "$-1");
+        assert_eq!(server.run("DELIFEQ b 3"), ":0");
+        assert_eq!(server.run("DELIFEQ b 2"), ":1");
+        assert_eq!(server.run("DELIFEQ b 2"), ":0");
+        assert_eq!(server.effects(), "SELECT 0 | DEL a | DEL b");
+    }
+
+    #[test]
+    fn several_strings_are_stored_all_or_none() {
+        let mut server = Harness::new();
+        assert_eq!(server.run("MSETNX a 1 b 2"), ":1");
+        assert_eq!(server.run("MSETNX c 1 b 3"), ":0");
+        assert_eq!(server.run("GET c"), "$-1");
+        assert_eq!(server.run("MSET a 1 b"), "-ERR wrong number of arguments for 'mset' command");
+        assert_eq!(server.run("MSET a 1 a 2"), "+OK");
+        assert_eq!(server.run("GET a"), "$1 2");
+        assert_eq!(server.effects(), "SELECT 0 | MSETNX a 1 b 2 | MSET a 1 a 2");
+    }
+
+    #[test]
+    fn strings_grow_in_place_up_to_the_limit() {
+        let mut server = Harness::new();
+        assert_eq!(server.run("APPEND k 12"), ":2");
+        assert_eq!(server.run("OBJECT ENCODING k"), "$3 int");
+        assert_eq!(server.run("APPEND k 34"), ":4");
+        assert_eq!(server.run("OBJECT ENCODING k"), "$3 raw");
+        assert_eq!(server.run("INCR k"), ":1235");
+        assert_eq!(server.run("SETRANGE k 6 x"), ":7");
+        assert_eq!(server.run("GET k"), "$7 1235\0\0x");
+        assert_eq!(server.run("SETRANGE none 5 ''"), ":0");
+        assert_eq!(server.run("EXISTS none"), ":0");
+        assert_eq!(server.run("SETRANGE k -1 x"), "-ERR offset is out of range");
+        let too_long = "-ERR string exceeds maximum allowed size (proto-max-bulk-len)";
+        assert_eq!(server.run("SETRANGE k 536870911 xx"), too_long);
+        assert_eq!(server.run("SETRANGE k 9223372036854775807 x"), too_long);
+        assert_eq!(server.effects(), "SELECT 0 | APPEND k 12 | APPEND k 34 | INCR k | SETRANGE k 6 x");
+    }
+}

@@ -147,7 +147,9 @@ impl Db {
     }
 
     fn insert_new(&mut self, hash: u64, entry: Entry) {
-        entry.set_used(self.fresh_use);
+        if entry.used() == 0 {
+            entry.set_used(self.fresh_use);
+        }
         let expires = entry.expiry().is_some();
         // SAFETY: the reference goes into the index, and `remove`, `clear` and `reindex` take it out in time.
         let shared = expires.then(|| unsafe { Shared::to(&entry) });
@@ -179,7 +181,7 @@ impl Db {
     pub fn clear(&mut self) -> Cleared {
         self.expiry_cursor = 0;
         self.average_ttl_ms = 0;
-        Cleared { _expires: std::mem::take(&mut self.expires), keys: std::mem::take(&mut self.keys) }
+        Cleared { _expires: self.expires.take_all(), keys: self.keys.take_all() }
     }
 
     /// Visits the keys at a cursor and answers the next one; see [`Table::scan`].

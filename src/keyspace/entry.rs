@@ -297,7 +297,7 @@ impl Entry {
             // SAFETY: as in `text`.
             Stored::Boxed => Payload::Boxed(unsafe { self.0.boxed().as_ref() }.clone()),
         };
-        Self::build(key, payload, expiry, self.used())
+        Self::build(key, payload, expiry, 0)
     }
 
     /// Moves the value into a new allocation with this key (or its own) and expiry time.
