@@ -250,6 +250,8 @@ impl Config {
             "appendonly" if !self.appendonly() => {
                 Some("appendonly is no: that is kept, but ackd writes its log all the same".into())
             }
+            // To switch snapshots off is to say what is.
+            "save" if self.values[index].text().is_empty() => None,
             _ if setting.class == Class::Remembered && self.values[index] != setting.redis_default_value() => {
                 Some(format!("{} is {}: that is kept, but has no effect in ackd", setting.name, shown()))
             }
