@@ -1,7 +1,5 @@
 //! Finds Redis' data where ackd has none: nobody shall find an empty server where a full one was.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::engine::config::Config;
@@ -23,9 +21,9 @@ pub fn refuse(config: &Config, directory: &Path) -> Result<(), ForeignData> {
     if directory.join("MANIFEST").exists() {
         return Ok(());
     }
-    let dir = Path::new(OsStr::from_bytes(config.dir()));
+    let dir = Path::new(config.dir());
     let names = [config.dbfilename(), config.appenddirname(), config.appendfilename()];
-    let files = names.into_iter().filter(|name| !name.is_empty()).map(|name| dir.join(OsStr::from_bytes(name)));
+    let files = names.into_iter().filter(|name| !name.is_empty()).map(|name| dir.join(name));
     let mut files = files;
     match files.find(|path| path.exists()) {
         Some(found) => Err(ForeignData { found, directory: directory.to_owned() }),

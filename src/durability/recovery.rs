@@ -62,7 +62,7 @@ fn finish(engine: &mut Engine, log: &Log) {
     engine.admission.set_room(log.room());
     engine.log_policy = Some(engine.config.appendfsync());
     engine.loading = None;
-    if engine.config.ackd_self_check() {
+    if engine.config.self_check() {
         shadow::attach(engine);
     }
 }

@@ -284,7 +284,7 @@ fn exceeds_limits(engine: &mut Engine, client: &mut Client, query: &QueryBuffer)
         client.over_soft_limit_since_us.get_or_insert(now_us);
     }
     let since = client.over_soft_limit_since_us;
-    let soft = since.is_some_and(|since| now_us.saturating_sub(since) >= limit.seconds * 1_000_000);
+    let soft = since.is_some_and(|since| now_us.saturating_sub(since) >= limit.soft_seconds * 1_000_000);
     if limit.hard != 0 && used >= limit.hard || soft {
         engine.stats.output_buffer_disconnections += 1;
         tracing::warn!(client = client.id, bytes = used, "Closing client that reached its output buffer limit");

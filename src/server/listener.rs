@@ -1,10 +1,8 @@
 //! Accepts connections, on TCP and on a unix socket, and refuses those that must not come in.
 
-use std::ffi::OsStr;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -67,7 +65,7 @@ impl Listeners {
         let mut listeners = Self::default();
         let mut port = config.port();
         if port != 0 || config.unixsocket().is_empty() {
-            for name in String::from_utf8_lossy(config.bind()).split_whitespace() {
+            for name in config.bind() {
                 let (name, is_optional) = name.strip_prefix('-').map_or((name, false), |name| (name, true));
                 match bind_tcp(name, port, config.tcp_backlog()) {
                     Ok(listener) => {
@@ -80,7 +78,7 @@ impl Listeners {
             }
         }
         if !config.unixsocket().is_empty() {
-            let path = Path::new(OsStr::from_bytes(config.unixsocket()));
+            let path = Path::new(config.unixsocket());
             let listener = bind_unix(path, config.unixsocketperm())
                 .map_err(|source| ListenError::Unix { path: path.into(), source })?;
             listeners.unix = Some((listener, path.into()));
@@ -107,7 +105,7 @@ impl Listeners {
     }
 }
 
-fn bind_tcp(name: &str, port: u16, backlog: u32) -> Result<TcpListener, ListenError> {
+fn bind_tcp(name: &str, port: u16, backlog: i32) -> Result<TcpListener, ListenError> {
     let ip: IpAddr = match name {
         "*" => IpAddr::from([0, 0, 0, 0]),
         "::*" => IpAddr::from([0u16; 8]),
@@ -123,7 +121,7 @@ fn bind_tcp(name: &str, port: u16, backlog: u32) -> Result<TcpListener, ListenEr
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
-        socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+        socket.listen(backlog)?;
         TcpListener::from_std(socket.into())
     };
     listen().map_err(|source| ListenError::Bind { address: address.to_string(), source })

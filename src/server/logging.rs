@@ -1,10 +1,8 @@
 //! The server's own log, in the shape that people and scripts know from Redis: `pid:M date mark message`.
 
-use std::ffi::OsStr;
 use std::fmt::{self, Write as _};
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::sync::Mutex;
 
 use rustix::time::{ClockId, clock_gettime};
@@ -27,7 +25,7 @@ pub struct Logging {
 
 impl Logging {
     /// Starts logging to `file`, or to standard output if it is empty.
-    pub fn start(file: &[u8], level: LogLevel) -> io::Result<Self> {
+    pub fn start(file: &str, level: LogLevel) -> io::Result<Self> {
         let target = Target::open(file)?;
         let (filter, handle) = reload::Layer::new(filter(level));
         let layer = tracing_subscriber::fmt::layer().event_format(RedisLike).with_writer(target);
@@ -62,11 +60,11 @@ enum Target {
 }
 
 impl Target {
-    fn open(file: &[u8]) -> io::Result<Self> {
+    fn open(file: &str) -> io::Result<Self> {
         if file.is_empty() {
             return Ok(Self::StandardOutput);
         }
-        Ok(Self::File(Mutex::new(OpenOptions::new().create(true).append(true).open(OsStr::from_bytes(file))?)))
+        Ok(Self::File(Mutex::new(OpenOptions::new().create(true).append(true).open(file)?)))
     }
 }
 

@@ -1,8 +1,6 @@
 //! A server from its start to its end: listen, recover, serve, stop.
 
-use std::ffi::OsStr;
 use std::future::poll_fn;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -81,7 +79,7 @@ pub fn run(options: Options) -> ExitCode {
     let logging = match Logging::start(options.config.logfile(), options.config.loglevel()) {
         Ok(logging) => logging,
         Err(error) => {
-            eprintln!("Can't open the log file {:?}: {error}", OsStr::from_bytes(options.config.logfile()));
+            eprintln!("Can't open the log file {:?}: {error}", options.config.logfile());
             return ExitCode::from(1);
         }
     };
@@ -212,7 +210,7 @@ impl Running {
 
 /// Where the settings put the data.
 pub fn data_directory(config: &Config) -> PathBuf {
-    Path::new(OsStr::from_bytes(config.dir())).join(DATA_DIRECTORY)
+    Path::new(config.dir()).join(DATA_DIRECTORY)
 }
 
 fn best_disk() -> Rc<dyn Disk> {

@@ -87,10 +87,10 @@ fn save(words: &[&[u8]]) -> Result<Vec<u8>, String> {
 pub struct BufferLimit {
     /// Above this the connection is closed at once; 0 for no limit.
     pub hard: u64,
-    /// Above this it is closed after [`BufferLimit::seconds`]; 0 for no limit.
+    /// Above this it is closed after [`BufferLimit::soft_seconds`]; 0 for no limit.
     pub soft: u64,
     /// How long it may stay above the soft limit.
-    pub seconds: u64,
+    pub soft_seconds: u64,
 }
 
 /// The limits in their normal form, by [`CLIENT_CLASSES`].
@@ -99,7 +99,7 @@ pub fn buffer_limits(normal_form: &[u8]) -> [BufferLimit; 3] {
     let mut limits = [BufferLimit::default(); 3];
     for (limit, words) in limits.iter_mut().zip(words.chunks_exact(4)) {
         let number = |at: usize| memory(words[at]).unwrap_or(0).unsigned_abs();
-        *limit = BufferLimit { hard: number(1), soft: number(2), seconds: number(3) };
+        *limit = BufferLimit { hard: number(1), soft: number(2), soft_seconds: number(3) };
     }
     limits
 }
@@ -120,13 +120,13 @@ fn output_buffer_limits(present: &[u8], words: &[&[u8]]) -> Result<Vec<u8>, Stri
         match (memory(group[1]), memory(group[2]), seconds) {
             (Some(hard), Some(soft), Some(seconds)) if seconds >= 0 => {
                 let (hard, soft) = (hard.unsigned_abs(), soft.unsigned_abs());
-                limits[class] = BufferLimit { hard, soft, seconds: seconds.unsigned_abs() };
+                limits[class] = BufferLimit { hard, soft, soft_seconds: seconds.unsigned_abs() };
             }
             _ => return Err("Error in hard, soft or soft_seconds setting in buffer limit configuration.".into()),
         }
     }
     let classes = CLIENT_CLASSES.iter().zip(limits);
-    let shown = classes.map(|(class, limit)| format!("{class} {} {} {}", limit.hard, limit.soft, limit.seconds));
+    let shown = classes.map(|(class, limit)| format!("{class} {} {} {}", limit.hard, limit.soft, limit.soft_seconds));
     Ok(shown.collect::<Vec<_>>().join(" ").into_bytes())
 }
 

@@ -84,6 +84,23 @@ impl MaxmemoryPolicy {
     }
 }
 
+impl LogLevel {
+    /// The name in the settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            LogLevel::Debug => "debug",
+            LogLevel::Verbose => "verbose",
+            LogLevel::Notice => "notice",
+            LogLevel::Warning => "warning",
+            LogLevel::Nothing => "nothing",
+        }
+    }
+}
+
+fn addresses(normal_form: &[u8]) -> Vec<String> {
+    String::from_utf8_lossy(normal_form).split_ascii_whitespace().map(String::from).collect()
+}
+
 /// How a field is made from a value.
 trait FromValue {
     fn from_value(value: &Value) -> Self;
@@ -104,7 +121,7 @@ macro_rules! from_number {
         })*
     };
 }
-from_number!(u16, u32, u64, usize);
+from_number!(i32, u16, u32, u64, usize);
 
 macro_rules! from_choice {
     ($($kind:ty { $($number:literal => $variant:ident),* ; $first:ident })*) => {
@@ -130,12 +147,14 @@ from_choice! {
 }
 
 macro_rules! live {
-    ($($field:ident: $kind:ty = $name:literal;)* --- $($words:ident = $text:literal;)*) => {
+    ($($field:ident: $kind:ty = $name:literal;)* --- $($path:ident = $text:literal;)*) => {
         /// See the module.
         #[derive(Clone, Debug)]
         pub(super) struct Live {
             $(pub(super) $field: $kind,)*
-            $(pub(super) $words: Vec<u8>,)*
+            $(pub(super) $path: String,)*
+            pub(super) bind: Vec<String>,
+            pub(super) requirepass: Vec<u8>,
             pub(super) output_buffer_limits: [BufferLimit; 3],
         }
 
@@ -148,7 +167,9 @@ macro_rules! live {
                 };
                 Live {
                     $($field: FromValue::from_value(value($name)),)*
-                    $($words: value($text).text().to_vec(),)*
+                    $($path: String::from_utf8_lossy(value($text).text()).into_owned(),)*
+                    bind: addresses(value("bind").text()),
+                    requirepass: value("requirepass").text().to_vec(),
                     output_buffer_limits: buffer_limits(value("client-output-buffer-limit").text()),
                 }
             }
@@ -165,8 +186,8 @@ macro_rules! live {
             $(
                 #[doc = concat!("`", $text, "`.")]
                 #[inline]
-                pub fn $words(&self) -> &[u8] {
-                    &self.live.$words
+                pub fn $path(&self) -> &str {
+                    &self.live.$path
                 }
             )*
         }
@@ -177,14 +198,15 @@ live! {
     appendonly: bool = "appendonly";
     protected_mode: bool = "protected-mode";
     daemonize: bool = "daemonize";
-    ackd_self_check: bool = "ackd-self-check";
+    any_port: bool = "ackd-any-port";
+    self_check: bool = "ackd-self-check";
     lazyfree_lazy_expire: bool = "lazyfree-lazy-expire";
     lazyfree_lazy_server_del: bool = "lazyfree-lazy-server-del";
     lazyfree_lazy_user_del: bool = "lazyfree-lazy-user-del";
     lazyfree_lazy_user_flush: bool = "lazyfree-lazy-user-flush";
     port: u16 = "port";
     unixsocketperm: u32 = "unixsocketperm";
-    tcp_backlog: u32 = "tcp-backlog";
+    tcp_backlog: i32 = "tcp-backlog";
     tcp_keepalive: u64 = "tcp-keepalive";
     timeout: u64 = "timeout";
     maxclients: usize = "maxclients";
@@ -206,9 +228,7 @@ live! {
     supervised: Supervised = "supervised";
     maxmemory_policy: MaxmemoryPolicy = "maxmemory-policy";
     ---
-    bind = "bind";
     unixsocket = "unixsocket";
-    requirepass = "requirepass";
     dir = "dir";
     dbfilename = "dbfilename";
     appendfilename = "appendfilename";

@@ -6,11 +6,14 @@
 //! not built never has another value than Redis' default; setting a setting to its present value is always accepted.
 
 mod composite;
+mod file;
 mod live;
+mod rewrite;
 mod setting;
 pub mod table;
 
 pub use composite::{BufferLimit, CLIENT_CLASSES, Composite};
+pub use file::{Include, LineError, Reader, Source};
 pub use live::{Allowed, AppendFsync, LogLevel, MaxmemoryPolicy, Supervised};
 pub use setting::{Change, Class, Kind, Setting, Value};
 
@@ -175,13 +178,22 @@ impl Config {
 
     /// Makes `dir` absolute, as CONFIG GET shows it; relative to where the server was started.
     pub fn resolve_dir(&mut self, started_in: &Path) {
-        use std::os::unix::ffi::{OsStrExt, OsStringExt};
-        let dir = Path::new(std::ffi::OsStr::from_bytes(self.dir()));
-        let absolute: PathBuf = started_in.join(dir).components().collect();
-        if let Some(index) = table::index_of(b"dir") {
-            self.values[index] = Value::Text(absolute.into_os_string().into_vec());
+        let absolute: PathBuf = started_in.join(self.dir()).components().collect();
+        if let (Some(index), Some(text)) = (table::index_of(b"dir"), absolute.to_str()) {
+            self.values[index] = Value::Text(text.into());
             self.live = Live::read(&self.values);
         }
+    }
+
+    /// `bind`: addresses, one with a leading `-` if it may be missing.
+    pub fn bind(&self) -> impl Iterator<Item = &str> {
+        self.live.bind.iter().map(String::as_str)
+    }
+
+    /// `requirepass`; empty for no password.
+    #[inline]
+    pub fn requirepass(&self) -> &[u8] {
+        &self.live.requirepass
     }
 
     /// The output buffer limit of ordinary clients.
@@ -230,3 +242,6 @@ fn lacks(setting: &Setting, value: &Value) -> bool {
 fn lossy(text: &[u8]) -> String {
     String::from_utf8_lossy(text).into_owned()
 }
+
+#[cfg(test)]
+mod tests;

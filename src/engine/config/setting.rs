@@ -41,8 +41,12 @@ pub enum Kind {
     Octal(i64),
     /// One of these words, the first with a given number being shown.
     Choice(&'static [(&'static str, u8)]),
+    /// Some of these words.
+    Flags(&'static [(&'static str, u8)]),
     /// Any bytes.
     Text,
+    /// A path or a name, in UTF-8.
+    Path,
     /// Several words with a meaning of their own.
     Composite(Composite),
 }
@@ -152,7 +156,7 @@ impl Setting {
 
     /// Whether a file may give the value as several words.
     pub fn takes_words(&self) -> bool {
-        matches!(self.kind, Kind::Composite(_))
+        matches!(self.kind, Kind::Composite(_) | Kind::Flags(_))
     }
 
     /// The default as a value.
@@ -196,14 +200,23 @@ impl Setting {
                 let value = digits.and_then(|digits| i64::from_str_radix(digits, 8).ok());
                 within(value.ok_or("argument couldn't be parsed as an octal number")?, 0, max).map(Value::Number)
             }
-            Kind::Choice(choices) => {
-                let found = choices.iter().find(|(word, _)| word.as_bytes().eq_ignore_ascii_case(text));
-                found.map(|(_, number)| Value::Choice(*number)).ok_or_else(|| {
-                    let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
-                    format!("argument(s) must be one of the following: {}", words.join(", "))
-                })
+            Kind::Choice(choices) => one_of(choices, text).map(Value::Choice),
+            Kind::Flags(choices) => {
+                let words = text.split(|byte| *byte == b' ').map(|word| one_of(choices, word));
+                words
+                    .collect::<Result<Vec<u8>, _>>()
+                    .map(|flags| Value::Choice(flags.iter().fold(0, |all, flag| all | flag)))
             }
             Kind::Text => Ok(Value::Text(text.to_vec())),
+            Kind::Path | Kind::Composite(Composite::FileName | Composite::Addresses) if text.contains(&0) => {
+                Err("argument must not contain zero bytes".into())
+            }
+            Kind::Path | Kind::Composite(Composite::FileName | Composite::Addresses)
+                if std::str::from_utf8(text).is_err() =>
+            {
+                Err("argument must be valid UTF-8".into())
+            }
+            Kind::Path => Ok(Value::Text(text.to_vec())),
             Kind::Composite(Composite::FileName) if text.contains(&b'/') => {
                 Err(format!("{} can't be a path, just a filename", self.name))
             }
@@ -222,6 +235,10 @@ impl Setting {
                 let found = choices.iter().find(|(_, known)| known == number);
                 found.map(|(word, _)| word.as_bytes().to_vec()).unwrap_or_default()
             }
+            (Kind::Flags(choices), Value::Choice(flags)) => {
+                let set = choices.iter().filter(|(_, flag)| if *flags == 0 { *flag == 0 } else { flags & flag != 0 });
+                set.map(|(word, _)| *word).collect::<Vec<_>>().join(" ").into_bytes()
+            }
             (_, Value::Choice(_)) => Vec::new(),
             (_, Value::Text(text)) => text.clone(),
         }
@@ -235,7 +252,7 @@ pub enum Value {
     Toggle(bool),
     /// Of the numeric kinds.
     Number(i64),
-    /// Of [`Kind::Choice`].
+    /// Of [`Kind::Choice`] and [`Kind::Flags`].
     Choice(u8),
     /// Of [`Kind::Text`], and [`Kind::Composite`] in its normal form.
     Text(Vec<u8>),
@@ -261,6 +278,14 @@ impl Value {
     pub fn text(&self) -> &[u8] {
         if let Value::Text(text) = self { text } else { &[] }
     }
+}
+
+fn one_of(choices: &[(&str, u8)], text: &[u8]) -> Result<u8, String> {
+    let found = choices.iter().find(|(word, _)| word.as_bytes().eq_ignore_ascii_case(text));
+    found.map(|(_, number)| *number).ok_or_else(|| {
+        let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+        format!("argument(s) must be one of the following: {}", words.join(", "))
+    })
 }
 
 fn within(value: i64, min: i64, max: i64) -> Result<i64, String> {
@@ -346,6 +371,11 @@ pub(super) const fn choice(
 /// Any bytes.
 pub(super) const fn text(name: &'static str, default: &'static str, about: &'static str) -> Setting {
     Setting::new(name, Kind::Text, default, about)
+}
+
+/// A path or a name.
+pub(super) const fn path(name: &'static str, default: &'static str, about: &'static str) -> Setting {
+    Setting::new(name, Kind::Path, default, about)
 }
 
 /// A form of its own.

@@ -1,7 +1,7 @@
 //! Settings of what is kept on disk, and when.
 
 use super::super::composite::Composite::{FileName, Save};
-use super::super::setting::{Kind, bytes, choice, number, special, text, toggle};
+use super::super::setting::{Kind, bytes, choice, number, path, special, toggle};
 use super::Section;
 use super::serving::INT;
 
@@ -17,9 +17,10 @@ pub static DURABILITY: Section = Section {
              medium follows is left to the operating system.",
         )
         .redis_default("everysec"),
-        text("dir", "./", "Folder of the data: ackd keeps them in `ackd-data` there.").protected(),
+        path("dir", "./", "Folder of the data: ackd keeps them in `ackd-data` there.").protected(),
         bytes("log-segment-size", "64mb", 1 << 20, "Size of the log's segments. The first ones of a run are smaller.")
             .at_start(),
+        toggle("ackd-any-port", "no", "Lets the system choose a port when `port` is 0. For tests.").at_start().hidden(),
         toggle(
             "ackd-self-check",
             "no",

@@ -1,7 +1,7 @@
 //! Settings of the process, its log of messages, and of what Redis has inside.
 
 use super::super::composite::Composite::{OomScores, TitleTemplate};
-use super::super::setting::{Kind, choice, number, special, text, toggle};
+use super::super::setting::{Kind, choice, number, path, special, text, toggle};
 use super::Section;
 use super::serving::INT;
 
@@ -18,10 +18,10 @@ pub static PROCESS: Section = Section {
             "Whom to tell that the server is ready.",
         )
         .at_start(),
-        text("pidfile", "", "File that holds the process id while the server runs.").at_start(),
+        path("pidfile", "", "File that holds the process id while the server runs.").at_start(),
         number("shutdown-timeout", "10", INT, "Seconds to wait for replicas at shutdown.").remembered(),
-        choice("shutdown-on-sigint", "default", ON_SIGNAL, "How SIGINT ends the server.").remembered(),
-        choice("shutdown-on-sigterm", "default", ON_SIGNAL, "How SIGTERM ends the server.").remembered(),
+        special("shutdown-on-sigint", "default", Kind::Flags(ON_SIGNAL), "How SIGINT ends the server.").remembered(),
+        special("shutdown-on-sigterm", "default", Kind::Flags(ON_SIGNAL), "How SIGTERM ends the server.").remembered(),
         toggle("set-proc-title", "yes", "Shows address and mode in the list of processes.").at_start().remembered(),
         special(
             "proc-title-template",
@@ -64,7 +64,7 @@ pub static LOGGING: Section = Section {
             &[("debug", 0), ("verbose", 1), ("notice", 2), ("warning", 3), ("nothing", 4)],
             "How much is reported.",
         ),
-        text("logfile", "", "File for messages; empty for standard output.").at_start(),
+        path("logfile", "", "File for messages; empty for standard output.").at_start(),
         toggle("syslog-enabled", "no", "Sends messages to syslog.").at_start().remembered(),
         text("syslog-ident", "redis", "Name under which they are sent.").at_start().remembered(),
         choice(

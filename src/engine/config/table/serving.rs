@@ -1,7 +1,7 @@
 //! Settings of listening, access and clients.
 
 use super::super::composite::Composite::{Addresses, OneAddress, OutputBufferLimits};
-use super::super::setting::{Kind, bytes, choice, number, special, text, toggle};
+use super::super::setting::{Kind, bytes, choice, number, path, special, text, toggle};
 use super::Section;
 
 /// Who may use a group of commands or settings.
@@ -27,7 +27,7 @@ pub static NETWORK: Section = Section {
         ),
         number("port", "6379", PORT, "TCP port to listen on; 0 for none."),
         number("tcp-backlog", "511", INT, "How many connections the kernel queues until they are accepted.").at_start(),
-        text("unixsocket", "", "Path of a unix socket to listen on; empty for none.").at_start(),
+        path("unixsocket", "", "Path of a unix socket to listen on; empty for none.").at_start(),
         special(
             "unixsocketperm",
             "0",

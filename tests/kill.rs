@@ -1,0 +1,144 @@
+//! `kill -9` under load, against the real binary: no acked write is lost, transactions are whole, nothing is there that
+//! nobody wrote. `ACKD_KILL_ROUNDS` (default 2 a policy) makes it a campaign.
+
+mod support;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use support::client::{Client, encode};
+use support::process::{Program, Server};
+use support::reply::Value;
+
+const WRITERS: usize = 8;
+const PIPELINE: u64 = 16;
+
+/// What one writer knows: the highest number that was sent, and the highest whose write was acked.
+#[derive(Clone, Copy, Debug, Default)]
+struct Progress {
+    sent: u64,
+    acked: u64,
+}
+
+/// Each writer counts up: `SET count:W n` and a transaction that sets two keys to the same number.
+fn write_until_killed(mut client: Client, writer: usize, progress: &Mutex<HashMap<usize, Progress>>, stop: &AtomicBool) {
+    let mut n = progress.lock().unwrap().get(&writer).copied().unwrap_or_default().sent;
+    while !stop.load(Ordering::Relaxed) {
+        let mut bytes = Vec::new();
+        for next in n + 1..=n + PIPELINE {
+            let value = format!("{next}:{}", "x".repeat((next % 200) as usize));
+            bytes.extend(encode(&["SET", &format!("count:{writer}"), &value]));
+            for words in [&["MULTI"][..], &["SET", &format!("left:{writer}"), &value], &["SET", &format!("right:{writer}"), &value], &["EXEC"]] {
+                bytes.extend(encode(words));
+            }
+        }
+        progress.lock().unwrap().entry(writer).or_default().sent = n + PIPELINE;
+        if client.send(&bytes).is_err() {
+            return;
+        }
+        for _ in 0..PIPELINE {
+            for reply in 0..5 {
+                match client.receive() {
+                    Ok(reply) => assert!(!reply.value.is_error(), "{:?}", reply.value),
+                    Err(_) => return,
+                }
+                if reply == 4 {
+                    n += 1;
+                    progress.lock().unwrap().entry(writer).or_default().acked = n;
+                }
+            }
+        }
+    }
+}
+
+fn number(client: &mut Client, key: &str) -> u64 {
+    match client.command(&format!("GET {key}")) {
+        value if value.is_null() => 0,
+        value => {
+            let text = value.text().unwrap();
+            let (number, filler) = text.split_once(':').unwrap();
+            let number: u64 = number.parse().unwrap();
+            assert_eq!(filler.len() as u64, number % 200, "{key} holds a value that nobody wrote");
+            number
+        }
+    }
+}
+
+fn check(server: &Server, progress: &Mutex<HashMap<usize, Progress>>) {
+    let mut client = server.client();
+    for (writer, known) in progress.lock().unwrap().iter_mut() {
+        let count = number(&mut client, &format!("count:{writer}"));
+        let left = number(&mut client, &format!("left:{writer}"));
+        let right = number(&mut client, &format!("right:{writer}"));
+        assert!(count >= known.acked, "writer {writer}: {} was acked, {count} is there", known.acked);
+        assert!(left >= known.acked, "writer {writer}: transaction {} was acked, {left} is there", known.acked);
+        assert_eq!(left, right, "writer {writer}: half a transaction");
+        assert!(count <= known.sent && left <= count, "writer {writer}: {known:?}, count {count}, left {left}");
+        known.sent = known.sent.max(count);
+    }
+}
+
+fn kill_under_load(policy: &str) {
+    let rounds = std::env::var("ACKD_KILL_ROUNDS").map_or(2, |rounds| rounds.parse().unwrap());
+    let mut server = Program::ackd().with("appendfsync", policy).start();
+    let progress = Arc::new(Mutex::new(HashMap::new()));
+    let mut random = fastrand::Rng::with_seed(7);
+    for _ in 0..rounds {
+        let stop = Arc::new(AtomicBool::new(false));
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|writer| {
+                let (client, progress, stop) = (server.client(), progress.clone(), stop.clone());
+                thread::spawn(move || write_until_killed(client, writer, &progress, &stop))
+            })
+            .collect();
+        let before = acked(&progress);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let wanted = before + random.u64(50..2_000);
+        while acked(&progress) < wanted && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(1));
+        }
+        server.kill();
+        stop.store(true, Ordering::Relaxed);
+        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        assert!(acked(&progress) > before, "nothing was acked in this round, so it proves nothing");
+        server.start();
+        check(&server, &progress);
+    }
+    println!("appendfsync {policy}: {rounds} rounds, {} acked transactions", acked(&progress));
+}
+
+fn acked(progress: &Mutex<HashMap<usize, Progress>>) -> u64 {
+    progress.lock().unwrap().values().map(|progress| progress.acked).sum()
+}
+
+#[test]
+fn kill_nine_under_load_loses_no_acked_write_with_always() {
+    kill_under_load("always");
+}
+
+#[test]
+fn kill_nine_under_load_loses_no_acked_write_with_everysec() {
+    kill_under_load("everysec");
+}
+
+#[test]
+fn kill_nine_under_load_loses_no_acked_write_with_no() {
+    kill_under_load("no");
+}
+
+#[test]
+fn a_clean_shutdown_keeps_everything_and_ends_with_zero() {
+    let mut server = Program::ackd().start();
+    let mut client = server.client();
+    for n in 0..100 {
+        assert_eq!(client.command(&format!("SET key:{n} {n} PX 100000000")), Value::Simple(b"OK".to_vec()));
+    }
+    let before = client.command("DEBUG DIGEST");
+    server.signal(15);
+    assert!(server.wait_for_exit(Duration::from_secs(10)).success(), "{}", server.output());
+    server.start();
+    assert_eq!(server.client().command("DEBUG DIGEST"), before);
+}
