@@ -6,14 +6,21 @@
 pub mod apply;
 pub mod blocking;
 pub mod call;
+pub mod counters;
 pub mod dispatch;
+pub mod expire;
 pub mod expiry;
 pub mod failure;
 #[cfg(test)]
 pub mod harness;
+pub mod keys;
+pub mod lcs;
 pub mod parse;
+pub mod scan;
+pub mod set;
 pub mod shadow;
 pub mod spec;
+pub mod strings;
 pub mod table;
 pub mod transactions;
 
@@ -104,11 +111,35 @@ impl<'a> Ctx<'a> {
 
     /// [`Ctx::read`], with the reply to write what was found.
     pub fn read_reply(&mut self, key: &[u8]) -> (Option<&Entry>, &mut Reply) {
+        self.look_up(key, !self.client.no_touch)
+    }
+
+    /// [`Ctx::read`] by a command that asks about a key, which is no use of it.
+    pub fn peek(&mut self, key: &[u8]) -> Option<&Entry> {
+        self.peek_reply(key).0
+    }
+
+    /// [`Ctx::peek`], with the reply.
+    pub fn peek_reply(&mut self, key: &[u8]) -> (Option<&Entry>, &mut Reply) {
+        self.look_up(key, false)
+    }
+
+    /// [`Ctx::read`] that counts as a use whatever the connection has asked for; answers whether the key is there.
+    pub fn touch(&mut self, key: &[u8]) -> bool {
+        self.look_up(key, true).0.is_some()
+    }
+
+    fn look_up(&mut self, key: &[u8], touch: bool) -> (Option<&Entry>, &mut Reply) {
         let hash = keyspace::hash(key);
         let gone = self.look(self.client.db, hash, key);
         let entry = if gone { None } else { self.engine.dbs[self.client.db].find(hash, key) };
         match entry {
-            Some(_) => self.engine.stats.keyspace_hits += 1,
+            Some(entry) => {
+                self.engine.stats.keyspace_hits += 1;
+                if touch {
+                    self.engine.access.touch(entry, &mut self.engine.rng);
+                }
+            }
             None => self.engine.stats.keyspace_misses += 1,
         }
         (entry, &mut self.reply)
@@ -122,7 +153,14 @@ impl<'a> Ctx<'a> {
     /// [`Ctx::write`] in another database.
     pub fn write_in(&mut self, db: usize, key: &[u8]) -> Option<&Entry> {
         let hash = keyspace::hash(key);
-        if self.look(db, hash, key) { None } else { self.engine.dbs[db].find(hash, key) }
+        if self.look(db, hash, key) {
+            return None;
+        }
+        let entry = self.engine.dbs[db].find(hash, key)?;
+        if !self.client.no_touch {
+            self.engine.access.touch(entry, &mut self.engine.rng);
+        }
+        Some(entry)
     }
 
     /// Lets the reply wait for everything executed so far: it reveals the keyspace as a whole.

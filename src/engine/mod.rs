@@ -4,6 +4,7 @@
 //! Commands (layer 4) change it; the server (layer 6) borrows it for synchronous stretches, never across an `.await`.
 //! It knows no sockets and no files, and can be dropped and built anew from disk.
 
+pub mod access;
 pub mod admission;
 pub mod client;
 pub mod config;
@@ -18,6 +19,7 @@ use std::task::Waker;
 
 use crate::base::clock::Clock;
 use crate::keyspace::Db;
+use access::Access;
 use admission::Admission;
 use client::{BlockedOn, Clients};
 use config::{AppendFsync, Config};
@@ -128,6 +130,10 @@ pub struct Engine {
     pub admission: Admission,
     /// Connections.
     pub clients: Clients,
+    /// How the use of keys is noted.
+    pub access: Access,
+    /// The database with which active expiry goes on.
+    pub next_expiry_db: usize,
     /// WATCH.
     pub watches: Watches,
     /// Counters.
@@ -178,6 +184,8 @@ impl Engine {
             gate: Gate::new(0, databases),
             admission: Admission::default(),
             clients: Clients::default(),
+            access: Access::default(),
+            next_expiry_db: 0,
             watches: Watches::default(),
             stats: Stats::default(),
             log_policy: None,
@@ -214,6 +222,11 @@ impl Engine {
     pub fn read_clock(&mut self) {
         self.monotonic_us = self.clock.monotonic_us();
         self.wall_minus_monotonic_us = self.clock.wall_us().wrapping_sub(self.monotonic_us);
+        let access = Access::at(&self.config, self.wall_us() / 1000);
+        if self.access != access {
+            self.access = access;
+            self.dbs.iter_mut().for_each(|db| db.fresh_use = access.fresh());
+        }
     }
 
     /// Reads only the monotonic clock: once a command.

@@ -88,6 +88,12 @@ impl<T: Keyed> Table<T> {
         self.paused = paused;
     }
 
+    /// Empties the table; its entries are in the one that it answers.
+    pub fn take_all(&mut self) -> Self {
+        let paused = self.paused;
+        std::mem::replace(self, Self { paused, ..Self::new() })
+    }
+
     fn index(&self, hash: u64) -> usize {
         let wide = hash as usize & (self.mask << 1 | 1);
         if wide < self.buckets { wide } else { wide & self.mask }

@@ -3,6 +3,7 @@
 use super::super::spec::{
     ADMIN, ALLOW_BUSY, FAST, Group, LOADING, NO_AUTH, NOSCRIPT, STALE, Spec, acl, block, integer, one_of, string, word,
 };
+use crate::command::keys;
 
 /// Rows, by name.
 pub static CONNECTION: &[Spec] = &[
@@ -53,7 +54,8 @@ pub static CONNECTION: &[Spec] = &[
         .about("Chooses the database that this connection works on.", "O(1)")
         .flags(&[LOADING, STALE, FAST])
         .acl(&[acl::CONNECTION])
-        .args(&[integer("index")]),
+        .args(&[integer("index")])
+        .handler(keys::select),
 ];
 
 /// The subcommands of CLIENT.

@@ -4,6 +4,7 @@ use super::super::spec::{
     ADMIN, ALLOW_BUSY, FAST, Group, LOADING, NO_ASYNC_LOADING, NO_MULTI, NOSCRIPT, READONLY, STALE, Spec, WRITE, acl,
     block, integer, one_of, pattern, string, word,
 };
+use crate::command::keys;
 
 /// Rows, by name.
 pub static SERVER: &[Spec] = &[
@@ -20,7 +21,8 @@ pub static SERVER: &[Spec] = &[
         .about("Counts the keys of the database.", "O(1)")
         .flags(&[READONLY, FAST])
         .acl(&[acl::KEYSPACE])
-        .tips(&["request_policy:all_shards", "response_policy:agg_sum"]),
+        .tips(&["request_policy:all_shards", "response_policy:agg_sum"])
+        .handler(keys::dbsize),
     Spec::new("debug", -2, Group::Server, "1.0.0")
         .about("Container for tools that test and examine the server.", "That of the subcommand")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
@@ -32,7 +34,8 @@ pub static SERVER: &[Spec] = &[
         .args(&[one_of("flush-type", &[word("async", "ASYNC").since("4.0.0"), word("sync", "SYNC").since("6.2.0")])
             .optional()])
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
-        .history(&[("4.0.0", "ASYNC"), ("6.2.0", "SYNC")]),
+        .history(&[("4.0.0", "ASYNC"), ("6.2.0", "SYNC")])
+        .handler(keys::flushall),
     Spec::new("flushdb", -1, Group::Server, "1.0.0")
         .about("Removes all keys of the database.", "O(N) in the number of keys of the database")
         .flags(&[WRITE])
@@ -40,7 +43,8 @@ pub static SERVER: &[Spec] = &[
         .args(&[one_of("flush-type", &[word("async", "ASYNC").since("4.0.0"), word("sync", "SYNC").since("6.2.0")])
             .optional()])
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
-        .history(&[("4.0.0", "ASYNC"), ("6.2.0", "SYNC")]),
+        .history(&[("4.0.0", "ASYNC"), ("6.2.0", "SYNC")])
+        .handler(keys::flushdb),
     Spec::new("info", -1, Group::Server, "1.0.0")
         .about("Reports the state of the server and its statistics.", "O(1)")
         .flags(&[LOADING, STALE])
@@ -102,7 +106,8 @@ pub static SERVER: &[Spec] = &[
         .about("Exchanges two databases.", "O(N) in the number of clients that watch or wait for keys of either")
         .flags(&[WRITE, FAST])
         .acl(&[acl::KEYSPACE, acl::DANGEROUS])
-        .args(&[integer("index1"), integer("index2")]),
+        .args(&[integer("index1"), integer("index2")])
+        .handler(keys::swapdb),
     Spec::new("time", 1, Group::Server, "2.6.0")
         .about("Gives the server's clock: seconds and microseconds.", "O(1)")
         .flags(&[LOADING, STALE, FAST])
