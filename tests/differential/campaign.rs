@@ -15,7 +15,7 @@ use super::step::{Step, script};
 /// Steps of a session: long enough to build up state, short enough to shrink fast.
 const SESSION: usize = 600;
 /// Kinds of differences after which a campaign stops.
-const MAX_KINDS: usize = 40;
+const MAX_KINDS: usize = 60;
 
 /// Seeds between the starts of two parts: more than any part uses.
 const PART_SEEDS: u64 = 1_000_000_000;
