@@ -17,6 +17,9 @@ use super::bucket::{Bucket, SLOTS, tag_of};
 pub trait Keyed {
     /// The key by which the entry is found. It must not change while the entry is in a table.
     fn key(&self) -> &[u8];
+
+    /// Asks the processor to fetch what [`Keyed::key`] will read.
+    fn prefetch(&self) {}
 }
 
 /// Buckets a chunk: 64 KiB, so that growth allocates little at a time and the directory stays small.
@@ -111,6 +114,14 @@ impl<T: Keyed> Table<T> {
     pub fn prefetch(&self, hash: u64) {
         if self.buckets != 0 {
             super::prefetch(std::ptr::from_ref(self.bucket(self.index(hash))));
+        }
+    }
+
+    /// Asks the processor to fetch the entries that may have this hash; their bucket should be there already.
+    pub fn prefetch_entries(&self, hash: u64) {
+        if self.buckets != 0 {
+            let bucket = self.bucket(self.index(hash));
+            bucket.candidates(tag_of(hash)).filter_map(|slot| bucket.get(slot)).for_each(Keyed::prefetch);
         }
     }
 
