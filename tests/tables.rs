@@ -1,5 +1,6 @@
 //! The two tables, commands and settings, against the oracles. Where the oracles differ among themselves (7.0, the forks
 //! of 7.2, 8.2), each fact of ackd's must be that of one of them. Prose is our own and not compared.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 
