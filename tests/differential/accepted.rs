@@ -221,7 +221,7 @@ pub const TABLE: &[Row] = &[
     Row {
         against: Valkey,
         command: "waitaof",
-        how: How::Texts { oracle: "-ERR WAITAOF cannot be used when numlocal *", tested: "[:1, :0]" },
+        how: How::Property { said: "the local part is 0 or 1", holds: compare::waitaof },
         reason: "ackd writes its log whatever `appendonly` says, so the local part can always be waited for.",
     },
 ];
