@@ -92,7 +92,11 @@ fn a_full_disk_refuses_writes_keeps_reads_alive_and_recovers_by_itself() {
         })
         .collect();
     assert_eq!(replies[0], ok());
-    assert!(matches!(&replies[3], Value::Error(text) if text.starts_with(b"EXECABORT") || is_misconf(&replies[3])), "{:?}", replies[3]);
+    assert!(
+        matches!(&replies[3], Value::Error(text) if text.starts_with(b"EXECABORT") || is_misconf(&replies[3])),
+        "{:?}",
+        replies[3]
+    );
     assert_eq!(client.command("DEBUG DIGEST"), digest, "what was refused changed nothing");
     assert_eq!(client.command("STRLEN key:0"), Value::Integer(50_000));
     assert!(client.command("INFO persistence").text().unwrap().contains("aof_enabled"));
@@ -124,7 +128,8 @@ fn a_server_starts_on_a_full_disk_and_serves_reads() {
     };
     let text = std::fs::read_to_string(&program.path).unwrap();
     let fill_up = format!("cp -r {} data/ackd-data && (cat /dev/zero > data/filler; true)", saved.display());
-    std::fs::write(&program.path, text.replace(&format!("head -c {FILLER} /dev/zero > data/filler"), &fill_up)).unwrap();
+    std::fs::write(&program.path, text.replace(&format!("head -c {FILLER} /dev/zero > data/filler"), &fill_up))
+        .unwrap();
     program = program.with("appendfsync", "always");
     let server = program.start();
     let mut client = server.client();
