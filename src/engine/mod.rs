@@ -24,7 +24,7 @@ use admission::Admission;
 use client::{BlockedOn, Clients};
 use config::{AppendFsync, Config};
 use gate::{Gate, Level};
-use stats::Stats;
+use stats::{Latencies, Stats};
 use stream::Stream;
 use watch::Watches;
 
@@ -110,8 +110,8 @@ pub struct LogReport {
     pub segments: u64,
     /// Spares ready.
     pub spares: u64,
-    /// Sync latency percentiles in microseconds: p50, p99, p99.9.
-    pub sync_us: [u64; 3],
+    /// How long writes and syncs took that made something durable.
+    pub syncs: Latencies,
     /// Syncs that failed. More than none means that the server is stopping.
     pub failed: Option<String>,
 }
@@ -162,6 +162,8 @@ pub struct Engine {
     pub log: LogReport,
     /// The server is stopping: no command is executed any more.
     pub stopping: bool,
+    /// DEBUG AOF-FLUSH-SLEEP: before each write of the log, in microseconds.
+    pub flush_delay_us: u64,
     /// DEBUG SET-ACTIVE-EXPIRE.
     pub active_expire: bool,
     /// DEBUG PAUSE-CRON.
@@ -202,6 +204,7 @@ impl Engine {
             process: Process::default(),
             log: LogReport::default(),
             stopping: false,
+            flush_delay_us: 0,
             active_expire: true,
             cron_paused: false,
             shadow: None,

@@ -164,7 +164,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if !matches!(turn, Turn::Closed) && exceeds_limits(engine, &mut client, &self.query) {
             turn = Turn::Closed;
         }
-        client.query_buffer = (self.query.len(), self.query.free());
+        // The memory of an empty buffer is on loan, and given back at the end of the turn.
+        client.query_buffer = if self.query.len() == 0 { (0, 0) } else { (self.query.len(), self.query.free()) };
         engine.clients.put(client);
         turn
     }
