@@ -30,7 +30,7 @@ pub fn info(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     for name in &arguments[2..] {
         match table::by_full_name(name) {
             Some(row) => write_info(reply, row.spec),
-            None => reply.null_array(),
+            None => reply.null(),
         }
     }
     Ok(())
