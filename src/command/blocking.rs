@@ -99,7 +99,8 @@ pub fn wait(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
 /// WAITAOF numlocal numreplicas timeout
 pub fn waitaof(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     let local = super::parse::integer_in(arguments[1], 0, 1)? == 1;
-    let replicas = super::parse::integer_in(arguments[2], 0, i64::MAX)?;
+    let replicas = super::parse::integer(arguments[2]).ok().filter(|replicas| *replicas >= 0);
+    let replicas = replicas.ok_or("ERR value is out of range, must be positive")?;
     let timeout_ms = timeout(arguments[3])?;
     block(ctx, BlockedOn::Durable { offset: ctx.client.last_write, local, replicas }, timeout_ms);
     Ok(())

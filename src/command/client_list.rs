@@ -110,8 +110,9 @@ fn own_line(ctx: &Ctx<'_>, arguments: &[&[u8]]) -> String {
 
 fn write_line(to: &mut String, client: &Client, now_us: u64, argument_bytes: usize, backlog: usize) {
     let seconds_since = |at_us: u64| now_us.saturating_sub(at_us) / 1_000_000;
-    let (queued, queued_bytes) = match &client.transaction {
-        Some(transaction) => (transaction.queue.len() as i64, transaction.bytes),
+    let waiting = client.transaction.as_ref().map(|transaction| (transaction.queue.len(), transaction.bytes));
+    let (queued, queued_bytes) = match waiting.or(client.executing) {
+        Some((queued, bytes)) => (queued as i64, bytes),
         None => (-1, 0),
     };
     let (query, query_free) = client.query_buffer;
@@ -155,7 +156,7 @@ fn write_line(to: &mut String, client: &Client, now_us: u64, argument_bytes: usi
 /// The letters of `flags=`, in Redis' order.
 fn flags(client: &Client) -> String {
     let letters = [
-        ('x', client.transaction.is_some()),
+        ('x', client.transaction.is_some() || client.executing.is_some()),
         ('b', client.blocked.is_some()),
         ('d', client.watch_broken),
         ('c', client.close_after_reply),

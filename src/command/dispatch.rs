@@ -30,7 +30,17 @@ pub fn request(engine: &mut Engine, client: &mut Client, arguments: &[&[u8]]) ->
     let row = match table::admit(arguments) {
         Ok(row) => row,
         Err(text) => {
-            answer_failure(engine, client, None, &Failure::new(text));
+            let row = table::resolve(arguments);
+            client.last_command = row.map_or("NULL", |row| row.spec.name);
+            if row.is_none() && is_http(arguments[0]) {
+                tracing::warn!(
+                    client = client.id,
+                    "Possible SECURITY ATTACK detected: POST or Host: instead of a command. The connection was closed."
+                );
+                client.killed = true;
+                return Outcome::Done;
+            }
+            answer_failure(engine, client, row, &Failure::new(text));
             return Outcome::Done;
         }
     };
@@ -62,6 +72,12 @@ pub fn request(engine: &mut Engine, client: &mut Client, arguments: &[&[u8]]) ->
         call::execute(engine, client, row, arguments);
     }
     Outcome::Done
+}
+
+/// How an HTTP request begins: a web page that makes a browser talk to a server on this machine. Such a connection must
+/// not get as far as its body.
+fn is_http(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
 }
 
 /// Commands that run at once although a transaction is open.

@@ -42,6 +42,7 @@ pub fn exec(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
         return Ok(());
     }
     ctx.reply.array(transaction.queue.len());
+    ctx.client.executing = Some((transaction.queue.len(), transaction.bytes));
     ctx.transaction(|ctx| {
         for command in &transaction.queue {
             let arguments: Vec<&[u8]> = command.iter().map(Vec::as_slice).collect();
@@ -51,6 +52,7 @@ pub fn exec(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
             }
         }
     });
+    ctx.client.executing = None;
     Ok(())
 }
 

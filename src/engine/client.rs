@@ -132,6 +132,8 @@ pub struct Client {
     pub level: Option<Level>,
     /// Between MULTI and EXEC.
     pub transaction: Option<Transaction>,
+    /// While EXEC runs: the number of its commands, and the bytes of their arguments.
+    pub executing: Option<(usize, usize)>,
     /// Keys of WATCH.
     pub watched: Vec<super::watch::Watched>,
     /// A watched key was changed.
@@ -183,6 +185,7 @@ impl Client {
             no_touch: false,
             level: None,
             transaction: None,
+            executing: None,
             watched: Vec::new(),
             watch_broken: false,
             blocked: None,

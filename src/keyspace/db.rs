@@ -144,6 +144,9 @@ impl Db {
         match self.keys.find_mut(hash, entry.key()) {
             Some(place) => {
                 let before = indexed(place);
+                if entry.used() == 0 {
+                    entry.set_used(place.used());
+                }
                 std::mem::swap(place, &mut entry);
                 reindex(&mut self.expires, hash, before, place);
             }

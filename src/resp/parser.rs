@@ -49,7 +49,7 @@ pub enum ProtocolError {
     UnauthenticatedCount,
     #[error("Protocol error: too big bulk count string")]
     TooBigBulkCount,
-    #[error("Protocol error: expected '$', got '{}'", char::from(*.0))]
+    #[error("Protocol error: expected '$', got '{}'", shown(*.0))]
     ExpectedBulk(u8),
     #[error("Protocol error: invalid bulk length")]
     InvalidBulk,
@@ -59,6 +59,11 @@ pub enum ProtocolError {
     TooBigInline,
     #[error("Protocol error: unbalanced quotes in request")]
     UnbalancedQuotes,
+}
+
+/// A byte inside an error, which is one line.
+fn shown(byte: u8) -> char {
+    if matches!(byte, b'\r' | b'\n') { ' ' } else { char::from(byte) }
 }
 
 /// What [`Parser::step`] found.
@@ -114,6 +119,9 @@ impl Parser {
                 Some(_) => return self.inline(buffer),
             }
             let Some((count, next)) = line(&buffer[1..], ProtocolError::TooBigCount)? else {
+                if buffer.len() > MAX_LINE {
+                    return Err(ProtocolError::TooBigCount);
+                }
                 return Ok(Step::Incomplete { at_least: buffer.len() + 1 });
             };
             let count = integer(count).filter(|&n| n <= i64::from(i32::MAX)).ok_or(ProtocolError::InvalidCount)?;
@@ -310,6 +318,11 @@ mod tests {
         let text = |bytes: &[u8]| parse_all(bytes, 1 << 20).map_err(|e| e.to_string());
         assert_eq!(text(b"*x\r\n"), Err("Protocol error: invalid multibulk length".into()));
         assert_eq!(text(b"*1\r\n#3\r\n"), Err("Protocol error: expected '$', got '#'".into()));
+        assert_eq!(text(b"*1\r\n\r\n"), Err("Protocol error: expected '$', got ' '".into()));
+        assert_eq!(
+            text(&[b"*".as_slice(), &[b'1'; MAX_LINE]].concat()),
+            Err("Protocol error: too big mbulk count string".into())
+        );
         assert_eq!(text(b"*1\r\n$-1\r\n"), Err("Protocol error: invalid bulk length".into()));
         assert_eq!(text(b"*1\r\n$600000000\r\n"), Err("Protocol error: invalid bulk length".into()));
         assert_eq!(text(b"GET \"x\r\n"), Err("Protocol error: unbalanced quotes in request".into()));

@@ -151,7 +151,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             client.waker = Some(cx.waker().clone());
         }
         let mut turn = if client.killed { Turn::Closed } else { self.execute(engine, &mut client, cx) };
-        if !matches!(turn, Turn::Closed) && self.send(engine, &mut client, cx).is_err() {
+        if !client.killed && !matches!(turn, Turn::Closed) && self.send(engine, &mut client, cx).is_err() {
             turn = Turn::Closed;
         }
         // CONFIG RESETSTAT may have been one of the commands.

@@ -105,6 +105,7 @@ pub fn config_get(argv: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
         "server_cpulist",
         "save",
         "proc-title-template",
+        "syslog-ident",
         "availability-zone",
         "bgsave_cpulist",
         "locale-collate",
@@ -176,12 +177,14 @@ pub fn client_lines(_: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
         line.split(' ').filter_map(|f| f.split_once('=')).map(|(k, v)| (k.to_string(), v.to_string())).collect()
     };
     let (left, right): (Vec<&str>, Vec<&str>) = (left.lines().collect(), right.lines().collect());
+    // Redis 7.0 has no `lib-name` and `lib-ver`.
+    let has = |name: &str| left.first().is_none_or(|line| line.contains(&format!(" {name}=")));
     // As sets: a connection that was closed and opened anew may stand elsewhere in the list.
     let stable = |lines: &[&str]| -> Vec<Vec<(String, String)>> {
         let known = |line: &&str| {
             // Outside of MULTI the count is -1; Valkey 8.1 shows 0 once there has been a transaction.
             let inside = fields(line).iter().any(|(k, v)| k == "flags" && v.contains('x'));
-            let known = fields(line).into_iter().filter(|(k, _)| CLIENT_FIELDS.contains(&k.as_str()));
+            let known = fields(line).into_iter().filter(|(k, _)| CLIENT_FIELDS.contains(&k.as_str()) && has(k));
             known.map(|(k, v)| if k == "multi" && !inside { (k, String::new()) } else { (k, v) }).collect()
         };
         let mut lines: Vec<Vec<(String, String)>> = lines.iter().map(known).collect();
@@ -249,9 +252,10 @@ pub fn scan_call(_: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
     form(oracle) && form(tested)
 }
 
-/// HELP: the same first line, statuses only, and no subcommand that the oracle does not list (but ackd's own).
+/// HELP: the same first line, statuses only, and no subcommand that the oracle does not list (but ackd's own, and those
+/// of DEBUG, of which each version has others).
 pub fn help(_: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
-    const OWN: &[&str] = &["DURABILITY", "STRINGMATCH-LEN"];
+    const OWN: &[&str] = &["DURABILITY"];
     let lines = |value: &Value| -> Option<Vec<String>> {
         let lines = value.elements()?.iter();
         lines.map(|line| if let Value::Simple(_) = line { line.text() } else { None }).collect()
@@ -261,8 +265,9 @@ pub fn help(_: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
         let names = lines.iter().skip(1).filter(|line| !line.starts_with(' '));
         names.filter_map(|line| line.split(' ').next()).map(str::to_uppercase).collect()
     };
+    let is_debug = right.first().is_some_and(|line| line.starts_with("DEBUG"));
     left.first() == right.first()
-        && names(&right).iter().all(|name| OWN.contains(&name.as_str()) || names(&left).contains(name))
+        && (is_debug || names(&right).iter().all(|name| OWN.contains(&name.as_str()) || names(&left).contains(name)))
         && names(&right).contains("HELP")
 }
 
@@ -312,18 +317,16 @@ fn one_command_info(oracle: &Value, tested: &Value) -> bool {
     })
 }
 
-/// The flags of a command as a set; Valkey has renamed one.
+/// The flags of a command as a set; Valkey has renamed one, and has added `no_multi` to MULTI and WATCH.
 fn flags(value: &Value) -> Option<BTreeSet<String>> {
-    value
-        .elements()?
-        .iter()
-        .map(|flag| flag.text().map(|flag| flag.replace("skip_commandlog", "skip_slowlog")))
-        .collect()
+    let flags = value.elements()?.iter().map(Value::text).filter(|flag| flag.as_deref() != Some("no_multi"));
+    flags.map(|flag| Some(flag?.replace("skip_commandlog", "skip_slowlog"))).collect()
 }
 
 /// COMMAND DOCS: the same commands, with equal `since`, `group` and arguments (by name, type, token and flags);
-/// summaries are in each server's own words.
+/// summaries are in each server's own words. Arguments that Valkey has changed since 7.2 are not compared.
 pub fn command_docs(_: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    const CHANGED: &[&str] = &["client|kill", "client|list", "shutdown"];
     let map = |value: &Value| -> Option<BTreeMap<String, Value>> {
         value.pairs()?.into_iter().map(|(k, v)| Some((k.text()?, v.clone()))).collect()
     };
@@ -333,7 +336,10 @@ pub fn command_docs(_: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
             let (Some(l), Some(r)) = (map(l), map(r)) else { return false };
             l_name == r_name
                 && ["since", "group", "arguments"].iter().all(|field| match (l.get(*field), r.get(*field)) {
-                    (Some(l), Some(r)) => l == r,
+                    (Some(l), Some(r)) => {
+                        (*field == "arguments" && CHANGED.contains(&l_name.as_str()))
+                            || without_summaries(l) == without_summaries(r)
+                    }
                     (l, r) => l.is_none() == r.is_none(),
                 })
                 && r.contains_key("summary")
@@ -345,4 +351,20 @@ pub fn waitaof(_: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
     let refused = oracle.text().is_some_and(|text| text.starts_with("ERR WAITAOF cannot be used when numlocal"));
     let counts = |value: &Value| matches!(value.elements(), Some([Value::Integer(0 | 1), Value::Integer(0)]));
     (refused || counts(oracle)) && counts(tested)
+}
+
+/// The description of arguments without the summaries in it.
+fn without_summaries(value: &Value) -> Value {
+    let kept = |pairs: Vec<(&Value, &Value)>| -> Vec<(Value, Value)> {
+        let pairs = pairs.into_iter().filter(|(name, _)| name.bytes() != Some(b"summary"));
+        pairs.map(|(name, value)| (name.clone(), without_summaries(value))).collect()
+    };
+    match value {
+        Value::Map(pairs) => Value::Map(kept(pairs.iter().map(|(name, value)| (name, value)).collect())),
+        Value::Array(items) if items.first().and_then(Value::bytes) == Some(b"name") => {
+            Value::Map(kept(value.pairs().unwrap_or_default()))
+        }
+        Value::Array(items) => Value::Array(items.iter().map(without_summaries).collect()),
+        other => other.clone(),
+    }
 }

@@ -46,6 +46,15 @@ pub const NOT_ASKED: &[NotAsked] = &[
     },
     NotAsked {
         against: Against::Valkey,
+        what: "CLIENT LIST ID with something else than an id",
+        reason: "Valkey 8.1 has other errors, and CLIENT LIST all filters of CLIENT KILL.",
+        is: |argv, _| {
+            let listed = word(argv, 0, &["CLIENT"]) && word(argv, 1, &["LIST"]);
+            listed && any_word(argv, &["0", "-1", "x", "99999999", "FOO"])
+        },
+    },
+    NotAsked {
+        against: Against::Valkey,
         what: "CONFIG with `dynamic-hz`",
         reason: "Valkey 8.1 has dropped this parameter of Redis 7.2.",
         is: |argv, _| word(argv, 0, &["CONFIG"]) && any_word(argv, &["dynamic-hz"]),
@@ -74,11 +83,5 @@ pub const NOT_ASKED: &[NotAsked] = &[
         is: |argv, _| {
             word(argv, 0, &["COMMAND"]) && any_word(argv, &["INFO", "DOCS", "LIST", "GETKEYS", "GETKEYSANDFLAGS"])
         },
-    },
-    NotAsked {
-        against: Against::Redis7,
-        what: "CLIENT LIST, CLIENT INFO",
-        reason: "7.2 has the fields `lib-name` and `lib-ver` beside those of 7.0.",
-        is: |argv, _| word(argv, 0, &["CLIENT"]) && any_word(argv, &["LIST", "INFO"]),
     },
 ];

@@ -152,7 +152,7 @@ impl Config {
         let mut changed = self.values.clone();
         for (at, (name, text)) in pairs.iter().enumerate() {
             let index = indices[at];
-            let refused = |reason: String| SetError::Refused { name: lossy(name), reason };
+            let refused = |reason: String| SetError::Refused { name: lossy(name).to_ascii_lowercase(), reason };
             if let Some(reason) = self.forbids(index, text, protected) {
                 return Err(refused(reason));
             }
@@ -162,7 +162,7 @@ impl Config {
         }
         for ((name, text), index) in pairs.iter().zip(indices) {
             let setting = table::settings()[index];
-            let refused = |reason: String| SetError::Refused { name: lossy(name), reason };
+            let refused = |reason: String| SetError::Refused { name: lossy(name).to_ascii_lowercase(), reason };
             let value = setting.read(&changed[index], text).map_err(refused)?;
             if value != self.values[index] && lacks(setting, &value) {
                 return Err(refused("ackd does not have what this setting asks for yet".into()));

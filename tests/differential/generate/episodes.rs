@@ -20,7 +20,7 @@ impl Generator {
             let name = self.pick(&["EXEC", "DISCARD", "UNWATCH", "MULTI", "WATCH"]);
             let arguments = if name == "WATCH" { self.keys(Use::Any) } else { vec![] };
             let line = self.line(name, arguments);
-            self.push_mutated(connection, line);
+            self.push(connection, line);
             self.in_transaction[connection] = name == "MULTI";
             return;
         }
@@ -173,6 +173,12 @@ impl Generator {
         if self.in_transaction[connection] {
             return self.finish(connection);
         }
+        // The generator cannot know which connections will be left, so none may be inside a transaction.
+        for connection in 0..CONNECTIONS {
+            if self.in_transaction[connection] {
+                self.finish(connection);
+            }
+        }
         let target = self.rng.usize(0..CONNECTIONS);
         let word = |text: &str| Arg::from(text);
         let mut argv = vec![word("CLIENT"), word("KILL")];
@@ -216,6 +222,5 @@ impl Generator {
             }
         }
         self.push_args(connection, argv);
-        self.in_transaction = [false; CONNECTIONS];
     }
 }

@@ -67,7 +67,6 @@ pub const PARAMETERS: &[(&str, &str, &[&str])] = &[
     ("shutdown-timeout", "10", &["0", "5"]),
     ("shutdown-on-sigterm", "default", &["nosave", "save now", "nosave save", "force nosave", "x"]),
     ("propagation-error-behavior", "ignore", &["panic-on-replicas", "x"]),
-    ("set-proc-title", "yes", &["no"]),
     ("crash-log-enabled", "yes", &["no"]),
     ("jemalloc-bg-thread", "yes", &["no"]),
     ("activerehashing", "yes", &["no"]),
@@ -390,7 +389,7 @@ impl Generator {
             9..=13 => {
                 line.push(self.pick(&["GETKEYS", "GETKEYSANDFLAGS"]).into());
                 let command = match self.rng.u32(0..8) {
-                    0 => vec![self.pick(&["PING", "NOSUCH", "CONFIG", "MULTI", "EVAL"]).into()],
+                    0 => vec![self.pick(&["PING", "NOSUCH", "CONFIG", "MULTI"]).into()],
                     1 => vec!["OBJECT".into(), "ENCODING".into(), "k0".into()],
                     2..=4 => self.key_command(),
                     _ => self.string_command(),
@@ -435,7 +434,6 @@ impl Generator {
             22 => vec![self.pick(&["HTSTATS-KEY", "LISTPACK"]).into(), key],
             23..=24 => vec!["SET-ACTIVE-EXPIRE".into(), self.pick(&["1", "1", "0"]).into()],
             25 => vec!["LOG".into(), "a line of the test".into()],
-            26 => vec!["CHANGE-REPL-ID".into()],
             27 => vec![
                 self.pick(&[
                     "REPLYBUFFER",
