@@ -198,7 +198,6 @@ live! {
     appendonly: bool = "appendonly";
     protected_mode: bool = "protected-mode";
     daemonize: bool = "daemonize";
-    any_port: bool = "ackd-any-port";
     self_check: bool = "ackd-self-check";
     lazyfree_lazy_expire: bool = "lazyfree-lazy-expire";
     lazyfree_lazy_server_del: bool = "lazyfree-lazy-server-del";
