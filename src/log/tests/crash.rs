@@ -183,43 +183,44 @@ fn no_crash_breaks_a_promise_under_no_without_direct_io() {
     no_promise_is_broken(SyncPolicy::No, false);
 }
 
-fn is_found(planted: Planted) {
+fn is_found(planted: Planted, choices: u64) {
     let policies = [SyncPolicy::Always, SyncPolicy::EverySec];
-    let found = (0..10).any(|seed| policies.iter().any(|policy| campaign(seed, *policy, true, planted, 2).is_some()));
+    let found =
+        (0..20).any(|seed| policies.iter().any(|policy| campaign(seed, *policy, true, planted, choices).is_some()));
     assert!(found, "{planted:?} was not found");
 }
 
 #[test]
 fn a_skipped_directory_sync_is_found() {
-    is_found(Planted { skip_directory_sync: true, ..Planted::default() });
+    is_found(Planted { skip_directory_sync: true, ..Planted::default() }, 2);
 }
 
 #[test]
 fn a_spare_used_before_it_is_listed_is_found() {
-    is_found(Planted { use_spare_unlisted: true, ..Planted::default() });
+    is_found(Planted { use_spare_unlisted: true, ..Planted::default() }, 2);
 }
 
 #[test]
 fn accepted_stale_frames_are_found() {
-    is_found(Planted { accept_stale: true, ..Planted::default() });
+    is_found(Planted { accept_stale: true, ..Planted::default() }, 2);
 }
 
 #[test]
 fn appending_behind_a_cut_is_found() {
-    is_found(Planted { append_behind_cut: true, ..Planted::default() });
+    is_found(Planted { append_behind_cut: true, ..Planted::default() }, 2);
 }
 
 #[test]
 fn rewriting_acked_blocks_is_found() {
-    is_found(Planted { rewrite_acked: true, ..Planted::default() });
+    is_found(Planted { rewrite_acked: true, ..Planted::default() }, 2);
 }
 
 #[test]
 fn trusting_the_cache_is_found() {
-    is_found(Planted { trust_cache: true, ..Planted::default() });
+    is_found(Planted { trust_cache: true, ..Planted::default() }, 2);
 }
 
 #[test]
 fn reading_before_a_dead_process_has_landed_its_writes_is_found() {
-    is_found(Planted { read_without_lock: true, ..Planted::default() });
+    is_found(Planted { read_without_lock: true, ..Planted::default() }, 8);
 }
