@@ -4,7 +4,7 @@ use super::table::Row;
 use super::{Ctx, Failure, Origin, shadow};
 use crate::engine::Engine;
 use crate::engine::client::{Client, ReplyMode};
-use crate::engine::gate::Gate;
+use crate::engine::gate::{Gate, Level};
 use crate::resp::Reply;
 
 /// Executes one command of a connection as a unit of its own, and queues its reply behind its gate.
@@ -49,6 +49,7 @@ fn count(ctx: &mut Ctx<'_>, row: &Row, started_us: u64, failed: bool) {
     stats.calls += 1;
     stats.usec += elapsed;
     stats.failed += u64::from(failed);
+    ctx.engine.stats.latency(row.id, elapsed);
 }
 
 /// Answers a command with an error without running it.
@@ -77,9 +78,16 @@ pub fn finish(mut ctx: Ctx<'_>, reply_start: usize) {
         ctx.client.last_write = end;
         ctx.engine.stream.wake_committer();
         reveals = end;
+    } else if !ctx.engine.gate.is_open(Gate::ticket(reveals, level(&ctx))) {
+        ctx.engine.gate.waits.reads += 1;
     }
     shadow::check(ctx.engine, &ctx.changed_names, !ctx.changed_databases.is_empty());
     queue_reply(&mut ctx, reply_start, reveals);
+}
+
+/// What replies to this connection wait for.
+fn level(ctx: &Ctx<'_>) -> Level {
+    ctx.client.level.unwrap_or_else(|| ctx.engine.default_level())
 }
 
 fn queue_reply(ctx: &mut Ctx<'_>, reply_start: usize, reveals: u64) {
@@ -98,7 +106,7 @@ fn queue_reply(ctx: &mut Ctx<'_>, reply_start: usize, reveals: u64) {
     if silent {
         ctx.reply.truncate(reply_start);
     }
-    let level = ctx.client.level.unwrap_or_else(|| ctx.engine.default_level());
+    let level = level(ctx);
     let buffer = std::mem::take(&mut ctx.reply).into_bytes();
     let batch = ctx.engine.stream.batch_start();
     ctx.client.output.put(buffer, Gate::ticket(reveals, level), &ctx.engine.gate, batch);

@@ -6,14 +6,33 @@
 pub mod apply;
 pub mod blocking;
 pub mod call;
+pub mod client;
+pub mod client_kill;
+pub mod client_list;
+pub mod config;
+pub mod connection;
+pub mod counters;
+pub mod debug;
 pub mod dispatch;
+pub mod expire;
 pub mod expiry;
 pub mod failure;
 #[cfg(test)]
 pub mod harness;
+pub mod help;
+pub mod info;
+pub mod introspection;
+pub mod key_positions;
+pub mod keys;
+pub mod lcs;
 pub mod parse;
+pub mod scan;
+pub mod scripting;
+pub mod server;
+pub mod set;
 pub mod shadow;
 pub mod spec;
+pub mod strings;
 pub mod table;
 pub mod transactions;
 
@@ -104,11 +123,35 @@ impl<'a> Ctx<'a> {
 
     /// [`Ctx::read`], with the reply to write what was found.
     pub fn read_reply(&mut self, key: &[u8]) -> (Option<&Entry>, &mut Reply) {
+        self.look_up(key, !self.client.no_touch)
+    }
+
+    /// [`Ctx::read`] by a command that asks about a key, which is no use of it.
+    pub fn peek(&mut self, key: &[u8]) -> Option<&Entry> {
+        self.peek_reply(key).0
+    }
+
+    /// [`Ctx::peek`], with the reply.
+    pub fn peek_reply(&mut self, key: &[u8]) -> (Option<&Entry>, &mut Reply) {
+        self.look_up(key, false)
+    }
+
+    /// [`Ctx::read`] that counts as a use whatever the connection has asked for; answers whether the key is there.
+    pub fn touch(&mut self, key: &[u8]) -> bool {
+        self.look_up(key, true).0.is_some()
+    }
+
+    fn look_up(&mut self, key: &[u8], touch: bool) -> (Option<&Entry>, &mut Reply) {
         let hash = keyspace::hash(key);
-        let gone = self.look(self.client.db, hash, key);
+        let gone = self.look(self.client.db, hash, key, false);
         let entry = if gone { None } else { self.engine.dbs[self.client.db].find(hash, key) };
         match entry {
-            Some(_) => self.engine.stats.keyspace_hits += 1,
+            Some(entry) => {
+                self.engine.stats.keyspace_hits += 1;
+                if touch {
+                    self.engine.access.touch(entry, &mut self.engine.rng);
+                }
+            }
             None => self.engine.stats.keyspace_misses += 1,
         }
         (entry, &mut self.reply)
@@ -122,7 +165,21 @@ impl<'a> Ctx<'a> {
     /// [`Ctx::write`] in another database.
     pub fn write_in(&mut self, db: usize, key: &[u8]) -> Option<&Entry> {
         let hash = keyspace::hash(key);
-        if self.look(db, hash, key) { None } else { self.engine.dbs[db].find(hash, key) }
+        if self.look(db, hash, key, true) {
+            return None;
+        }
+        let entry = self.engine.dbs[db].find(hash, key)?;
+        if !self.client.no_touch {
+            self.engine.access.touch(entry, &mut self.engine.rng);
+        }
+        Some(entry)
+    }
+
+    /// Whether a key is absent, for a command that came across it without being asked for it; an expired one is removed
+    /// if that may be now.
+    pub fn is_gone(&mut self, key: &[u8]) -> bool {
+        let hash = keyspace::hash(key);
+        self.look(self.client.db, hash, key, false) || self.db().find(hash, key).is_none()
     }
 
     /// Lets the reply wait for everything executed so far: it reveals the keyspace as a whole.
@@ -136,7 +193,10 @@ impl<'a> Ctx<'a> {
     }
 
     /// Notes that the reply tells of a key; answers whether the key counts as absent although it may still be there.
-    fn look(&mut self, db: usize, hash: u64, key: &[u8]) -> bool {
+    ///
+    /// A command that was admitted as a write removes an expired key always: what it does next would otherwise happen
+    /// to the old value.
+    fn look(&mut self, db: usize, hash: u64, key: &[u8], writes: bool) -> bool {
         self.reveals = self.reveals.max(self.engine.gate.last_change(db, hash));
         if self.origin == Origin::Stream || self.engine.dbs[db].volatile_len() == 0 {
             return false;
@@ -145,7 +205,7 @@ impl<'a> Ctx<'a> {
         if expires.is_none_or(|at| at > self.engine.now_ms() as i64) {
             return false;
         }
-        if self.engine.may_expire() {
+        if writes || self.engine.may_expire() {
             self.remove_expired(db, hash, key);
         }
         true

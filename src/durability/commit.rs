@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use crate::base::clock::Sleep;
 use crate::engine::config::AppendFsync;
 use crate::engine::stream::Batch;
 use crate::engine::{Engine, Request};
@@ -62,8 +63,22 @@ impl Committer {
             sealed: Cell::new(true),
             in_flight: Cell::new(0),
         });
+        committer.report_histories();
         committer.report();
         committer
+    }
+
+    /// Tells the engine which histories the offsets belong to; they change only when the log is opened.
+    fn report_histories(&self) {
+        let mut engine = self.engine.borrow_mut();
+        // The log counts frames from when it was opened, and what they hold must be counted from there too.
+        engine.log.units = 0;
+        let histories = self.log.histories();
+        let mut newest = histories.iter().rev();
+        if let Some(present) = newest.next() {
+            engine.log.history_id = present.id.to_string();
+            engine.log.previous_history = newest.next().map(|before| (before.id.to_string(), present.first_offset));
+        }
     }
 
     /// The log.
@@ -197,7 +212,15 @@ pub fn policy_of(setting: AppendFsync) -> SyncPolicy {
 }
 
 async fn write(committer: &Committer, batch: Batch) -> Result<(), LogError> {
-    let wall_ms = committer.engine.borrow().now_ms();
+    let (wall_ms, delay_us) = {
+        let engine = committer.engine.borrow();
+        (engine.now_ms(), engine.flush_delay_us)
+    };
+    if delay_us > 0 {
+        let clock = committer.engine.borrow().clock.clone();
+        clock.sleep(Duration::from_micros(delay_us)).await;
+    }
+    let started_us = committer.engine.borrow_mut().tick();
     let end = batch.end();
     let mut frame = FrameBuf::new();
     frame.extend_from_slice(&batch.bytes);
@@ -217,6 +240,8 @@ async fn write(committer: &Committer, batch: Batch) -> Result<(), LogError> {
     engine.log.units += batch.units;
     if durable < end {
         committer.note_unsynced(&mut engine, now_us);
+    } else {
+        engine.log.syncs.record(now_us - started_us);
     }
     engine.gate.advance_written(end);
     engine.gate.advance_durable(durable);
@@ -269,12 +294,15 @@ pub async fn sync_in_background(committer: Rc<Committer>) {
         if committer.syncing_since_us.get().is_none() {
             continue;
         }
+        let started_us = committer.engine.borrow_mut().tick();
         let result = committer.log.sync().await;
         committer.syncing_since_us.set(None);
         match result {
             Err(error) => return committer.fail(&error),
             Ok(durable) => {
                 let mut engine = committer.engine.borrow_mut();
+                let now_us = engine.tick();
+                engine.log.syncs.record(now_us - started_us);
                 engine.gate.advance_durable(durable);
                 engine.gate.hold_os(false);
             }
@@ -302,29 +330,46 @@ pub async fn prepare_segments(committer: Rc<Committer>) {
     let clock = committer.engine.borrow().clock.clone();
     let mut is_failing = false;
     loop {
-        let wanted = wanted_room(&committer).await;
-        let result = committer.log.prepare(wanted).await;
+        let asked = room_is_needed(&committer, !is_failing).await;
+        let result = committer.log.prepare(asked.unwrap_or(0)).await;
         committer.report();
-        match result {
-            Ok(()) => is_failing = false,
-            Err(error) => {
-                if !is_failing {
-                    tracing::warn!(%error, bytes = wanted, "cannot prepare a log segment; writes that need it are refused");
-                }
-                is_failing = true;
-                committer.engine.borrow_mut().admission.refuse(wanted, error.to_string());
-                clock.sleep(RETRY_SEGMENT).await;
-                committer.engine.borrow_mut().admission.forget_refusal();
+        if let Err(error) = &result {
+            if !is_failing {
+                tracing::warn!("{error}; writes that need it are refused until there is space");
             }
+            if let Some(bytes) = asked {
+                committer.engine.borrow_mut().admission.refuse(bytes, error.to_string());
+            }
+            asked_or_passed(&committer, clock.sleep(RETRY_SEGMENT)).await;
+        } else if is_failing {
+            tracing::info!("there is space for log segments again");
         }
+        is_failing = result.is_err();
     }
 }
 
-async fn wanted_room(committer: &Committer) -> u64 {
+/// Waits until commands ask for room, and answers how much; or, answering `None`, until a spare is due.
+async fn room_is_needed(committer: &Committer, spare_can_wait: bool) -> Option<u64> {
     poll_fn(|cx| {
         *committer.preparer.borrow_mut() = Some(cx.waker().clone());
         let asked = committer.engine.borrow_mut().admission.wanted(cx.waker());
-        asked.max(committer.log.needs_spare()).map_or(Poll::Pending, Poll::Ready)
+        match asked {
+            Some(_) => Poll::Ready(asked),
+            None if !spare_can_wait || committer.log.needs_spare().is_some() => Poll::Ready(None),
+            None => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// Waits until `pause` is over, or until a command asks for less room than could not be made.
+async fn asked_or_passed(committer: &Committer, mut pause: Sleep) {
+    poll_fn(|cx| {
+        let mut engine = committer.engine.borrow_mut();
+        if engine.admission.wanted(cx.waker()).is_some() {
+            return Poll::Ready(());
+        }
+        pause.as_mut().poll(cx).map(|()| engine.admission.forget_refusal())
     })
     .await
 }

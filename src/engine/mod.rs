@@ -4,6 +4,7 @@
 //! Commands (layer 4) change it; the server (layer 6) borrows it for synchronous stretches, never across an `.await`.
 //! It knows no sockets and no files, and can be dropped and built anew from disk.
 
+pub mod access;
 pub mod admission;
 pub mod client;
 pub mod config;
@@ -17,12 +18,13 @@ use std::rc::Rc;
 use std::task::Waker;
 
 use crate::base::clock::Clock;
-use crate::keyspace::Db;
+use crate::keyspace::{self, Db};
+use access::Access;
 use admission::Admission;
 use client::{BlockedOn, Clients};
 use config::{AppendFsync, Config};
 use gate::{Gate, Level};
-use stats::Stats;
+use stats::{Latencies, Stats};
 use stream::Stream;
 use watch::Watches;
 
@@ -81,6 +83,10 @@ pub struct Process {
     pub config_file: String,
     /// The program.
     pub executable: String,
+    /// Bytes allocated when the server was ready, 0 before.
+    pub memory_at_start: u64,
+    /// The most bytes ever seen allocated.
+    pub memory_peak: u64,
 }
 
 /// What the log says of itself, for INFO; filled by the committer.
@@ -104,8 +110,8 @@ pub struct LogReport {
     pub segments: u64,
     /// Spares ready.
     pub spares: u64,
-    /// Sync latency percentiles in microseconds: p50, p99, p99.9.
-    pub sync_us: [u64; 3],
+    /// How long writes and syncs took that made something durable.
+    pub syncs: Latencies,
     /// Syncs that failed. More than none means that the server is stopping.
     pub failed: Option<String>,
 }
@@ -128,6 +134,10 @@ pub struct Engine {
     pub admission: Admission,
     /// Connections.
     pub clients: Clients,
+    /// How the use of keys is noted.
+    pub access: Access,
+    /// The database with which active expiry goes on.
+    pub next_expiry_db: usize,
     /// WATCH.
     pub watches: Watches,
     /// Counters.
@@ -152,6 +162,8 @@ pub struct Engine {
     pub log: LogReport,
     /// The server is stopping: no command is executed any more.
     pub stopping: bool,
+    /// DEBUG AOF-FLUSH-SLEEP: before each write of the log, in microseconds.
+    pub flush_delay_us: u64,
     /// DEBUG SET-ACTIVE-EXPIRE.
     pub active_expire: bool,
     /// DEBUG PAUSE-CRON.
@@ -178,6 +190,8 @@ impl Engine {
             gate: Gate::new(0, databases),
             admission: Admission::default(),
             clients: Clients::default(),
+            access: Access::default(),
+            next_expiry_db: 0,
             watches: Watches::default(),
             stats: Stats::default(),
             log_policy: None,
@@ -190,6 +204,7 @@ impl Engine {
             process: Process::default(),
             log: LogReport::default(),
             stopping: false,
+            flush_delay_us: 0,
             active_expire: true,
             cron_paused: false,
             shadow: None,
@@ -214,6 +229,11 @@ impl Engine {
     pub fn read_clock(&mut self) {
         self.monotonic_us = self.clock.monotonic_us();
         self.wall_minus_monotonic_us = self.clock.wall_us().wrapping_sub(self.monotonic_us);
+        let access = Access::at(&self.config, self.wall_us() / 1000);
+        if self.access != access {
+            self.access = access;
+            self.dbs.iter_mut().for_each(|db| db.fresh_use = access.fresh());
+        }
     }
 
     /// Reads only the monotonic clock: once a command.
@@ -288,6 +308,17 @@ impl Engine {
         for client in self.clients.iter().filter(|client| client.blocked.is_some_and(|blocked| on(blocked.on))) {
             client.wake();
         }
+    }
+
+    /// Asks the processor to fetch what executing commands on these keys will read, all at once instead of one after
+    /// the other.
+    pub fn prefetch<'a>(&self, db: usize, keys: impl Iterator<Item = &'a [u8]> + Clone) {
+        let hashes = keys.map(keyspace::hash);
+        for hash in hashes.clone() {
+            self.dbs[db].prefetch(hash);
+            self.gate.prefetch(db, hash);
+        }
+        hashes.for_each(|hash| self.dbs[db].prefetch_entry(hash));
     }
 
     /// Ends CLIENT PAUSE.

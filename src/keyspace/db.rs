@@ -16,6 +16,8 @@ pub struct Db {
     keys: Table<Entry>,
     /// Where active expiry goes on; it belongs to the data and follows them in SWAPDB.
     pub expiry_cursor: u64,
+    /// The bits about the last use that a new key gets; see [`Entry::used`].
+    pub fresh_use: u32,
     /// The mean time to live, in milliseconds, that active expiry found.
     pub average_ttl_ms: i64,
 }
@@ -35,6 +37,11 @@ impl Cleared {
     /// Whether there were no keys.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
+    }
+
+    /// Whether a key was there.
+    pub fn contains(&self, hash: u64, key: &[u8]) -> bool {
+        self.keys.find(hash, key).is_some()
     }
 }
 
@@ -78,6 +85,11 @@ impl Db {
     /// Asks the processor to fetch what a lookup will need first.
     pub fn prefetch(&self, hash: u64) {
         self.keys.prefetch(hash);
+    }
+
+    /// The same for the entry itself, once the bucket is there.
+    pub fn prefetch_entry(&self, hash: u64) {
+        self.keys.prefetch_entries(hash);
     }
 
     /// The entry of a key, expired or not.
@@ -140,6 +152,9 @@ impl Db {
     }
 
     fn insert_new(&mut self, hash: u64, entry: Entry) {
+        if entry.used() == 0 {
+            entry.set_used(self.fresh_use);
+        }
         let expires = entry.expiry().is_some();
         // SAFETY: the reference goes into the index, and `remove`, `clear` and `reindex` take it out in time.
         let shared = expires.then(|| unsafe { Shared::to(&entry) });
@@ -171,7 +186,7 @@ impl Db {
     pub fn clear(&mut self) -> Cleared {
         self.expiry_cursor = 0;
         self.average_ttl_ms = 0;
-        Cleared { _expires: std::mem::take(&mut self.expires), keys: std::mem::take(&mut self.keys) }
+        Cleared { _expires: self.expires.take_all(), keys: self.keys.take_all() }
     }
 
     /// Visits the keys at a cursor and answers the next one; see [`Table::scan`].

@@ -16,6 +16,16 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// The type with this name, in any case: nothing if there is no such type, and `None` if no value can be of it
+    /// (yet).
+    pub fn named(name: &[u8]) -> Option<Option<Self>> {
+        const OTHERS: [&str; 5] = ["list", "set", "zset", "hash", "stream"];
+        if name.eq_ignore_ascii_case(Self::String.name().as_bytes()) {
+            return Some(Some(Self::String));
+        }
+        OTHERS.iter().any(|other| name.eq_ignore_ascii_case(other.as_bytes())).then_some(None)
+    }
+
     /// The name that TYPE answers.
     pub fn name(self) -> &'static str {
         match self {
@@ -287,7 +297,7 @@ impl Entry {
             // SAFETY: as in `text`.
             Stored::Boxed => Payload::Boxed(unsafe { self.0.boxed().as_ref() }.clone()),
         };
-        Self::build(key, payload, expiry, self.used())
+        Self::build(key, payload, expiry, 0)
     }
 
     /// Moves the value into a new allocation with this key (or its own) and expiry time.
@@ -331,6 +341,10 @@ impl Drop for Entry {
 impl Keyed for Entry {
     fn key(&self) -> &[u8] {
         Self::key(self)
+    }
+
+    fn prefetch(&self) {
+        self.0.prefetch();
     }
 }
 

@@ -22,7 +22,7 @@ use crate::command::dispatch::{self, Outcome};
 use crate::engine::Engine;
 use crate::engine::client::{Client, ClientId, Peer};
 use crate::engine::gate::{Gate, Level, Ticket};
-use crate::resp::{Limits, Step};
+use crate::resp::Limits;
 
 /// Requests executed before other connections get their turn.
 const REQUESTS_A_TURN: usize = 512;
@@ -135,6 +135,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     fn received(&self, engine: &mut Engine, count: u64) {
         let now_us = engine.tick();
         engine.stats.bytes_in += count;
+        engine.stats.reads += 1;
         if let Some(client) = engine.clients.get_mut(self.registration.id) {
             client.bytes_in += count;
             client.active_us = now_us;
@@ -144,6 +145,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Executes what was received and sends what may leave.
     fn turn(&mut self, engine: &mut Engine, cx: &mut Context<'_>) -> Turn {
         engine.read_clock();
+        let (started_us, commands) = (engine.monotonic_us(), engine.stats.total_commands);
         let mut client = engine.clients.take(self.registration.id);
         if client.waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
             client.waker = Some(cx.waker().clone());
@@ -152,6 +154,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if !matches!(turn, Turn::Closed) && self.send(engine, &mut client, cx).is_err() {
             turn = Turn::Closed;
         }
+        // CONFIG RESETSTAT may have been one of the commands.
+        let commands = engine.stats.total_commands.saturating_sub(commands);
+        engine.stats.turn(engine.monotonic_us() - started_us, commands);
         let is_last = self.at_eof && matches!(turn, Turn::Idle) || client.close_after_reply;
         if client.killed || is_last && client.output.backlog() == 0 {
             turn = Turn::Closed;
@@ -159,13 +164,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if !matches!(turn, Turn::Closed) && exceeds_limits(engine, &mut client, &self.query) {
             turn = Turn::Closed;
         }
-        client.query_buffer = (self.query.len(), self.query.free());
+        // The memory of an empty buffer is on loan, and given back at the end of the turn.
+        client.query_buffer = if self.query.len() == 0 { (0, 0) } else { (self.query.len(), self.query.free()) };
         engine.clients.put(client);
         turn
     }
 
     fn execute(&mut self, engine: &mut Engine, client: &mut Client, cx: &mut Context<'_>) -> Turn {
-        engine.stats.turns += 1;
         for _ in 0..REQUESTS_A_TURN {
             if client.blocked.is_some()
                 && let Some(deadline) = blocking::check(engine, client, cx.waker())
@@ -175,26 +180,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             if client.close_after_reply || client.killed || engine.stopping {
                 return Turn::Waiting;
             }
-            let limits = Limits { max_bulk: engine.config.proto_max_bulk_len(), authenticated: client.authenticated };
-            let len = match self.query.step(&limits) {
-                Ok(Step::Incomplete { .. }) => {
-                    self.timer = None;
-                    return Turn::Idle;
-                }
-                Ok(Step::Empty { len }) => {
-                    self.query.consume(len);
-                    continue;
-                }
-                Ok(Step::Request { len }) => len,
-                Err(error) => {
+            if self.query.found() == 0 {
+                let limits =
+                    Limits { max_bulk: engine.config.proto_max_bulk_len(), authenticated: client.authenticated };
+                if let Err(error) = self.query.parse(&limits) {
                     reply_error(engine, client, &format!("ERR {error}"));
                     client.close_after_reply = true;
                     return Turn::Waiting;
                 }
+                if self.query.found() > 1 {
+                    engine.prefetch(client.db, self.query.keys());
+                }
+            }
+            let Some(arguments) = self.query.front() else {
+                self.timer = None;
+                return Turn::Idle;
             };
-            let outcome = dispatch::request(engine, client, &self.query.arguments());
+            let outcome = dispatch::request(engine, client, &arguments);
+            drop(arguments);
             match outcome {
-                Outcome::Done => self.query.consume(len),
+                Outcome::Done => self.query.pop(),
                 Outcome::NoRoom => {
                     engine.admission.wait(cx.waker());
                     return Turn::Waiting;
@@ -242,6 +247,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     client.output.consume(count);
                     client.bytes_out += count as u64;
                     engine.stats.bytes_out += count as u64;
+                    engine.stats.writes += 1;
                 }
                 Poll::Ready(Err(error)) => return Err(error),
             }

@@ -136,7 +136,7 @@ pub const TABLE: &[Row] = &[
     Row {
         against: All,
         command: "hello",
-        how: How::Property { said: "equal but for `id` and `ackd_version`", holds: compare::hello },
+        how: How::Property { said: "equal but for `id`, `version` and `ackd_version`", holds: compare::hello },
         reason: "Ids are the server's own; ackd names its own version beside Redis'.",
     },
     Row {
@@ -149,10 +149,10 @@ pub const TABLE: &[Row] = &[
         against: All,
         command: "debug|object",
         how: How::Property {
-            said: "fields in Redis' order; refcount and serialized length equal",
+            said: "fields in Redis' order; refcount equal, serialized length at least as large",
             holds: compare::debug_object,
         },
-        reason: "Addresses and clocks are the server's own; Valkey 8.1 embeds by key and value together.",
+        reason: "Addresses, clocks and compression are the server's own; Valkey 8.1 embeds by key and value together and shares no integers.",
     },
     Row {
         against: All,
@@ -194,8 +194,11 @@ pub const TABLE: &[Row] = &[
     Row {
         against: All,
         command: "command|info",
-        how: How::Property { said: "flags, categories and tips as sets, the rest equal", holds: compare::command_info },
-        reason: "Flags and categories have no order; the oracle has subcommands that Redis 7.2 has not.",
+        how: How::Property {
+            said: "flags and categories as sets, no tip missing, the rest equal",
+            holds: compare::command_info,
+        },
+        reason: "Flags and categories have no order; the oracle has other tips, and subcommands that Redis 7.2 has not.",
     },
     Row {
         against: All,
@@ -208,6 +211,18 @@ pub const TABLE: &[Row] = &[
         command: "object|encoding",
         how: How::Property { said: "`embstr` and `raw` are one", holds: compare::string_encoding },
         reason: "Valkey 8.1 embeds by the length of key and value together, Redis by that of the value alone.",
+    },
+    Row {
+        against: Valkey,
+        command: "object|refcount",
+        how: How::Texts { oracle: ":1", tested: ":2147483647" },
+        reason: "Valkey 8.1 keeps no shared integers as values of keys; Redis shares 0 to 9999.",
+    },
+    Row {
+        against: Valkey,
+        command: "waitaof",
+        how: How::Property { said: "the local part is 0 or 1", holds: compare::waitaof },
+        reason: "ackd writes its log whatever `appendonly` says, so the local part can always be waited for.",
     },
 ];
 

@@ -5,7 +5,7 @@ use super::super::spec::{
     UPDATE, WRITE, acl, integer, key, one_of, pattern, string, unix_time, word,
 };
 
-use crate::command::blocking;
+use crate::command::{blocking, expire, help, keys, scan};
 
 /// Rows, by name.
 pub static KEYS: &[Spec] = &[
@@ -19,14 +19,16 @@ pub static KEYS: &[Spec] = &[
             key("destination", 1),
             integer("destination-db").token("DB").optional(),
             word("replace", "REPLACE").optional(),
-        ]),
+        ])
+        .handler(keys::copy),
     Spec::new("del", -2, Group::Generic, "1.0.0")
         .about("Deletes keys.", "O(N) in the number of keys, plus the number of elements of collections")
         .flags(&[WRITE])
         .acl(&[acl::KEYSPACE])
         .keys(&[KeySpec::range(1, -1, 1, &[RM, DELETE])])
         .args(&[key("key", 0).multiple()])
-        .tips(&["request_policy:multi_shard", "response_policy:agg_sum"]),
+        .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
+        .handler(keys::del),
     Spec::new("exists", -2, Group::Generic, "1.0.0")
         .about("Counts how many of the keys exist; a key named twice counts twice.", "O(N) in the number of keys")
         .flags(&[READONLY, FAST])
@@ -34,7 +36,8 @@ pub static KEYS: &[Spec] = &[
         .keys(&[KeySpec::range(1, -1, 1, &[RO])])
         .args(&[key("key", 0).multiple()])
         .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
-        .history(&[("3.0.3", "several keys")]),
+        .history(&[("3.0.3", "several keys")])
+        .handler(keys::exists),
     Spec::new("expire", -3, Group::Generic, "1.0.0")
         .about("Lets a key expire after some seconds.", "O(1)")
         .flags(&[WRITE, FAST])
@@ -47,7 +50,8 @@ pub static KEYS: &[Spec] = &[
                 .optional()
                 .since("7.0.0"),
         ])
-        .history(&[("7.0.0", "NX, XX, GT and LT")]),
+        .history(&[("7.0.0", "NX, XX, GT and LT")])
+        .handler(expire::expire),
     Spec::new("expireat", -3, Group::Generic, "1.2.0")
         .about("Lets a key expire at a moment given in seconds since 1970.", "O(1)")
         .flags(&[WRITE, FAST])
@@ -60,25 +64,29 @@ pub static KEYS: &[Spec] = &[
                 .optional()
                 .since("7.0.0"),
         ])
-        .history(&[("7.0.0", "NX, XX, GT and LT")]),
+        .history(&[("7.0.0", "NX, XX, GT and LT")])
+        .handler(expire::expireat),
     Spec::new("expiretime", 2, Group::Generic, "7.0.0")
         .about("Gives the moment at which a key expires, in seconds since 1970.", "O(1)")
         .flags(&[READONLY, FAST])
         .acl(&[acl::KEYSPACE])
         .keys(&[KeySpec::one(1, &[RO, ACCESS])])
-        .args(&[key("key", 0)]),
+        .args(&[key("key", 0)])
+        .handler(expire::expiretime),
     Spec::new("keys", 2, Group::Generic, "1.0.0")
         .about("Lists the keys whose names match a glob.", "O(N) in the number of keys of the database")
         .flags(&[READONLY])
         .acl(&[acl::KEYSPACE, acl::DANGEROUS])
         .args(&[pattern("pattern")])
-        .tips(&["request_policy:all_shards", "nondeterministic_output_order"]),
+        .tips(&["request_policy:all_shards", "nondeterministic_output_order"])
+        .handler(scan::keys),
     Spec::new("move", 3, Group::Generic, "1.0.0")
         .about("Moves a key to another database.", "O(1)")
         .flags(&[WRITE, FAST])
         .acl(&[acl::KEYSPACE])
         .keys(&[KeySpec::one(1, &[RW, ACCESS, UPDATE])])
-        .args(&[key("key", 0), integer("db")]),
+        .args(&[key("key", 0), integer("db")])
+        .handler(keys::move_to),
     Spec::new("object", -2, Group::Generic, "2.2.3")
         .about("Container for what can be learned about how a value is stored.", "That of the subcommand")
         .subcommands(OBJECT),
@@ -87,7 +95,8 @@ pub static KEYS: &[Spec] = &[
         .flags(&[WRITE, FAST])
         .acl(&[acl::KEYSPACE])
         .keys(&[KeySpec::one(1, &[RW, UPDATE])])
-        .args(&[key("key", 0)]),
+        .args(&[key("key", 0)])
+        .handler(expire::persist),
     Spec::new("pexpire", -3, Group::Generic, "2.6.0")
         .about("Lets a key expire after some milliseconds.", "O(1)")
         .flags(&[WRITE, FAST])
@@ -100,7 +109,8 @@ pub static KEYS: &[Spec] = &[
                 .optional()
                 .since("7.0.0"),
         ])
-        .history(&[("7.0.0", "NX, XX, GT and LT")]),
+        .history(&[("7.0.0", "NX, XX, GT and LT")])
+        .handler(expire::pexpire),
     Spec::new("pexpireat", -3, Group::Generic, "2.6.0")
         .about("Lets a key expire at a moment given in milliseconds since 1970.", "O(1)")
         .flags(&[WRITE, FAST])
@@ -113,13 +123,15 @@ pub static KEYS: &[Spec] = &[
                 .optional()
                 .since("7.0.0"),
         ])
-        .history(&[("7.0.0", "NX, XX, GT and LT")]),
+        .history(&[("7.0.0", "NX, XX, GT and LT")])
+        .handler(expire::pexpireat),
     Spec::new("pexpiretime", 2, Group::Generic, "7.0.0")
         .about("Gives the moment at which a key expires, in milliseconds since 1970.", "O(1)")
         .flags(&[READONLY, FAST])
         .acl(&[acl::KEYSPACE])
         .keys(&[KeySpec::one(1, &[RO, ACCESS])])
-        .args(&[key("key", 0)]),
+        .args(&[key("key", 0)])
+        .handler(expire::pexpiretime),
     Spec::new("pttl", 2, Group::Generic, "2.6.0")
         .about("Gives the time that a key has left, in milliseconds.", "O(1)")
         .flags(&[READONLY, FAST])
@@ -127,25 +139,29 @@ pub static KEYS: &[Spec] = &[
         .keys(&[KeySpec::one(1, &[RO, ACCESS])])
         .args(&[key("key", 0)])
         .tips(&["nondeterministic_output"])
-        .history(&[("2.8.0", "-2 for a missing key")]),
+        .history(&[("2.8.0", "-2 for a missing key")])
+        .handler(expire::pttl),
     Spec::new("randomkey", 1, Group::Generic, "1.0.0")
         .about("Gives the name of a random key.", "O(1)")
         .flags(&[READONLY])
         .acl(&[acl::KEYSPACE])
-        .tips(&["request_policy:all_shards", "response_policy:special", "nondeterministic_output"]),
+        .tips(&["request_policy:all_shards", "response_policy:special", "nondeterministic_output"])
+        .handler(keys::randomkey),
     Spec::new("rename", 3, Group::Generic, "1.0.0")
         .about("Renames a key, replacing what has the new name.", "O(1)")
         .flags(&[WRITE])
         .acl(&[acl::KEYSPACE])
         .keys(&[KeySpec::one(1, &[RW, ACCESS, DELETE]), KeySpec::one(2, &[OW, UPDATE])])
-        .args(&[key("key", 0), key("newkey", 1)]),
+        .args(&[key("key", 0), key("newkey", 1)])
+        .handler(keys::rename),
     Spec::new("renamenx", 3, Group::Generic, "1.0.0")
         .about("Renames a key if nothing has the new name.", "O(1)")
         .flags(&[WRITE, FAST])
         .acl(&[acl::KEYSPACE])
         .keys(&[KeySpec::one(1, &[RW, ACCESS, DELETE]), KeySpec::one(2, &[OW, INSERT])])
         .args(&[key("key", 0), key("newkey", 1)])
-        .history(&[("3.2.0", "equal names are no error")]),
+        .history(&[("3.2.0", "equal names are no error")])
+        .handler(keys::renamenx),
     Spec::new("scan", -2, Group::Generic, "2.8.0")
         .about("Walks over the keys of the database, a few a call.", "O(1) a call, O(N) for a whole walk over N keys")
         .flags(&[READONLY])
@@ -157,14 +173,16 @@ pub static KEYS: &[Spec] = &[
             string("type").token("TYPE").optional().since("6.0.0"),
         ])
         .tips(&["nondeterministic_output", "request_policy:special", "response_policy:special"])
-        .history(&[("6.0.0", "TYPE")]),
+        .history(&[("6.0.0", "TYPE")])
+        .handler(scan::scan),
     Spec::new("touch", -2, Group::Generic, "3.2.1")
         .about("Marks keys as used and counts how many of them exist.", "O(N) in the number of keys")
         .flags(&[READONLY, FAST])
         .acl(&[acl::KEYSPACE])
         .keys(&[KeySpec::range(1, -1, 1, &[RO])])
         .args(&[key("key", 0).multiple()])
-        .tips(&["request_policy:multi_shard", "response_policy:agg_sum"]),
+        .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
+        .handler(keys::touch),
     Spec::new("ttl", 2, Group::Generic, "1.0.0")
         .about("Gives the time that a key has left, in seconds.", "O(1)")
         .flags(&[READONLY, FAST])
@@ -172,13 +190,15 @@ pub static KEYS: &[Spec] = &[
         .keys(&[KeySpec::one(1, &[RO, ACCESS])])
         .args(&[key("key", 0)])
         .tips(&["nondeterministic_output"])
-        .history(&[("2.8.0", "-2 for a missing key")]),
+        .history(&[("2.8.0", "-2 for a missing key")])
+        .handler(expire::ttl),
     Spec::new("type", 2, Group::Generic, "1.0.0")
         .about("Names the type of the value at a key.", "O(1)")
         .flags(&[READONLY, FAST])
         .acl(&[acl::KEYSPACE])
         .keys(&[KeySpec::one(1, &[RO])])
-        .args(&[key("key", 0)]),
+        .args(&[key("key", 0)])
+        .handler(keys::kind),
     Spec::new("unlink", -2, Group::Generic, "4.0.0")
         .about(
             "Deletes keys and frees large values off the hot path.",
@@ -188,7 +208,8 @@ pub static KEYS: &[Spec] = &[
         .acl(&[acl::KEYSPACE])
         .keys(&[KeySpec::range(1, -1, 1, &[RM, DELETE])])
         .args(&[key("key", 0).multiple()])
-        .tips(&["request_policy:multi_shard", "response_policy:agg_sum"]),
+        .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
+        .handler(keys::del),
     Spec::new("wait", 3, Group::Generic, "3.0.0")
         .about("Waits until replicas have acknowledged this connection's writes.", "O(1)")
         .flags(&[BLOCKING])
@@ -213,30 +234,35 @@ const OBJECT: &[Spec] = &[
         .acl(&[acl::KEYSPACE])
         .keys(&[KeySpec::one(2, &[RO])])
         .args(&[key("key", 0)])
-        .tips(&["nondeterministic_output"]),
+        .tips(&["nondeterministic_output"])
+        .handler(keys::object_encoding),
     Spec::new("object|freq", 3, Group::Generic, "4.0.0")
         .about("Gives the access frequency counter of a key, kept under an LFU policy.", "O(1)")
         .flags(&[READONLY])
         .acl(&[acl::KEYSPACE])
         .keys(&[KeySpec::one(2, &[RO])])
         .args(&[key("key", 0)])
-        .tips(&["nondeterministic_output"]),
+        .tips(&["nondeterministic_output"])
+        .handler(keys::object_freq),
     Spec::new("object|help", 2, Group::Generic, "6.2.0")
         .about("Describes the subcommands.", "O(1)")
         .flags(&[LOADING, STALE])
-        .acl(&[acl::KEYSPACE]),
+        .acl(&[acl::KEYSPACE])
+        .handler(help::help),
     Spec::new("object|idletime", 3, Group::Generic, "2.2.3")
         .about("Gives the seconds since a key was last used.", "O(1)")
         .flags(&[READONLY])
         .acl(&[acl::KEYSPACE])
         .keys(&[KeySpec::one(2, &[RO])])
         .args(&[key("key", 0)])
-        .tips(&["nondeterministic_output"]),
+        .tips(&["nondeterministic_output"])
+        .handler(keys::object_idletime),
     Spec::new("object|refcount", 3, Group::Generic, "2.2.3")
         .about("Gives the number of references to a value.", "O(1)")
         .flags(&[READONLY])
         .acl(&[acl::KEYSPACE])
         .keys(&[KeySpec::one(2, &[RO])])
         .args(&[key("key", 0)])
-        .tips(&["nondeterministic_output"]),
+        .tips(&["nondeterministic_output"])
+        .handler(keys::object_refcount),
 ];

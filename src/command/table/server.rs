@@ -4,6 +4,7 @@ use super::super::spec::{
     ADMIN, ALLOW_BUSY, FAST, Group, LOADING, NO_ASYNC_LOADING, NO_MULTI, NOSCRIPT, READONLY, STALE, Spec, WRITE, acl,
     block, integer, one_of, pattern, string, word,
 };
+use crate::command::{config, debug, help, info, introspection, keys, server};
 
 /// Rows, by name.
 pub static SERVER: &[Spec] = &[
@@ -12,7 +13,8 @@ pub static SERVER: &[Spec] = &[
         .flags(&[LOADING, STALE])
         .acl(&[acl::CONNECTION])
         .tips(&["nondeterministic_output_order"])
-        .subcommands(COMMAND),
+        .subcommands(COMMAND)
+        .handler(introspection::command),
     Spec::new("config", -2, Group::Server, "2.0.0")
         .about("Container for settings.", "That of the subcommand")
         .subcommands(CONFIG),
@@ -20,11 +22,13 @@ pub static SERVER: &[Spec] = &[
         .about("Counts the keys of the database.", "O(1)")
         .flags(&[READONLY, FAST])
         .acl(&[acl::KEYSPACE])
-        .tips(&["request_policy:all_shards", "response_policy:agg_sum"]),
+        .tips(&["request_policy:all_shards", "response_policy:agg_sum"])
+        .handler(keys::dbsize),
     Spec::new("debug", -2, Group::Server, "1.0.0")
         .about("Container for tools that test and examine the server.", "That of the subcommand")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
-        .system(),
+        .system()
+        .handler(debug::debug),
     Spec::new("flushall", -1, Group::Server, "1.0.0")
         .about("Removes all keys of all databases.", "O(N) in the number of keys of all databases")
         .flags(&[WRITE])
@@ -32,7 +36,8 @@ pub static SERVER: &[Spec] = &[
         .args(&[one_of("flush-type", &[word("async", "ASYNC").since("4.0.0"), word("sync", "SYNC").since("6.2.0")])
             .optional()])
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
-        .history(&[("4.0.0", "ASYNC"), ("6.2.0", "SYNC")]),
+        .history(&[("4.0.0", "ASYNC"), ("6.2.0", "SYNC")])
+        .handler(keys::flushall),
     Spec::new("flushdb", -1, Group::Server, "1.0.0")
         .about("Removes all keys of the database.", "O(N) in the number of keys of the database")
         .flags(&[WRITE])
@@ -40,23 +45,27 @@ pub static SERVER: &[Spec] = &[
         .args(&[one_of("flush-type", &[word("async", "ASYNC").since("4.0.0"), word("sync", "SYNC").since("6.2.0")])
             .optional()])
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
-        .history(&[("4.0.0", "ASYNC"), ("6.2.0", "SYNC")]),
+        .history(&[("4.0.0", "ASYNC"), ("6.2.0", "SYNC")])
+        .handler(keys::flushdb),
     Spec::new("info", -1, Group::Server, "1.0.0")
         .about("Reports the state of the server and its statistics.", "O(1)")
         .flags(&[LOADING, STALE])
         .acl(&[acl::DANGEROUS])
         .args(&[string("section").optional().multiple()])
         .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"])
-        .history(&[("7.0.0", "several sections")]),
+        .history(&[("7.0.0", "several sections")])
+        .handler(info::info),
     Spec::new("lastsave", 1, Group::Server, "1.0.0")
         .about("Gives the time of the last snapshot, in seconds since 1970.", "O(1)")
         .flags(&[LOADING, STALE, FAST])
         .acl(&[acl::ADMIN, acl::DANGEROUS])
-        .tips(&["nondeterministic_output"]),
+        .tips(&["nondeterministic_output"])
+        .handler(server::lastsave),
     Spec::new("lolwut", -1, Group::Server, "5.0.0")
-        .about("Draws something and names the version.", "O(1)")
+        .about("Draws something and names the version.", "")
         .flags(&[READONLY, FAST])
-        .args(&[integer("version").token("VERSION").optional()]),
+        .args(&[integer("version").token("VERSION").optional()])
+        .handler(server::lolwut),
     Spec::new("module", -2, Group::Server, "4.0.0")
         .about("Container for modules, of which ackd has none.", "That of the subcommand")
         .subcommands(MODULE),
@@ -69,11 +78,13 @@ pub static SERVER: &[Spec] = &[
                 block("host-port", &[string("host"), integer("port")]),
                 block("no-one", &[word("no", "NO"), word("one", "ONE")]),
             ],
-        )]),
+        )])
+        .handler(server::replicaof),
     Spec::new("role", 1, Group::Server, "2.8.12")
         .about("Tells which part this server plays in replication.", "O(1)")
         .flags(&[NOSCRIPT, LOADING, STALE, FAST])
-        .acl(&[acl::ADMIN, acl::DANGEROUS]),
+        .acl(&[acl::ADMIN, acl::DANGEROUS])
+        .handler(server::role),
     Spec::new("shutdown", -1, Group::Server, "1.0.0")
         .about(
             "Ends the server once everything acknowledged is durable.",
@@ -86,7 +97,8 @@ pub static SERVER: &[Spec] = &[
             word("force", "FORCE").optional().since("7.0.0"),
             word("abort", "ABORT").optional().since("7.0.0"),
         ])
-        .history(&[("7.0.0", "NOW, FORCE and ABORT")]),
+        .history(&[("7.0.0", "NOW, FORCE and ABORT")])
+        .handler(server::shutdown),
     Spec::new("slaveof", 3, Group::Server, "1.0.0")
         .about("Makes this server a replica of another, or a primary again.", "O(1)")
         .flags(&[ADMIN, NOSCRIPT, STALE, NO_ASYNC_LOADING])
@@ -97,16 +109,19 @@ pub static SERVER: &[Spec] = &[
                 block("no-one", &[word("no", "NO"), word("one", "ONE")]),
             ],
         )])
-        .deprecated("5.0.0", "`REPLICAOF`"),
+        .deprecated("5.0.0", "`REPLICAOF`")
+        .handler(server::replicaof),
     Spec::new("swapdb", 3, Group::Server, "4.0.0")
         .about("Exchanges two databases.", "O(N) in the number of clients that watch or wait for keys of either")
         .flags(&[WRITE, FAST])
         .acl(&[acl::KEYSPACE, acl::DANGEROUS])
-        .args(&[integer("index1"), integer("index2")]),
+        .args(&[integer("index1"), integer("index2")])
+        .handler(keys::swapdb),
     Spec::new("time", 1, Group::Server, "2.6.0")
         .about("Gives the server's clock: seconds and microseconds.", "O(1)")
         .flags(&[LOADING, STALE, FAST])
-        .tips(&["nondeterministic_output"]),
+        .tips(&["nondeterministic_output"])
+        .handler(server::time),
 ];
 
 /// The subcommands of COMMAND.
@@ -114,27 +129,32 @@ const COMMAND: &[Spec] = &[
     Spec::new("command|count", 2, Group::Server, "2.8.13")
         .about("Counts the commands.", "O(1)")
         .flags(&[LOADING, STALE])
-        .acl(&[acl::CONNECTION]),
+        .acl(&[acl::CONNECTION])
+        .handler(introspection::count),
     Spec::new("command|docs", -2, Group::Server, "7.0.0")
         .about("Gives the documentation of commands.", "O(N) in the number of commands described")
         .flags(&[LOADING, STALE])
         .acl(&[acl::CONNECTION])
         .args(&[string("command-name").optional().multiple()])
-        .tips(&["nondeterministic_output_order"]),
+        .tips(&["nondeterministic_output_order"])
+        .handler(introspection::docs),
     Spec::new("command|getkeys", -3, Group::Server, "2.8.13")
         .about("Tells which arguments of a command are keys.", "O(N) in the number of arguments")
         .flags(&[LOADING, STALE])
         .acl(&[acl::CONNECTION])
-        .args(&[string("command"), string("arg").optional().multiple()]),
+        .args(&[string("command"), string("arg").optional().multiple()])
+        .handler(introspection::getkeys),
     Spec::new("command|getkeysandflags", -3, Group::Server, "7.0.0")
         .about("Tells which arguments of a command are keys, and how they are used.", "O(N) in the number of arguments")
         .flags(&[LOADING, STALE])
         .acl(&[acl::CONNECTION])
-        .args(&[string("command"), string("arg").optional().multiple()]),
+        .args(&[string("command"), string("arg").optional().multiple()])
+        .handler(introspection::getkeysandflags),
     Spec::new("command|help", 2, Group::Server, "5.0.0")
         .about("Describes the subcommands.", "O(1)")
         .flags(&[LOADING, STALE])
-        .acl(&[acl::CONNECTION]),
+        .acl(&[acl::CONNECTION])
+        .handler(help::help),
     Spec::new("command|info", -2, Group::Server, "2.8.13")
         .about(
             "Describes commands: arity, flags, key positions, categories.",
@@ -144,7 +164,8 @@ const COMMAND: &[Spec] = &[
         .acl(&[acl::CONNECTION])
         .args(&[string("command-name").optional().multiple()])
         .tips(&["nondeterministic_output_order"])
-        .history(&[("7.0.0", "without names it describes all commands")]),
+        .history(&[("7.0.0", "without names it describes all commands")])
+        .handler(introspection::info),
     Spec::new("command|list", -2, Group::Server, "7.0.0")
         .about("Lists the names of commands.", "O(N) in the number of commands")
         .flags(&[LOADING, STALE])
@@ -159,7 +180,8 @@ const COMMAND: &[Spec] = &[
         )
         .token("FILTERBY")
         .optional()])
-        .tips(&["nondeterministic_output_order"]),
+        .tips(&["nondeterministic_output_order"])
+        .handler(introspection::list),
 ];
 
 /// The subcommands of CONFIG.
@@ -168,33 +190,40 @@ const CONFIG: &[Spec] = &[
         .about("Gives the values of settings whose names match globs.", "O(N) in the number of patterns")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
         .args(&[string("parameter").multiple()])
-        .history(&[("7.0.0", "several patterns a call")]),
+        .history(&[("7.0.0", "several patterns a call")])
+        .handler(config::get),
     Spec::new("config|help", 2, Group::Server, "5.0.0")
         .about("Describes the subcommands.", "O(1)")
-        .flags(&[LOADING, STALE]),
+        .flags(&[LOADING, STALE])
+        .handler(help::help),
     Spec::new("config|resetstat", 2, Group::Server, "2.0.0")
         .about("Sets the counters of INFO back to zero.", "O(1)")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
-        .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
+        .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
+        .handler(config::resetstat),
     Spec::new("config|rewrite", 2, Group::Server, "2.8.0")
         .about("Writes the present settings into the configuration file.", "O(1)")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
-        .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
+        .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
+        .handler(config::rewrite),
     Spec::new("config|set", -4, Group::Server, "2.0.0")
         .about("Changes settings, all or none of them.", "O(N) in the number of settings")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
         .args(&[block("data", &[string("parameter"), string("value")]).multiple()])
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
-        .history(&[("7.0.0", "several settings a call")]),
+        .history(&[("7.0.0", "several settings a call")])
+        .handler(config::set),
 ];
 
 /// The subcommands of MODULE.
 const MODULE: &[Spec] = &[
     Spec::new("module|help", 2, Group::Server, "5.0.0")
         .about("Describes the subcommands.", "O(1)")
-        .flags(&[LOADING, STALE]),
+        .flags(&[LOADING, STALE])
+        .handler(help::help),
     Spec::new("module|list", 2, Group::Server, "4.0.0")
         .about("Lists the loaded modules.", "O(N) in the number of modules")
         .flags(&[ADMIN, NOSCRIPT])
-        .tips(&["nondeterministic_output_order"]),
+        .tips(&["nondeterministic_output_order"])
+        .handler(server::module_list),
 ];

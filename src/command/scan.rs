@@ -1,0 +1,140 @@
+//! KEYS and SCAN. Both reveal the keyspace as a whole.
+
+use super::failure::{self, Failure};
+use super::{Ctx, parse};
+use crate::base::{glob, number};
+use crate::keyspace::Kind;
+
+/// KEYS pattern
+pub fn keys(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
+    ctx.reveal_everything();
+    let pattern = arguments[1];
+    let now_ms = ctx.now_ms() as i64;
+    let hide_expired = !ctx.is_applying();
+    let start = ctx.reply.deferred();
+    let mut count = 0;
+    for entry in ctx.engine.dbs[ctx.client.db].iter() {
+        let expired = hide_expired && entry.expiry().is_some_and(|at_ms| at_ms <= now_ms);
+        if !expired && (pattern == b"*" || glob::matches(pattern, entry.key())) {
+            ctx.reply.bulk(entry.key());
+            count += 1;
+        }
+    }
+    ctx.reply.finish_array(start, count);
+    Ok(())
+}
+
+struct Options<'a> {
+    pattern: Option<&'a [u8]>,
+    kind: Option<Option<Kind>>,
+    count: usize,
+}
+
+impl<'a> Options<'a> {
+    fn read(arguments: &[&'a [u8]]) -> Result<Self, Failure> {
+        /// Keys that a call visits unless it says otherwise.
+        const COUNT: usize = 10;
+        let mut options = Self { pattern: None, kind: None, count: COUNT };
+        let mut words = arguments.iter();
+        while let Some(word) = words.next() {
+            let value = words.next();
+            match (word.to_ascii_uppercase().as_slice(), value) {
+                (b"COUNT", Some(count)) => {
+                    let count = usize::try_from(parse::integer(count)?).unwrap_or(0);
+                    options.count = Some(count).filter(|count| *count > 0).ok_or(failure::SYNTAX)?;
+                }
+                (b"MATCH", Some(pattern)) => options.pattern = Some(*pattern).filter(|pattern| *pattern != b"*"),
+                (b"TYPE", Some(name)) => {
+                    let known = Kind::named(name);
+                    options.kind =
+                        Some(known.ok_or_else(|| Failure::new([b"ERR unknown type name '", *name, b"'"].concat()))?);
+                }
+                _ => return Err(failure::SYNTAX),
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// Buckets that a call visits at most for each key that it was asked for: in a sparse table most are empty.
+const BUCKETS_PER_KEY: usize = 10;
+
+/// SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]
+pub fn scan(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
+    let mut cursor = number::parse_cursor(arguments[1]).ok_or(Failure::from("ERR invalid cursor"))?;
+    let options = Options::read(&arguments[2..])?;
+    ctx.reveal_everything();
+    let now_ms = ctx.now_ms() as i64;
+    let mut visited = 0;
+    let mut expired: Vec<Vec<u8>> = Vec::new();
+    let mut found: Vec<Vec<u8>> = Vec::new();
+    for _ in 0..options.count.saturating_mul(BUCKETS_PER_KEY) {
+        cursor = ctx.engine.dbs[ctx.client.db].scan(cursor, |entry| {
+            visited += 1;
+            let key = entry.key();
+            if options.pattern.is_some_and(|pattern| !glob::matches(pattern, key))
+                || options.kind.is_some_and(|kind| kind != Some(entry.kind()))
+            {
+                return;
+            }
+            let list = if entry.expiry().is_some_and(|at_ms| at_ms <= now_ms) { &mut expired } else { &mut found };
+            list.push(key.to_vec());
+        });
+        if cursor == 0 || visited >= options.count {
+            break;
+        }
+    }
+    // Looking an expired key up removes it.
+    expired.iter().for_each(|key| _ = ctx.is_gone(key));
+    ctx.reply.array(2);
+    ctx.reply.bulk(itoa::Buffer::new().format(cursor).as_bytes());
+    ctx.reply.array(found.len());
+    found.iter().for_each(|key| ctx.reply.bulk(key));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::harness::Harness;
+
+    #[test]
+    fn keys_are_found_by_pattern_type_and_in_parts() {
+        let mut server = Harness::new();
+        for number in 0..100 {
+            server.run(&format!("SET key:{number} v"));
+        }
+        assert_eq!(server.run("KEYS key:7"), "*1 $5 key:7");
+        assert!(server.run("KEYS key:1?").starts_with("*10 "));
+        let mut cursor = "0".to_owned();
+        let mut found = 0;
+        let mut calls = 0;
+        loop {
+            let reply = server.run(&format!("SCAN {cursor} COUNT 7 MATCH key:* TYPE String"));
+            let words: Vec<&str> = reply.split(' ').collect();
+            cursor = words[2].to_owned();
+            found += words[3][1..].parse::<usize>().unwrap();
+            calls += 1;
+            if cursor == "0" {
+                break;
+            }
+        }
+        assert_eq!(found, 100);
+        assert!((7..=15).contains(&calls), "{calls}");
+    }
+
+    #[test]
+    fn bad_options_are_refused() {
+        let mut server = Harness::new();
+        for (line, reply) in [
+            ("SCAN x COUNT 0", "-ERR invalid cursor"),
+            ("SCAN 0 COUNT 0", "-ERR syntax error"),
+            ("SCAN 0 COUNT x", "-ERR value is not an integer or out of range"),
+            ("SCAN 0 MATCH", "-ERR syntax error"),
+            ("SCAN 0 FOO x", "-ERR syntax error"),
+            ("SCAN 0 TYPE foo", "-ERR unknown type name 'foo'"),
+            ("SCAN 0 TYPE list", "*2 $1 0 *0"),
+        ] {
+            assert_eq!(server.run(line), reply, "{line}");
+        }
+    }
+}
