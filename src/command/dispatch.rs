@@ -146,7 +146,8 @@ impl Transaction {
 fn queue(engine: &mut Engine, client: &mut Client, row: &Row, arguments: &[&[u8]]) {
     let writes = writes(client, row, arguments);
     let transaction = client.transaction.as_mut().expect("only an open transaction queues");
-    if !transaction.aborted {
+    // What EXEC will not run needs no memory.
+    if !transaction.aborted && !client.watch_broken {
         transaction.queue.push(arguments.iter().map(|argument| argument.to_vec()).collect());
         transaction.writes |= writes;
         transaction.bytes += arguments.iter().map(|argument| argument.len()).sum::<usize>();

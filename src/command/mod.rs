@@ -218,7 +218,7 @@ impl<'a> Ctx<'a> {
         self.engine.stats.expired_keys += 1;
         self.engine.stream.effect(db, &[if lazy { b"UNLINK" } else { b"DEL" }, key]);
         self.mark(db, hash, key);
-        self.engine.watches.key_changed(db, key, &mut self.engine.clients, Some(self.client));
+        self.engine.watches.key_expired(db, key, &mut self.engine.clients, Some(self.client));
     }
 
     /// A key of the selected database was changed.

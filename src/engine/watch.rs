@@ -57,6 +57,25 @@ impl Watches {
         }
     }
 
+    /// Tells everybody who watches a key that it was removed because its time was up. Who began to watch it after that
+    /// time has seen no key then and sees none now: to them nothing has changed.
+    pub fn key_expired(&self, db: usize, key: &[u8], clients: &mut Clients, mut current: Option<&mut Client>) {
+        if self.by_key.is_empty() {
+            return;
+        }
+        for id in self.by_key.get(&(db, Box::from(key))).into_iter().flatten() {
+            let client = match &mut current {
+                Some(client) if client.id == *id => Some(&mut **client),
+                _ => clients.get_mut(*id),
+            };
+            let Some(client) = client else { continue };
+            match client.watched.iter_mut().find(|watched| watched.db == db && *watched.key == *key) {
+                Some(watched) if watched.was_expired => watched.was_expired = false,
+                _ => client.watch_broken = true,
+            }
+        }
+    }
+
     /// Tells everybody who watches a key of `db` for which `changed` holds.
     pub fn database_changed(
         &self,

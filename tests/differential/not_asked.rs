@@ -46,11 +46,12 @@ pub const NOT_ASKED: &[NotAsked] = &[
     },
     NotAsked {
         against: Against::Valkey,
-        what: "CLIENT LIST ID with something else than an id",
-        reason: "Valkey 8.1 has other errors, and CLIENT LIST all filters of CLIENT KILL.",
+        what: "CLIENT LIST and CLIENT KILL with something else than an id after ID",
+        reason: "Valkey 8.1 takes several ids there, has other errors, and CLIENT LIST all filters of CLIENT KILL.",
         is: |argv, _| {
-            let listed = word(argv, 0, &["CLIENT"]) && word(argv, 1, &["LIST"]);
-            listed && any_word(argv, &["0", "-1", "x", "99999999", "FOO"])
+            word(argv, 0, &["CLIENT"])
+                && (word(argv, 1, &["LIST"]) && any_word(argv, &["0", "-1", "x", "99999999", "FOO"])
+                    || word(argv, 1, &["KILL"]) && any_word(argv, &["ID"]) && any_word(argv, &["x", "-1", "99999999"]))
         },
     },
     NotAsked {

@@ -146,20 +146,19 @@ impl Config {
     /// settings that name files.
     pub fn set(&mut self, pairs: &[(&[u8], &[u8])], protected: bool) -> Result<Changes, SetError> {
         let mut indices = Vec::with_capacity(pairs.len());
-        for (name, _) in pairs {
-            indices.push(table::index_of(name).ok_or_else(|| SetError::Unknown(lossy(name)))?);
-        }
-        let mut changed = self.values.clone();
         for (at, (name, text)) in pairs.iter().enumerate() {
-            let index = indices[at];
-            let refused = |reason: String| SetError::Refused { name: lossy(name).to_ascii_lowercase(), reason };
+            let index = table::index_of(name).ok_or_else(|| SetError::Unknown(lossy(name)))?;
+            // As the client wrote the name: Redis looks at values, and at its own spelling, only after this.
+            let refused = |reason: String| SetError::Refused { name: lossy(name), reason };
             if let Some(reason) = self.forbids(index, text, protected) {
                 return Err(refused(reason));
             }
             if pairs[..at].iter().any(|(earlier, _)| earlier.eq_ignore_ascii_case(name)) {
                 return Err(refused("duplicate parameter".into()));
             }
+            indices.push(index);
         }
+        let mut changed = self.values.clone();
         for ((name, text), index) in pairs.iter().zip(indices) {
             let setting = table::settings()[index];
             let refused = |reason: String| SetError::Refused { name: lossy(name).to_ascii_lowercase(), reason };

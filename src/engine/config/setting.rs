@@ -70,6 +70,8 @@ pub struct Setting {
     pub class: Class,
     /// Bounds to which a number is moved instead of being refused.
     pub clamp: Option<(i64, i64)>,
+    /// Of [`Kind::Flags`], two that may not be set together, and the error that says so.
+    pub excluding: Option<(u8, &'static str)>,
     /// Not shown by patterns, only by name.
     pub hidden: bool,
     /// Its value is not to be written into logs.
@@ -89,6 +91,7 @@ impl Setting {
             change: Change::Anytime,
             class: Class::Effective,
             clamp: None,
+            excluding: None,
             hidden: false,
             secret: false,
             about,
@@ -128,6 +131,12 @@ impl Setting {
     /// A number beyond these bounds is moved to them.
     pub const fn clamped(mut self, min: i64, max: i64) -> Setting {
         self.clamp = Some((min, max));
+        self
+    }
+
+    /// Flags that may not be set together.
+    pub const fn excluding(mut self, flags: u8, reason: &'static str) -> Setting {
+        self.excluding = Some((flags, reason));
         self
     }
 
@@ -192,11 +201,12 @@ impl Setting {
             }
             Kind::Memory(min, max) => {
                 let value = memory(text).ok_or("argument must be a memory value")?;
-                match i64::try_from(value) {
-                    Ok(value) => within(value, min, max).map(Value::Number),
-                    Err(_) if self.clamp.is_some() => Ok(Value::Number(max)),
-                    Err(_) => Err(beyond(min, max)),
-                }
+                let value = match i64::try_from(value) {
+                    Ok(value) => within(value, min, max)?,
+                    Err(_) if self.clamp.is_some() => max,
+                    Err(_) => return Err(beyond(min, max)),
+                };
+                Ok(Value::Number(self.clamp.map_or(value, |(low, high)| value.clamp(low, high))))
             }
             Kind::MemoryOrPercent => memory_or_percent(text),
             Kind::Octal(max) => {
@@ -207,9 +217,11 @@ impl Setting {
             Kind::Choice(choices) => one_of(choices, text).map(Value::Choice),
             Kind::Flags(choices) => {
                 let words = text.split(|byte| *byte == b' ').map(|word| one_of(choices, word));
-                words
-                    .collect::<Result<Vec<u8>, _>>()
-                    .map(|flags| Value::Choice(flags.iter().fold(0, |all, flag| all | flag)))
+                let flags = words.collect::<Result<Vec<u8>, _>>()?.iter().fold(0, |all, flag| all | flag);
+                match self.excluding {
+                    Some((both, reason)) if flags & both == both => Err(reason.into()),
+                    _ => Ok(Value::Choice(flags)),
+                }
             }
             Kind::Text => Ok(Value::Text(text.to_vec())),
             Kind::Path | Kind::Composite(Composite::FileName | Composite::Addresses) if text.contains(&0) => {

@@ -48,7 +48,11 @@ fn one_bad_pair_refuses_all_with_the_texts_that_clients_know() {
         ),
         (&[("maxmemory", "1gb")], failed("maxmemory", "ackd does not have what this setting asks for yet")),
         (&[("appendfilename", "a/b")], failed("appendfilename", "can't set immutable config")),
-        (&[("databases", "17"), ("foo", "1")], "Unknown option or number of arguments for CONFIG SET - 'foo'".into()),
+        // Pairs are looked at in turn, values after that.
+        (&[("databases", "17"), ("foo", "1")], failed("databases", "can't set immutable config")),
+        (&[("hz", "1"), ("HZ", "1"), ("foo", "1")], failed("HZ", "duplicate parameter")),
+        (&[("HZ", "x"), ("foo", "1")], "Unknown option or number of arguments for CONFIG SET - 'foo'".into()),
+        (&[("HZ", "x")], failed("hz", "argument couldn't be parsed into an integer")),
     ] {
         assert_eq!(refusal(&mut config, changes), text);
     }

@@ -238,7 +238,7 @@ impl Generator {
                 match self.rng.u32(0..30) {
                     0 => line.push("hz".into()),
                     1 => line.extend(["nosuch".into(), "1".into()]),
-                    2 => line.extend([self.pick(READ_ONLY).into(), "1".into()]),
+                    2 => line.extend([self.pick(READ_ONLY).into(), "3".into()]),
                     3 => line.truncate(2),
                     4 => line.extend(["hz".into(), "10".into(), "hz".into(), "10".into()]),
                     5 => line.extend(["slave-priority".into(), "1".into(), "replica-priority".into(), "1".into()]),
@@ -275,8 +275,11 @@ impl Generator {
                     }
                     1 => {
                         argv.push(Arg::from("ID"));
-                        for _ in 0..self.rng.usize(0..3) {
-                            argv.push(Arg::ClientId(self.rng.usize(0..CONNECTIONS)));
+                        // Each only once: Valkey lists a client once, Redis as often as it is named.
+                        for connection in 0..CONNECTIONS {
+                            if self.percent(40) {
+                                argv.push(Arg::ClientId(connection));
+                            }
                         }
                         if self.percent(20) {
                             argv.push(Arg::from(self.pick(&["0", "-1", "x", "99999999"])));

@@ -54,7 +54,9 @@ pub static REPLICATION: Section = Section {
         number("repl-ping-replica-period", "10", POSITIVE_INT, "Seconds between pings to replicas.")
             .alias("repl-ping-slave-period")
             .remembered(),
-        bytes("repl-backlog-size", "1mb", 1, "Memory for the latest part of the stream.").remembered(),
+        bytes("repl-backlog-size", "1mb", 1, "Memory for the latest part of the stream.")
+            .clamped(16 * 1024, i64::MAX)
+            .remembered(),
         number("repl-backlog-ttl", "3600", NATURAL, "Seconds after which it is freed without replicas.").remembered(),
         toggle("repl-disable-tcp-nodelay", "no", "Sends to replicas in fewer, larger packets.").remembered(),
         toggle("repl-diskless-sync", "yes", "Sends snapshots to replicas without a file.").remembered(),

@@ -6,6 +6,8 @@ use super::Section;
 use super::serving::INT;
 
 const ON_SIGNAL: &[(&str, u8)] = &[("default", 0), ("save", 1), ("nosave", 2), ("now", 4), ("force", 8)];
+const SAVE_AND_NOSAVE: u8 = 1 | 2;
+const SAVE_OR_NOSAVE: &str = "shutdown options SAVE and NOSAVE can't be used simultaneously";
 
 pub static PROCESS: Section = Section {
     title: "Process",
@@ -20,8 +22,12 @@ pub static PROCESS: Section = Section {
         .at_start(),
         path("pidfile", "", "File that holds the process id while the server runs.").at_start(),
         number("shutdown-timeout", "10", INT, "Seconds to wait for replicas at shutdown.").remembered(),
-        special("shutdown-on-sigint", "default", Kind::Flags(ON_SIGNAL), "How SIGINT ends the server.").remembered(),
-        special("shutdown-on-sigterm", "default", Kind::Flags(ON_SIGNAL), "How SIGTERM ends the server.").remembered(),
+        special("shutdown-on-sigint", "default", Kind::Flags(ON_SIGNAL), "How SIGINT ends the server.")
+            .excluding(SAVE_AND_NOSAVE, SAVE_OR_NOSAVE)
+            .remembered(),
+        special("shutdown-on-sigterm", "default", Kind::Flags(ON_SIGNAL), "How SIGTERM ends the server.")
+            .excluding(SAVE_AND_NOSAVE, SAVE_OR_NOSAVE)
+            .remembered(),
         toggle("set-proc-title", "yes", "Shows address and mode in the list of processes.").at_start().remembered(),
         special(
             "proc-title-template",
