@@ -20,6 +20,19 @@ pub fn daemonize() -> io::Result<()> {
     }
 }
 
+/// What to know of storage that writes elsewhere than it was told, if `directory` lies on such: then overwriting a
+/// preallocated segment needs space too, so a full disk is noticed later than promised.
+pub fn copy_on_write_warning(directory: &Path) -> Option<String> {
+    const KINDS: [(u64, &str); 3] = [(0x9123_683e, "btrfs"), (0x2fc1_2fc1, "ZFS"), (0xca45_1a4e, "bcachefs")];
+    let kind = rustix::fs::statfs(directory).ok()?.f_type as u64;
+    let (_, name) = KINDS.into_iter().find(|(number, _)| *number == kind)?;
+    Some(format!(
+        "{} lies on {name}, which writes copies: overwriting a preallocated segment needs space too, and a write can \
+         meet a full disk after it was admitted; the log stops the server then, and nothing acknowledged is lost",
+        directory.display()
+    ))
+}
+
 /// Descriptors that the server needs besides one a client: log, sockets, ring, standard streams.
 const RESERVED_DESCRIPTORS: u64 = 64;
 

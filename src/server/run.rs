@@ -142,6 +142,9 @@ async fn serve(options: Options, logging: Logging) -> Result<(), ServeError> {
     };
     let mut running = running?;
     log_ready(&node);
+    if let Some(warning) = process::copy_on_write_warning(&directory) {
+        tracing::warn!("{warning}");
+    }
     process::notify_ready(&node.engine.borrow().config);
     loop {
         let next = next_event(&node, &mut stops).await;

@@ -17,6 +17,17 @@ pub enum AppendFsync {
     No,
 }
 
+impl AppendFsync {
+    /// The name that the setting takes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::EverySec => "everysec",
+            Self::No => "no",
+        }
+    }
+}
+
 /// Who may use something.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Allowed {
