@@ -12,6 +12,7 @@ mod buffer;
 mod conformance;
 mod portable;
 mod posix;
+pub mod sim;
 mod uring;
 
 use std::future::Future;
