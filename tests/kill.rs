@@ -24,14 +24,24 @@ struct Progress {
 }
 
 /// Each writer counts up: `SET count:W n` and a transaction that sets two keys to the same number.
-fn write_until_killed(mut client: Client, writer: usize, progress: &Mutex<HashMap<usize, Progress>>, stop: &AtomicBool) {
+fn write_until_killed(
+    mut client: Client,
+    writer: usize,
+    progress: &Mutex<HashMap<usize, Progress>>,
+    stop: &AtomicBool,
+) {
     let mut n = progress.lock().unwrap().get(&writer).copied().unwrap_or_default().sent;
     while !stop.load(Ordering::Relaxed) {
         let mut bytes = Vec::new();
         for next in n + 1..=n + PIPELINE {
             let value = format!("{next}:{}", "x".repeat((next % 200) as usize));
             bytes.extend(encode(&["SET", &format!("count:{writer}"), &value]));
-            for words in [&["MULTI"][..], &["SET", &format!("left:{writer}"), &value], &["SET", &format!("right:{writer}"), &value], &["EXEC"]] {
+            for words in [
+                &["MULTI"][..],
+                &["SET", &format!("left:{writer}"), &value],
+                &["SET", &format!("right:{writer}"), &value],
+                &["EXEC"],
+            ] {
                 bytes.extend(encode(words));
             }
         }

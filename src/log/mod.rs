@@ -20,10 +20,14 @@ mod history;
 mod manifest;
 #[doc(hidden)]
 pub mod planted;
+pub mod reader;
 mod recovery;
+mod rewrite;
 mod segment;
 mod spare;
 mod start;
+#[cfg(test)]
+mod tests;
 mod walk;
 mod writer;
 

@@ -4,7 +4,7 @@
 //! are the reading, the lock that waits for a dead process' writes, and the files as MANIFEST lists them.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -17,7 +17,7 @@ use super::frame::{FRAME_MAGIC, FrameHeader, parse_header};
 use super::history::History;
 use super::manifest::Manifest;
 use super::segment::{MAX_UNIT, MIN_UNIT, Segment};
-use super::walk::{Outcome, Point, Step, TornTail, Walk, WalkFaults, WalkInput, Window};
+use super::walk::{Outcome, Step, TornTail, Walk, WalkFaults, WalkInput, Window};
 
 /// How much is read at a time: enough for the disk to stream, little enough that others get their turn.
 const CHUNK: u64 = 2 << 20;
@@ -79,13 +79,6 @@ pub(super) struct Plan {
     pub leftovers: Vec<String>,
     /// Highest sequence number seen anywhere.
     pub highest_sequence: u64,
-}
-
-impl Plan {
-    /// Where the live log ends.
-    pub fn end(&self) -> Point {
-        self.outcome.as_ref().map_or(Point::ORIGIN, |o| o.end)
-    }
 }
 
 impl Directory {
@@ -165,6 +158,7 @@ impl Directory {
             durable: manifest.durable,
             clean: manifest.clean,
             base_offset: manifest.snapshots.first().map_or(0, |s| s.offset),
+            tail_is_live: false,
         };
         let planted = self.planted();
         let faults = WalkFaults { accept_stale: planted.accept_stale, drop_watermark: planted.drop_watermark };
@@ -212,7 +206,7 @@ impl Directory {
         Ok(leftovers)
     }
 
-    async fn names(&self, folder: &PathBuf) -> Result<Vec<String>, LogError> {
+    async fn names(&self, folder: &Path) -> Result<Vec<String>, LogError> {
         match self.disk.list(folder).await {
             Ok(names) => Ok(names),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -221,7 +215,7 @@ impl Directory {
     }
 
     /// Whether the first frame of an unlisted segment was ever written.
-    async fn holds_a_frame(&self, path: &PathBuf) -> Result<bool, LogError> {
+    async fn holds_a_frame(&self, path: &Path) -> Result<bool, LogError> {
         let file = self.disk.open(path, Open::Buffered).await.map_err(LogError::io("open", path))?;
         if !self.planted().read_without_lock {
             file.lock(0, Lock::Exclusive, true).await.map_err(LogError::io("lock", path))?;
@@ -297,7 +291,7 @@ impl<'a> SegmentReader<'a> {
         if self.at.0 == segment { CHUNK } else { 2 * MIN_UNIT }
     }
 
-    async fn file(&mut self, segment: usize, path: &PathBuf) -> Result<Rc<dyn File>, LogError> {
+    async fn file(&mut self, segment: usize, path: &Path) -> Result<Rc<dyn File>, LogError> {
         if let Some((at, file)) = &self.open
             && *at == segment
         {

@@ -31,7 +31,12 @@ pub struct Segment {
 impl Segment {
     /// The name of the file within `log/`.
     pub fn file_name(&self) -> String {
-        format!("{:020}.seg", self.sequence)
+        Self::name_of(self.sequence)
+    }
+
+    /// The name of the file with this sequence number.
+    pub fn name_of(sequence: u64) -> String {
+        format!("{sequence:020}.seg")
     }
 
     /// The sequence number in the name of a segment file; `None` for other names.
@@ -46,7 +51,7 @@ impl Segment {
             && self.salt != 0
             && self.unit.is_power_of_two()
             && (MIN_UNIT..=MAX_UNIT).contains(&self.unit)
-            && self.size % self.unit == 0
+            && self.size.is_multiple_of(self.unit)
             && self.size >= size_for(0, self.unit)
     }
 

@@ -3,14 +3,14 @@
 //! Called off the hot path. Failing here is not final: what was begun is removed, and it can be tried again. What must
 //! always hold: a segment is listed durably before its first frame is written, and a listed file is never removed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use crate::disk::{AlignedBuf, File, Lock, Open};
 
-use super::SyncPolicy;
 use super::directory::Directory;
 use super::error::{LogError, SpareError};
+use super::manifest::Manifest;
 use super::recovery::yield_now;
 use super::segment::{MIN_UNIT, Segment, size_for};
 use super::writer::Log;
@@ -22,22 +22,19 @@ pub(super) struct Spare {
     pub file: Rc<dyn File>,
     pub direct: bool,
     /// What the file was opened for.
-    always: bool,
+    pub always: bool,
 }
 
 impl Spare {
     /// Opens a segment for log writes and takes the lock that recovery waits for.
-    async fn open(directory: &Directory, segment: Segment, always: bool) -> Result<Self, LogError> {
+    pub async fn open(directory: &Directory, segment: Segment, always: bool) -> Result<Self, LogError> {
         let path = directory.log_dir().join(segment.file_name());
         let direct = if always { directory.disk.open(&path, Open::Direct).await.ok() } else { None };
-        let (file, direct) = match direct.filter(|file| segment.unit % file.write_unit() as u64 == 0) {
+        let (file, direct) = match direct.filter(|file| segment.unit.is_multiple_of(file.write_unit() as u64)) {
             Some(file) => (file, true),
             None => (directory.disk.open(&path, Open::Buffered).await.map_err(LogError::io("open", &path))?, false),
         };
-        if !file.lock(0, Lock::Exclusive, false).await.map_err(LogError::io("lock", &path))? {
-            let held = std::io::Error::new(std::io::ErrorKind::WouldBlock, "another process holds its write lock");
-            return Err(LogError::io("lock", &path)(held));
-        }
+        file.lock(0, Lock::Exclusive, true).await.map_err(LogError::io("lock", &path))?;
         Ok(Self { segment, path, file, direct, always })
     }
 
@@ -67,21 +64,12 @@ impl Log {
         self.usable().map_err(|e| SpareError::new(0, e))?;
         while self.room() < payload_bytes || self.state.borrow().spares.is_empty() {
             self.make_spare(payload_bytes).await?;
-            if self.state.borrow().active.is_none() {
-                self.begin_first().await.map_err(|e| SpareError::new(0, e))?;
+            self.begin_first().await.map_err(|e| SpareError::new(0, e))?;
+            if let Err(e) = self.remove_dropped().await {
+                tracing::warn!("cannot remove segments that are no longer needed: {e}");
             }
         }
         Ok(())
-    }
-
-    /// Writes the first start frame of this run.
-    pub(super) async fn begin_first(&self) -> Result<(), LogError> {
-        let _writing = self.writing.lock().await;
-        self.usable()?;
-        if self.state.borrow().active.is_some() {
-            return Ok(());
-        }
-        self.roll().await
     }
 
     /// Makes one segment and lists it. The caller holds `preparing`.
@@ -117,7 +105,7 @@ impl Log {
     }
 
     /// Writes a file of zeros with a header block, and syncs file and directory.
-    async fn build(&self, draft: Segment, path: &PathBuf, payload: u64) -> Result<Segment, LogError> {
+    async fn build(&self, draft: Segment, path: &Path, payload: u64) -> Result<Segment, LogError> {
         let disk = &self.directory.disk;
         let file = disk.open(path, Open::CreateNew).await.map_err(LogError::io("create", path))?;
         let unit = (file.write_unit() as u64).max(MIN_UNIT);
@@ -195,34 +183,11 @@ impl Log {
     }
 
     /// Removes a file that is in no list. If that fails too, the next start removes it.
-    async fn discard(&self, path: &PathBuf) {
+    async fn discard(&self, path: &Path) {
         if let Err(e) = self.directory.disk.remove(path).await
             && e.kind() != std::io::ErrorKind::NotFound
         {
             tracing::warn!("cannot remove the unfinished segment {}: {e}", path.display());
         }
     }
-
-    /// Shuts down cleanly: everything is synced and sealed, and MANIFEST says so. Nothing can be written afterwards.
-    pub async fn close(&self) -> Result<(), LogError> {
-        let _preparing = self.preparing.lock().await;
-        self.seal_keeping(1).await?;
-        let _writing = self.writing.lock().await;
-        self.usable()?;
-        let manifest = {
-            let mut state = self.state.borrow_mut();
-            state.closed = true;
-            Manifest { durable: state.durable, clean: true, ..state.manifest.clone() }
-        };
-        self.directory.write_manifest(&manifest).await.map_err(|e| e.cause)?;
-        self.state.borrow_mut().manifest = manifest;
-        Ok(())
-    }
-
-    /// Whether the frames of this log are synced one by one.
-    pub fn is_always(&self) -> bool {
-        self.policy() == SyncPolicy::Always
-    }
 }
-
-use super::manifest::Manifest;

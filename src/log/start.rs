@@ -15,10 +15,11 @@ use super::directory::Directory;
 use super::error::LogError;
 use super::history::{History, HistoryId};
 use super::manifest::Manifest;
-use super::recovery::{Recovered, SegmentReader, yield_now};
+use super::recovery::{Plan, Recovered, SegmentReader, yield_now};
 use super::segment::{MIN_UNIT, Segment, size_for};
-use super::walk::{Outcome, Point, Step, Walk};
-use super::writer::{Log, State, Stats};
+use super::spare::Spare;
+use super::walk::{Point, Step};
+use super::writer::{Active, Log, State, Stats};
 
 impl Log {
     /// Makes what was recovered durable, begins a new segment behind it, and is ready to append.
@@ -37,18 +38,14 @@ impl Log {
             Some(manifest) => (manifest.clone(), false),
             None => (new_manifest(&mut rng), true),
         };
-        let end = plan.end();
         if is_new {
             directory.lay_out(&manifest).await?;
-        } else if let (Some(walk), Some(outcome)) = (&plan.walk, &plan.outcome) {
-            make_durable(&directory, &manifest, walk, outcome).await?;
         }
-        let first_size = settings.first_segment_size;
-        let manifest = next_manifest(manifest, recovered, end, &mut rng);
-        let tail = end
-            .segment
-            .and_then(|s| plan.manifest.as_ref()?.segments.get(s))
-            .map(|s| (s.sequence, s.salt, end.position));
+        let vouched = directory.planted().trust_cache || reads_back(&directory, plan).await?;
+        let end = plan.outcome.as_ref().map_or(Point::ORIGIN, |o| if vouched { o.end } else { o.durable_at });
+        let manifest = next_manifest(manifest, recovered, vouched, &mut rng);
+        let segments = plan.manifest.as_ref().map_or(&[][..], |m| &m.segments);
+        let tail = end.segment.and_then(|s| segments.get(s)).map(|s| (s.sequence, s.salt, end.position));
         let state = State {
             policy: settings.policy,
             active: None,
@@ -65,14 +62,18 @@ impl Log {
             wall_ms: end.wall_ms,
             durable: end.offset,
             recorded: 0,
+            watermark: 0,
+            rewriting: !vouched,
             manifest,
             next_sequence: plan.highest_sequence + 1,
-            next_size: first_size,
+            next_size: settings.first_segment_size,
             rng,
             stats: Stats::default(),
         };
         let log = Self::with_state(directory, clock, settings, state);
-        if let Err(e) = log.begin_run().await {
+        if !vouched {
+            log.rewrite_tail(plan).await?;
+        } else if let Err(e) = log.begin_run(end).await {
             tracing::warn!("starting without room for writes: {e}");
         }
         match log.failure() {
@@ -82,9 +83,14 @@ impl Log {
     }
 
     /// The first segment of the run. If there is no space, that of segments no longer needed is freed first.
-    async fn begin_run(&self) -> Result<(), LogError> {
+    async fn begin_run(&self, end: Point) -> Result<(), LogError> {
         let _preparing = self.preparing.lock().await;
+        if self.directory.planted().append_behind_cut && end.segment.is_some() {
+            return self.write_on_behind(end).await;
+        }
         if self.make_spare(0).await.is_err() {
+            let manifest = self.state.borrow().manifest.clone();
+            self.directory.write_manifest(&manifest).await.map_err(|e| e.cause)?;
             self.remove_dropped().await?;
             self.make_spare(0).await?;
         }
@@ -92,16 +98,39 @@ impl Log {
         self.remove_dropped().await
     }
 
-    /// Removes the files of segments that no longer count, once MANIFEST says so.
-    async fn remove_dropped(&self) -> Result<(), LogError> {
-        let manifest = self.state.borrow().manifest.clone();
-        if manifest.dropped.is_empty() {
+    /// Writes the first start frame of this run, if none is written yet. There is a spare.
+    pub(super) async fn begin_first(&self) -> Result<(), LogError> {
+        let _writing = self.writing.lock().await;
+        self.usable()?;
+        if self.state.borrow().active.is_some() {
             return Ok(());
         }
+        self.roll().await
+    }
+
+    /// The planted bug: the last segment is written on, behind what was read.
+    async fn write_on_behind(&self, end: Point) -> Result<(), LogError> {
+        let manifest = self.state.borrow().manifest.clone();
         self.directory.write_manifest(&manifest).await.map_err(|e| e.cause)?;
+        let Some(&segment) = manifest.segments.last() else { return Ok(()) };
+        let always = self.policy().is_always();
+        let Spare { file, path, direct, .. } = Spare::open(&self.directory, segment, always).await?;
+        let position = end.position;
+        let barrier = segment.next_unit(position);
+        self.state.borrow_mut().active =
+            Some(Active { segment, file, path, direct, always, position, barrier, synced: position, tail: Vec::new() });
+        Ok(())
+    }
+
+    /// Removes the files of segments that no longer count. The MANIFEST in force says so already.
+    pub(super) async fn remove_dropped(&self) -> Result<(), LogError> {
+        let dropped = self.state.borrow().manifest.dropped.clone();
+        if dropped.is_empty() {
+            return Ok(());
+        }
         let folder = self.directory.log_dir();
-        for &sequence in &manifest.dropped {
-            let path = folder.join(Segment { sequence, size: 0, unit: 0, salt: 0 }.file_name());
+        for &sequence in &dropped {
+            let path = folder.join(Segment::name_of(sequence));
             match self.directory.disk.remove(&path).await {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(LogError::io("remove", &path)(e)),
                 _ => {}
@@ -110,6 +139,22 @@ impl Log {
         self.directory.disk.sync_dir(&folder).await.map_err(LogError::io("sync", &folder))?;
         // Not written at once: the next MANIFEST leaves them out.
         self.state.borrow_mut().manifest.dropped.clear();
+        Ok(())
+    }
+
+    /// Shuts down cleanly: everything is synced and sealed, and MANIFEST says so. Nothing can be written afterwards.
+    pub async fn close(&self) -> Result<(), LogError> {
+        let _preparing = self.preparing.lock().await;
+        self.seal_keeping(1).await?;
+        let _writing = self.writing.lock().await;
+        self.usable()?;
+        let manifest = {
+            let mut state = self.state.borrow_mut();
+            state.closed = true;
+            Manifest { durable: state.durable, clean: true, ..state.manifest.clone() }
+        };
+        self.directory.write_manifest(&manifest).await.map_err(|e| e.cause)?;
+        self.state.borrow_mut().manifest = manifest;
         Ok(())
     }
 }
@@ -136,37 +181,43 @@ fn new_manifest(rng: &mut fastrand::Rng) -> Manifest {
 /// Histories kept in MANIFEST; a replica that comes back asks for one of the last ones.
 const HISTORIES_KEPT: usize = 128;
 
-/// The MANIFEST of this run: only live segments, a new history unless the last run ended cleanly.
-fn next_manifest(mut manifest: Manifest, recovered: &Recovered, end: Point, rng: &mut fastrand::Rng) -> Manifest {
+/// The MANIFEST of this run: a new history unless the last run ended cleanly; and only the segments that are live,
+/// unless those above the durable offset are still to be rewritten.
+fn next_manifest(mut manifest: Manifest, recovered: &Recovered, vouched: bool, rng: &mut fastrand::Rng) -> Manifest {
     let plan = &recovered.plan;
-    if let Some(outcome) = &plan.outcome {
-        let live = |index: usize| outcome.live.contains(&index);
-        let (kept, gone): (Vec<_>, Vec<_>) = manifest.segments.iter().copied().enumerate().partition(|(i, _)| live(*i));
-        manifest.segments = kept.into_iter().map(|(_, s)| s).collect();
-        manifest.dropped.extend(gone.into_iter().map(|(_, s)| s.sequence));
+    if let Some(outcome) = &plan.outcome
+        && vouched
+    {
+        drop_dead(&mut manifest, |index| outcome.live.contains(&index));
     }
     manifest.dropped.extend(plan.leftovers.iter().filter_map(|name| Segment::sequence_of(name)));
     manifest.dropped.sort_unstable();
     manifest.dropped.dedup();
     if !recovered.clean {
-        manifest.histories.push(History { id: HistoryId::draw(rng), first_offset: end.offset });
+        manifest.histories.push(History { id: HistoryId::draw(rng), first_offset: recovered.end_offset });
         let surplus = manifest.histories.len().saturating_sub(HISTORIES_KEPT);
         manifest.histories.drain(..surplus);
     }
-    manifest.durable = end.offset;
     manifest.clean = false;
+    manifest.durable = plan.outcome.as_ref().map_or(0, |o| if vouched { o.end.offset } else { o.durable });
     manifest
 }
 
-/// Syncs the segments above the durable offset, and reads them back past the cache.
-async fn make_durable(
-    directory: &Directory,
-    manifest: &Manifest,
-    walk: &Walk,
-    outcome: &Outcome,
-) -> Result<(), LogError> {
-    if outcome.end == outcome.durable_at || directory.planted().trust_cache {
-        return Ok(());
+/// Takes segments off the list; their files may be removed once the list is in force.
+pub(super) fn drop_dead(manifest: &mut Manifest, live: impl Fn(usize) -> bool) {
+    let (kept, gone): (Vec<_>, Vec<_>) = manifest.segments.iter().copied().enumerate().partition(|(i, _)| live(*i));
+    manifest.segments = kept.into_iter().map(|(_, s)| s).collect();
+    manifest.dropped.extend(gone.into_iter().map(|(_, s)| s.sequence));
+}
+
+/// Whether everything recovered is on the medium: syncs what is above the durable offset, and reads it back past the
+/// cache. `false` if it is not there, or cannot be read so.
+async fn reads_back(directory: &Directory, plan: &Plan) -> Result<bool, LogError> {
+    let (Some(manifest), Some(walk), Some(outcome)) = (&plan.manifest, &plan.walk, &plan.outcome) else {
+        return Ok(true);
+    };
+    if outcome.end == outcome.durable_at {
+        return Ok(true);
     }
     for &index in outcome.live.iter().filter(|&&i| Some(i) >= outcome.durable_at.segment) {
         let path = directory.log_dir().join(manifest.segments[index].file_name());
@@ -176,13 +227,21 @@ async fn make_durable(
     let mut again = walk.again(outcome.durable_at);
     let mut reader = SegmentReader::new(directory, &manifest.segments, Open::Direct);
     loop {
-        match again.step(reader.window())? {
-            Step::Need { segment, offset, len } => {
-                reader.fill(segment, offset, len).await?;
+        match again.step(reader.window()) {
+            Ok(Step::Need { segment, offset, len }) => {
+                if let Err(e) = reader.fill(segment, offset, len).await {
+                    tracing::debug!("cannot read the end of the log back past the cache: {e}");
+                    return Ok(false);
+                }
                 yield_now().await;
             }
-            Step::Frame { .. } => {}
-            Step::End => return Ok(()),
+            Ok(Step::Frame { .. }) => {}
+            Ok(Step::End) if again.point() == outcome.end => return Ok(true),
+            Ok(Step::End) => return Ok(false),
+            Err(refusal) => {
+                tracing::warn!("the disk does not hold what the cache shows; writing it anew: {refusal}");
+                return Ok(false);
+            }
         }
     }
 }

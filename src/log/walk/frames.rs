@@ -1,0 +1,178 @@
+//! The frames of the live segments, one after the other, each checked against the one before it.
+
+use super::*;
+
+impl Walk {
+    pub(super) fn frames<'a>(&mut self, at: usize, window: Window<'a>) -> Result<Option<Step<'a>>, Refusal> {
+        if self.stop_at == Some(self.point) {
+            self.phase = Phase::Done;
+            return Ok(None);
+        }
+        let Link { segment, live_end } = self.chain[at];
+        if self.point.segment != Some(segment) {
+            return self.start(segment, window);
+        }
+        if self.faults.accept_stale {
+            if let Some(step) = self.accept_stale(at, segment, window)? {
+                return Ok(step);
+            }
+        } else if let Some((end, crc)) = live_end {
+            if self.point.position == end && self.point.crc == crc {
+                self.phase = Phase::Frames { link: at + 1 };
+                return Ok(None);
+            }
+            if self.point.position >= end {
+                let cause = Cause::BrokenChain("the next segment names another frame as the last one".into());
+                return Err(self.refuse(segment, self.point.position, cause));
+            }
+        }
+        let listed = self.input.segments[segment];
+        let near = self.point.position;
+        let fresh = listed.next_unit(near);
+        let first = self.frame_at(segment, near, near, window)?;
+        if near == fresh || matches!(first, Found::Frame(_)) {
+            return Ok(self.damaged(segment, near, first, true));
+        }
+        // After a sync the next frame stands in a fresh write unit.
+        Ok(match self.frame_at(segment, near, fresh, window)? {
+            Found::Nothing(FrameFault::NoMagic) => self.damaged(segment, near, first, true),
+            second => self.damaged(segment, fresh, second, true),
+        })
+    }
+
+    /// The first frame of a segment.
+    fn start<'a>(&mut self, segment: usize, window: Window<'a>) -> Result<Option<Step<'a>>, Refusal> {
+        let listed = self.input.segments[segment];
+        let Surveyed { header, start } = &self.surveyed[segment];
+        let Some((first, mark)) = start.clone() else {
+            let cause = header.err().map_or_else(|| "its start frame is damaged".to_owned(), |fault| fault.to_string());
+            let found = Found::Broken(cause);
+            return Ok(self.damaged(segment, listed.unit, found, false));
+        };
+        if let Err(fault) = *header {
+            return Err(self.refuse(segment, 0, Cause::Damaged(fault.to_string())));
+        }
+        if self.point.segment.is_none() {
+            if mark.base_offset > self.input.base_offset || (self.input.base_offset == 0 && mark.previous_sequence != 0)
+            {
+                let cause = Cause::MissingBeginning { found: mark.base_offset };
+                return Err(self.refuse(segment, listed.unit, cause));
+            }
+            self.point = Point {
+                crc: first.previous_crc,
+                offset: first.offset,
+                index: first.index,
+                term: first.term,
+                ..Point::ORIGIN
+            };
+            self.durable_at = self.point;
+        }
+        if mark.base_offset != first.offset || mark.last_crc != first.previous_crc {
+            let cause = Cause::BrokenChain("the start frame contradicts its header".into());
+            return Err(self.refuse(segment, listed.unit, cause));
+        }
+        let found = self.frame_at(segment, listed.unit, listed.unit, window)?;
+        Ok(self.damaged(segment, listed.unit, found, true))
+    }
+
+    /// Tries to read the next frame of the chain at `position`. Bytes are asked for from `anchor` on, so that one window
+    /// serves both places at which a frame may begin.
+    fn frame_at<'a>(
+        &mut self,
+        segment: usize,
+        anchor: u64,
+        position: u64,
+        window: Window<'a>,
+    ) -> Result<Found<'a>, Refusal> {
+        let listed = self.input.segments[segment];
+        let room = listed.size.saturating_sub(position);
+        if room < FRAME_HEADER as u64 {
+            return Ok(Found::Nothing(FrameFault::NoMagic));
+        }
+        let ahead = usize::try_from(position - anchor).unwrap_or(usize::MAX);
+        let need =
+            |len: usize| Ok(Found::Frame(Step::Need { segment, offset: anchor, len: ahead.saturating_add(len) }));
+        let Some(bytes) = window.from(segment, position, FRAME_HEADER) else { return need(FRAME_HEADER) };
+        match parse(bytes, room, listed.salt) {
+            Ok(Parsed::NeedMore(len)) => need(len),
+            Ok(Parsed::Frame(sealed, range)) => match self.follows(&sealed) {
+                Ok(()) => {
+                    self.accept(segment, position, &sealed);
+                    Ok(Found::Frame(Step::Frame { segment, position, header: sealed.header, payload: &bytes[range] }))
+                }
+                Err(cause) => Ok(Found::Broken(cause.to_owned())),
+            },
+            Err(fault @ FrameFault::Unsupported { .. }) => {
+                Err(self.refuse(segment, position, Cause::Unsupported(fault.to_string())))
+            }
+            Err(fault) => Ok(Found::Nothing(fault)),
+        }
+    }
+
+    /// Whether an intact frame is the one that comes next.
+    fn follows(&self, sealed: &Sealed) -> Result<(), &'static str> {
+        let Sealed { header, .. } = sealed;
+        let before = &self.point;
+        if self.faults.accept_stale {
+            return Ok(());
+        }
+        if header.previous_crc != before.crc {
+            return Err("the frame names another predecessor");
+        }
+        if header.offset != before.offset {
+            return Err("the frame begins at another stream offset than the one before it ends");
+        }
+        if header.index != before.index + u64::from(header.kind.is_entry()) {
+            return Err("the frame has the wrong index");
+        }
+        if header.term < before.term {
+            return Err("the frame has a term below that of the one before it");
+        }
+        if header.wall_ms < before.wall_ms {
+            return Err("the frame is older than the one before it");
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self, segment: usize, position: u64, sealed: &Sealed) {
+        let Sealed { header, crc } = sealed;
+        self.point = Point {
+            segment: Some(segment),
+            position: position + header.frame_len(),
+            crc: *crc,
+            offset: header.end_offset(),
+            index: header.index,
+            term: header.term,
+            wall_ms: header.wall_ms,
+        };
+        self.above.push_back(self.point);
+        if !self.faults.drop_watermark {
+            self.durable = self.durable.max(header.durable);
+        }
+        while let Some(&first) = self.above.front().filter(|p| p.offset <= self.durable) {
+            self.durable_at = first;
+            self.above.pop_front();
+        }
+    }
+
+    /// The planted bug: whatever verifies by itself is taken, wherever it stands.
+    fn accept_stale<'a>(
+        &mut self,
+        link: usize,
+        segment: usize,
+        window: Window<'a>,
+    ) -> Result<Option<Option<Step<'a>>>, Refusal> {
+        let size = self.input.segments[segment].size;
+        while self.point.position + (FRAME_HEADER as u64) < size {
+            if let Found::Frame(step) = self.frame_at(segment, self.point.position, self.point.position, window)? {
+                return Ok(Some(Some(step)));
+            }
+            self.point.position += FRAME_ALIGN;
+        }
+        if link + 1 == self.chain.len() {
+            return Ok(None);
+        }
+        self.phase = Phase::Frames { link: link + 1 };
+        Ok(Some(None))
+    }
+}
