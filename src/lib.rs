@@ -13,19 +13,13 @@ pub mod base;
 #[doc(hidden)]
 pub mod command;
 pub mod disk;
-<<<<<<< HEAD
-=======
 #[doc(hidden)]
 pub mod durability;
->>>>>>> disk
 #[doc(hidden)]
 pub mod engine;
 #[doc(hidden)]
 pub mod keyspace;
 pub mod log;
 pub mod resp;
-<<<<<<< HEAD
-=======
 #[doc(hidden)]
 pub mod server;
->>>>>>> disk

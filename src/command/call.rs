@@ -4,7 +4,8 @@ use super::table::Row;
 use super::{Ctx, Failure, Origin, shadow};
 use crate::engine::Engine;
 use crate::engine::client::{Client, ReplyMode};
-use crate::engine::gate::Gate;
+use crate::engine::gate::{Gate, Level};
+use crate::engine::trial::Event;
 use crate::resp::Reply;
 
 /// Executes one command of a connection as a unit of its own, and queues its reply behind its gate.
@@ -66,7 +67,8 @@ pub fn fail(ctx: &mut Ctx<'_>, failure: &Failure) {
 /// Ends the unit: gives its effects their offset, marks what they changed, and queues the reply.
 pub fn finish(mut ctx: Ctx<'_>, reply_start: usize) {
     let mut reveals = ctx.reveals;
-    if let Some(end) = ctx.engine.stream.end_unit() {
+    let end = ctx.engine.stream.end_unit();
+    if let Some(end) = end {
         ctx.engine.gate.advance_executed(end);
         for (db, hash) in &ctx.changed {
             ctx.engine.gate.mark_key(*db, *hash, end);
@@ -79,7 +81,18 @@ pub fn finish(mut ctx: Ctx<'_>, reply_start: usize) {
         reveals = end;
     }
     shadow::check(ctx.engine, &ctx.changed_names, !ctx.changed_databases.is_empty());
+    if let Some(end) = end {
+        let Engine { trial, stream, .. } = &mut *ctx.engine;
+        trial.observe(Event::Unit { end, effects: stream.last_unit() });
+    }
     queue_reply(&mut ctx, reply_start, reveals);
+    let (client, level) = (ctx.client.id, level_of(&ctx));
+    ctx.engine.trial.observe(Event::Executed { client, level, wrote: end.is_some() });
+}
+
+/// What the replies of the connection wait for.
+fn level_of(ctx: &Ctx<'_>) -> Level {
+    ctx.client.level.unwrap_or_else(|| ctx.engine.default_level())
 }
 
 fn queue_reply(ctx: &mut Ctx<'_>, reply_start: usize, reveals: u64) {
@@ -98,7 +111,7 @@ fn queue_reply(ctx: &mut Ctx<'_>, reply_start: usize, reveals: u64) {
     if silent {
         ctx.reply.truncate(reply_start);
     }
-    let level = ctx.client.level.unwrap_or_else(|| ctx.engine.default_level());
+    let level = level_of(ctx);
     let buffer = std::mem::take(&mut ctx.reply).into_bytes();
     let batch = ctx.engine.stream.batch_start();
     ctx.client.output.put(buffer, Gate::ticket(reveals, level), &ctx.engine.gate, batch);

@@ -175,7 +175,9 @@ impl<'a> Ctx<'a> {
 
     /// Notes that the reply tells of a key; answers whether the key counts as absent although it may still be there.
     fn look(&mut self, db: usize, hash: u64, key: &[u8]) -> bool {
-        self.reveals = self.reveals.max(self.engine.gate.last_change(db, hash));
+        if !self.engine.trial.planted.open_reads_early {
+            self.reveals = self.reveals.max(self.engine.gate.last_change(db, hash));
+        }
         if self.origin == Origin::Stream || self.engine.dbs[db].volatile_len() == 0 {
             return false;
         }
