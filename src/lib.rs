@@ -11,6 +11,8 @@
 #[doc(hidden)]
 pub mod base;
 #[doc(hidden)]
+pub mod cli;
+#[doc(hidden)]
 pub mod command;
 pub mod disk;
 #[doc(hidden)]

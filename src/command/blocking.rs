@@ -5,7 +5,7 @@ use std::task::Waker;
 use super::{Ctx, Failure};
 use crate::engine::client::{Blocked, BlockedOn, Client, Unblock};
 use crate::engine::gate::{Gate, Level};
-use crate::engine::{Engine, Request};
+use crate::engine::{Engine, Request, Shutdown};
 use crate::resp::Reply;
 
 /// Looks after a client's blocking command. While it still waits, answers until when (on the monotonic clock, in
@@ -42,6 +42,7 @@ fn is_reached(engine: &Engine, on: BlockedOn) -> bool {
         BlockedOn::Durable { offset, local, replicas } => replicas <= 0 && (!local || is_durable(engine, offset)),
         BlockedOn::SyncPolicy => engine.log_policy.is_none_or(|policy| policy == engine.config.appendfsync()),
         BlockedOn::Reload { before } => engine.reloads > before,
+        BlockedOn::Shutdown => false,
     }
 }
 
@@ -55,6 +56,7 @@ fn write_end(engine: &Engine, reply: &mut Reply, on: BlockedOn) {
             reply.integer(0);
         }
         BlockedOn::SyncPolicy | BlockedOn::Reload { .. } => reply.ok(),
+        BlockedOn::Shutdown => {}
     }
 }
 
@@ -78,6 +80,12 @@ pub fn wait_for_reload(ctx: &mut Ctx<'_>) {
     let before = ctx.engine.reloads;
     ctx.engine.request(Request::Reload);
     block(ctx, BlockedOn::Reload { before }, 0);
+}
+
+/// Answers no more: the connection ends with the process.
+pub fn wait_for_shutdown(ctx: &mut Ctx<'_>, how: Shutdown) {
+    ctx.engine.request(Request::Shutdown(how));
+    block(ctx, BlockedOn::Shutdown, 0);
 }
 
 /// WAIT numreplicas timeout

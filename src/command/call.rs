@@ -50,6 +50,7 @@ fn count(ctx: &mut Ctx<'_>, row: &Row, started_us: u64, failed: bool) {
     stats.calls += 1;
     stats.usec += elapsed;
     stats.failed += u64::from(failed);
+    ctx.engine.stats.latency(row.id, elapsed);
 }
 
 /// Answers a command with an error without running it.

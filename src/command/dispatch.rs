@@ -1,13 +1,14 @@
 //! The way of a request from its connection to its handler: who may, when, and whether the log has room.
 
 use super::call;
+use super::debug;
 use super::failure::{self, Failure};
 use super::spec::{self, Flags};
 use super::table::{self, Row};
 use super::{Ctx, Origin};
 use crate::engine::Engine;
 use crate::engine::admission::Verdict;
-use crate::engine::client::{Client, Transaction};
+use crate::engine::client::{Client, OwnedCommand, Transaction};
 use crate::resp::Reply;
 
 /// Log bytes that each argument may need besides its own.
@@ -38,7 +39,7 @@ pub fn request(engine: &mut Engine, client: &mut Client, arguments: &[&[u8]]) ->
         return Outcome::Done;
     }
     let queueing = client.transaction.is_some() && !runs_inside_multi(row);
-    let writes = writes(client, row);
+    let writes = writes(client, row, arguments);
     if is_paused(engine, row, writes) {
         return Outcome::Paused;
     }
@@ -70,6 +71,9 @@ fn runs_inside_multi(row: &Row) -> bool {
 
 fn allowed(engine: &Engine, client: &Client, row: &Row) -> Result<(), Failure> {
     let has = |flag: Flags| row.spec.flags.has(flag);
+    if row.spec.name == "debug" {
+        debug::allowed(engine, client)?;
+    }
     if !client.authenticated && !has(spec::NO_AUTH) {
         return Err(failure::NO_AUTH);
     }
@@ -87,10 +91,11 @@ fn allowed(engine: &Engine, client: &Client, row: &Row) -> Result<(), Failure> {
 }
 
 /// Whether the command, or for EXEC any queued one, may add to the log.
-fn writes(client: &Client, row: &Row) -> bool {
+fn writes(client: &Client, row: &Row, arguments: &[&[u8]]) -> bool {
     let flags = row.spec.flags;
     flags.has(spec::WRITE)
         || flags.has(spec::MAY_REPLICATE)
+        || (row.spec.name == "debug" && debug::log_cost(arguments).is_some())
         || (row.spec.name == "exec" && client.transaction.as_ref().is_some_and(|transaction| transaction.writes))
 }
 
@@ -104,23 +109,26 @@ fn is_paused(engine: &Engine, row: &Row, writes: bool) -> bool {
 fn log_cost(client: &Client, row: &Row, arguments: &[&[u8]]) -> u64 {
     match &client.transaction {
         Some(transaction) if row.spec.name == "exec" => transaction.log_cost(),
-        _ => cost_of(arguments.iter().map(|argument| argument.len())),
+        _ => cost_of(arguments),
     }
 }
 
-fn cost_of(lengths: impl Iterator<Item = usize>) -> u64 {
-    lengths.map(|len| len as u64 + BYTES_PER_ARGUMENT).sum::<u64>() + 4 * BYTES_PER_ARGUMENT
+fn cost_of(arguments: &[&[u8]]) -> u64 {
+    let own: u64 = arguments.iter().map(|argument| argument.len() as u64 + BYTES_PER_ARGUMENT).sum();
+    let made = if arguments[0].eq_ignore_ascii_case(b"debug") { debug::log_cost(arguments).unwrap_or(0) } else { 0 };
+    own.saturating_add(4 * BYTES_PER_ARGUMENT).saturating_add(made)
 }
 
 impl Transaction {
     /// The most that the queued commands may add to the log.
     fn log_cost(&self) -> u64 {
-        self.queue.iter().map(|command| cost_of(command.iter().map(Vec::len))).sum()
+        let cost = |command: &OwnedCommand| cost_of(&command.iter().map(Vec::as_slice).collect::<Vec<&[u8]>>());
+        self.queue.iter().map(cost).fold(0, u64::saturating_add)
     }
 }
 
 fn queue(engine: &mut Engine, client: &mut Client, row: &Row, arguments: &[&[u8]]) {
-    let writes = writes(client, row);
+    let writes = writes(client, row, arguments);
     let transaction = client.transaction.as_mut().expect("only an open transaction queues");
     if !transaction.aborted {
         transaction.queue.push(arguments.iter().map(|argument| argument.to_vec()).collect());

@@ -6,17 +6,26 @@
 pub mod apply;
 pub mod blocking;
 pub mod call;
+pub mod client;
+pub mod client_kill;
+pub mod client_list;
+pub mod connection;
 pub mod counters;
+pub mod debug;
 pub mod dispatch;
 pub mod expire;
 pub mod expiry;
 pub mod failure;
 #[cfg(test)]
 pub mod harness;
+pub mod help;
+pub mod info;
 pub mod keys;
 pub mod lcs;
 pub mod parse;
 pub mod scan;
+pub mod scripting;
+pub mod server;
 pub mod set;
 pub mod shadow;
 pub mod spec;

@@ -65,6 +65,8 @@ pub enum BlockedOn {
         /// How often they had been loaded before.
         before: u64,
     },
+    /// SHUTDOWN: the end of the process, which is the answer.
+    Shutdown,
 }
 
 /// How CLIENT UNBLOCK ends a wait.

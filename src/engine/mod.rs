@@ -85,6 +85,10 @@ pub struct Process {
     pub config_file: String,
     /// The program.
     pub executable: String,
+    /// Bytes allocated when the server was ready, 0 before.
+    pub memory_at_start: u64,
+    /// The most bytes ever seen allocated.
+    pub memory_peak: u64,
 }
 
 /// What the log says of itself, for INFO; filled by the committer.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use hdrhistogram::Histogram;
+
 /// Calls of one command.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CommandStats {
@@ -54,9 +56,49 @@ pub struct Stats {
     pub changes: u64,
     /// Turns of the loop in which commands ran.
     pub turns: u64,
+    /// Time spent in them, in microseconds.
+    pub turn_us: u64,
+    /// The longest of them, in microseconds.
+    pub longest_turn_us: u64,
+    /// The most commands that one of them executed.
+    pub most_commands_a_turn: u64,
+    /// Time spent in what happens by the clock, in microseconds.
+    pub cron_us: u64,
+    /// Reads from sockets that gave something.
+    pub reads: u64,
+    /// Writes to sockets that took something.
+    pub writes: u64,
+    /// Values whose memory was freed outside the command that removed them.
+    pub lazyfreed_objects: u64,
+    /// By row of the command table: how long calls took, in microseconds.
+    pub latencies: Vec<Option<Box<Histogram<u64>>>>,
     /// Operations a second, measured now and then.
     pub ops_per_sec: u64,
+    /// What else is measured now and then.
+    pub rates: Rates,
+    last: Rates,
 }
+
+/// How much of something there was in a second.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rates {
+    /// Commands.
+    pub commands: u64,
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Bytes sent.
+    pub bytes_out: u64,
+    /// Turns of the loop.
+    pub turns: u64,
+    /// Time spent in them, in microseconds.
+    pub turn_us: u64,
+}
+
+/// The longest latency that is told from longer ones, in microseconds.
+const MAX_LATENCY_US: u64 = 1_000_000;
+
+/// Decimal digits to which latencies are kept.
+const LATENCY_DIGITS: u8 = 2;
 
 /// Different errors counted; more are counted together, for clients choose the words.
 const MAX_ERROR_KINDS: usize = 128;
@@ -79,6 +121,47 @@ impl Stats {
             self.commands.resize(row + 1, CommandStats::default());
         }
         &mut self.commands[row]
+    }
+
+    /// Notes how long a call of a row of the command table took.
+    pub fn latency(&mut self, row: usize, usec: u64) {
+        if row >= self.latencies.len() {
+            self.latencies.resize_with(row + 1, || None);
+        }
+        let histogram = self.latencies[row].get_or_insert_with(|| {
+            let bounds = Histogram::new_with_bounds(1, MAX_LATENCY_US, LATENCY_DIGITS);
+            Box::new(bounds.expect("the bounds are constants that a histogram takes"))
+        });
+        histogram.saturating_record(usec);
+    }
+
+    /// Notes a turn of the loop: how long it took, and how many commands it executed.
+    pub fn turn(&mut self, elapsed_us: u64, commands: u64) {
+        self.turns += 1;
+        self.turn_us += elapsed_us;
+        self.longest_turn_us = self.longest_turn_us.max(elapsed_us);
+        self.most_commands_a_turn = self.most_commands_a_turn.max(commands);
+    }
+
+    /// Measures rates since the last call, which was so long ago.
+    pub fn measure(&mut self, elapsed_us: u64) {
+        let now = Rates {
+            commands: self.total_commands,
+            bytes_in: self.bytes_in,
+            bytes_out: self.bytes_out,
+            turns: self.turns,
+            turn_us: self.turn_us,
+        };
+        let a_second = |now: u64, last: u64| now.saturating_sub(last).saturating_mul(1_000_000) / elapsed_us.max(1);
+        self.rates = Rates {
+            commands: a_second(now.commands, self.last.commands),
+            bytes_in: a_second(now.bytes_in, self.last.bytes_in),
+            bytes_out: a_second(now.bytes_out, self.last.bytes_out),
+            turns: a_second(now.turns, self.last.turns),
+            turn_us: a_second(now.turn_us, self.last.turn_us),
+        };
+        self.ops_per_sec = self.rates.commands;
+        self.last = now;
     }
 
     /// `CONFIG RESETSTAT`. What counts state, and not events, stays.

@@ -135,6 +135,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     fn received(&self, engine: &mut Engine, count: u64) {
         let now_us = engine.tick();
         engine.stats.bytes_in += count;
+        engine.stats.reads += 1;
         if let Some(client) = engine.clients.get_mut(self.registration.id) {
             client.bytes_in += count;
             client.active_us = now_us;
@@ -144,6 +145,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Executes what was received and sends what may leave.
     fn turn(&mut self, engine: &mut Engine, cx: &mut Context<'_>) -> Turn {
         engine.read_clock();
+        let (started_us, commands) = (engine.monotonic_us(), engine.stats.total_commands);
         let mut client = engine.clients.take(self.registration.id);
         if client.waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
             client.waker = Some(cx.waker().clone());
@@ -152,6 +154,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if !matches!(turn, Turn::Closed) && self.send(engine, &mut client, cx).is_err() {
             turn = Turn::Closed;
         }
+        // CONFIG RESETSTAT may have been one of the commands.
+        let commands = engine.stats.total_commands.saturating_sub(commands);
+        engine.stats.turn(engine.monotonic_us() - started_us, commands);
         let is_last = self.at_eof && matches!(turn, Turn::Idle) || client.close_after_reply;
         if client.killed || is_last && client.output.backlog() == 0 {
             turn = Turn::Closed;
@@ -165,7 +170,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     fn execute(&mut self, engine: &mut Engine, client: &mut Client, cx: &mut Context<'_>) -> Turn {
-        engine.stats.turns += 1;
         for _ in 0..REQUESTS_A_TURN {
             if client.blocked.is_some()
                 && let Some(deadline) = blocking::check(engine, client, cx.waker())
@@ -242,6 +246,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     client.output.consume(count);
                     client.bytes_out += count as u64;
                     engine.stats.bytes_out += count as u64;
+                    engine.stats.writes += 1;
                 }
                 Poll::Ready(Err(error)) => return Err(error),
             }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::Node;
-use crate::command::expiry;
+use crate::command::{expiry, info};
 use crate::engine::Engine;
 
 /// Turns of the slower work, in microseconds.
@@ -14,7 +14,6 @@ const SECOND_US: u64 = 1_000_000;
 pub async fn run(node: Rc<Node>) {
     let clock = node.engine.borrow().clock.clone();
     let mut last_second_us = clock.monotonic_us();
-    let mut last_commands = 0;
     loop {
         let hz = node.engine.borrow().config.hz().clamp(1, 500);
         clock.sleep(Duration::from_micros(SECOND_US / hz)).await;
@@ -23,6 +22,7 @@ pub async fn run(node: Rc<Node>) {
         if engine.cron_paused {
             continue;
         }
+        let started_us = engine.monotonic_us();
         if engine.active_expire && engine.may_expire() {
             expiry::active_cycle(&mut engine);
         }
@@ -32,11 +32,12 @@ pub async fn run(node: Rc<Node>) {
         let now_us = engine.monotonic_us();
         let elapsed_us = now_us - last_second_us;
         if elapsed_us >= SECOND_US {
-            let commands = engine.stats.total_commands;
-            engine.stats.ops_per_sec = commands.saturating_sub(last_commands) * SECOND_US / elapsed_us;
-            (last_second_us, last_commands) = (now_us, commands);
+            engine.stats.measure(elapsed_us);
+            last_second_us = now_us;
+            info::memory::sample(&mut engine);
             close_idle_connections(&mut engine);
         }
+        engine.stats.cron_us += engine.tick() - started_us;
     }
 }
 

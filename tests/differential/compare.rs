@@ -176,15 +176,19 @@ pub fn client_lines(_: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
         line.split(' ').filter_map(|f| f.split_once('=')).map(|(k, v)| (k.to_string(), v.to_string())).collect()
     };
     let (left, right): (Vec<&str>, Vec<&str>) = (left.lines().collect(), right.lines().collect());
-    left.len() == right.len()
-        && left.iter().zip(&right).all(|(l, r)| {
-            let (l, r) = (fields(l), fields(r));
-            let stable = |all: &[(String, String)]| -> Vec<(String, String)> {
-                all.iter().filter(|(k, _)| CLIENT_FIELDS.contains(&k.as_str())).cloned().collect()
-            };
-            let known: Vec<&str> = r.iter().map(|(k, _)| k.as_str()).filter(|k| CLIENT_ALL.contains(k)).collect();
-            stable(&l) == stable(&r) && known == CLIENT_ALL
-        })
+    // As sets: a connection that was closed and opened anew may stand elsewhere in the list.
+    let stable = |lines: &[&str]| -> Vec<Vec<(String, String)>> {
+        let known =
+            |line: &&str| fields(line).into_iter().filter(|(k, _)| CLIENT_FIELDS.contains(&k.as_str())).collect();
+        let mut lines: Vec<Vec<(String, String)>> = lines.iter().map(known).collect();
+        lines.sort();
+        lines
+    };
+    let complete = |line: &&str| {
+        let fields = fields(line);
+        fields.iter().map(|(k, _)| k.as_str()).filter(|k| CLIENT_ALL.contains(k)).eq(CLIENT_ALL.iter().copied())
+    };
+    stable(&left) == stable(&right) && right.iter().all(complete)
 }
 
 /// HELLO: equal but for the connection's id, and for `ackd_version`, which only ackd has.

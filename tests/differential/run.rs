@@ -322,6 +322,8 @@ impl Pair {
             client.set_timeout(CLOSE_TIMEOUT)?;
             // The server may close while bytes are still being sent; what it said before that counts.
             let _ = client.send(bytes);
+            // What the bytes leave unfinished is finished by this; it must not cost the replies before it.
+            let _ = client.finish_sending();
             outputs.push(client.read_to_end());
         }
         let [oracle, tested] = &outputs[..] else { unreachable!("two sides") };

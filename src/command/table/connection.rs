@@ -3,7 +3,7 @@
 use super::super::spec::{
     ADMIN, ALLOW_BUSY, FAST, Group, LOADING, NO_AUTH, NOSCRIPT, STALE, Spec, acl, block, integer, one_of, string, word,
 };
-use crate::command::keys;
+use crate::command::{client, client_kill, client_list, connection, help, keys};
 
 /// Rows, by name.
 pub static CONNECTION: &[Spec] = &[
@@ -12,7 +12,8 @@ pub static CONNECTION: &[Spec] = &[
         .flags(&[NOSCRIPT, LOADING, STALE, FAST, NO_AUTH, ALLOW_BUSY])
         .acl(&[acl::CONNECTION])
         .args(&[string("username").optional().since("6.0.0"), string("password")])
-        .history(&[("6.0.0", "user name")]),
+        .history(&[("6.0.0", "user name")])
+        .handler(connection::auth),
     Spec::new("client", -2, Group::Connection, "2.4.0")
         .about("Container for what concerns client connections.", "That of the subcommand")
         .subcommands(CLIENT),
@@ -20,7 +21,8 @@ pub static CONNECTION: &[Spec] = &[
         .about("Gives its argument back.", "O(1)")
         .flags(&[LOADING, STALE, FAST])
         .acl(&[acl::CONNECTION])
-        .args(&[string("message")]),
+        .args(&[string("message")])
+        .handler(connection::echo),
     Spec::new("hello", -1, Group::Connection, "6.0.0")
         .about("Chooses the protocol version, and may authenticate and name the connection.", "O(1)")
         .flags(&[NOSCRIPT, LOADING, STALE, FAST, NO_AUTH, ALLOW_BUSY])
@@ -34,22 +36,26 @@ pub static CONNECTION: &[Spec] = &[
             ],
         )
         .optional()])
-        .history(&[("6.2.0", "the version may be left out")]),
+        .history(&[("6.2.0", "the version may be left out")])
+        .handler(connection::hello),
     Spec::new("ping", -1, Group::Connection, "1.0.0")
         .about("Answers PONG, or with its argument.", "O(1)")
         .flags(&[FAST])
         .acl(&[acl::CONNECTION])
         .args(&[string("message").optional()])
-        .tips(&["request_policy:all_shards", "response_policy:all_succeeded"]),
+        .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
+        .handler(connection::ping),
     Spec::new("quit", -1, Group::Connection, "1.0.0")
         .about("Closes the connection.", "O(1)")
         .flags(&[NOSCRIPT, LOADING, STALE, FAST, NO_AUTH, ALLOW_BUSY])
         .acl(&[acl::CONNECTION])
-        .deprecated("7.2.0", "closing the connection"),
+        .deprecated("7.2.0", "closing the connection")
+        .handler(connection::quit),
     Spec::new("reset", 1, Group::Connection, "6.2.0")
         .about("Puts the connection back into the state of a new one.", "O(1)")
         .flags(&[NOSCRIPT, LOADING, STALE, FAST, NO_AUTH, ALLOW_BUSY])
-        .acl(&[acl::CONNECTION]),
+        .acl(&[acl::CONNECTION])
+        .handler(connection::reset),
     Spec::new("select", 2, Group::Connection, "1.0.0")
         .about("Chooses the database that this connection works on.", "O(1)")
         .flags(&[LOADING, STALE, FAST])
@@ -64,24 +70,34 @@ const CLIENT: &[Spec] = &[
         .about("Sets or gives the level at which this connection's acknowledgements stand.", "O(1)")
         .flags(&[NOSCRIPT, LOADING, STALE])
         .acl(&[acl::CONNECTION])
-        .args(&[one_of("level", &[word("memory", "MEMORY"), word("os", "OS"), word("disk", "DISK")]).optional()]),
+        .args(&[one_of("level", &[word("memory", "MEMORY"), word("os", "OS"), word("disk", "DISK")]).optional()])
+        .handler(client::durability),
     Spec::new("client|getname", 2, Group::Connection, "2.6.9")
         .about("Gives the name of this connection.", "O(1)")
         .flags(&[NOSCRIPT, LOADING, STALE])
-        .acl(&[acl::CONNECTION]),
+        .acl(&[acl::CONNECTION])
+        .handler(client::getname),
+    Spec::new("client|getredir", 2, Group::Connection, "6.0.0")
+        .about("Gives the id of the connection that is told of changes to what this one has read.", "O(1)")
+        .flags(&[NOSCRIPT, LOADING, STALE])
+        .acl(&[acl::CONNECTION])
+        .handler(client::getredir),
     Spec::new("client|help", 2, Group::Connection, "5.0.0")
         .about("Describes the subcommands.", "O(1)")
         .flags(&[LOADING, STALE])
-        .acl(&[acl::CONNECTION]),
+        .acl(&[acl::CONNECTION])
+        .handler(help::help),
     Spec::new("client|id", 2, Group::Connection, "5.0.0")
         .about("Gives the id of this connection, which is never used again.", "O(1)")
         .flags(&[NOSCRIPT, LOADING, STALE])
-        .acl(&[acl::CONNECTION]),
+        .acl(&[acl::CONNECTION])
+        .handler(client::id),
     Spec::new("client|info", 2, Group::Connection, "6.2.0")
         .about("Describes this connection.", "O(1)")
         .flags(&[NOSCRIPT, LOADING, STALE])
         .acl(&[acl::CONNECTION])
-        .tips(&["nondeterministic_output"]),
+        .tips(&["nondeterministic_output"])
+        .handler(client_list::info),
     Spec::new("client|kill", -3, Group::Connection, "2.4.0")
         .about("Closes connections chosen by address or by filters.", "O(N) in the number of connections")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
@@ -124,7 +140,8 @@ const CLIENT: &[Spec] = &[
             ("5.0.0", "type replica beside slave"),
             ("6.2.0", "filter LADDR"),
             ("7.4.0", "filter MAXAGE"),
-        ]),
+        ])
+        .handler(client_kill::kill),
     Spec::new("client|list", -2, Group::Connection, "2.4.0")
         .about("Describes the open connections.", "O(N) in the number of connections")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
@@ -153,17 +170,20 @@ const CLIENT: &[Spec] = &[
             ("7.0.0", "fields resp, multi-mem, rbs and rbp"),
             ("7.0.3", "field ssub"),
             ("7.2.0", "fields lib-name and lib-ver"),
-        ]),
+        ])
+        .handler(client_list::list),
     Spec::new("client|no-evict", 3, Group::Connection, "7.0.0")
         .about("Exempts this connection from eviction when clients use too much memory.", "O(1)")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
         .acl(&[acl::CONNECTION])
-        .args(&[one_of("enabled", &[word("on", "ON"), word("off", "OFF")])]),
+        .args(&[one_of("enabled", &[word("on", "ON"), word("off", "OFF")])])
+        .handler(client::no_evict),
     Spec::new("client|no-touch", 3, Group::Connection, "7.2.0")
         .about("Lets this connection read without marking keys as used.", "O(1)")
         .flags(&[NOSCRIPT, LOADING, STALE])
         .acl(&[acl::CONNECTION])
-        .args(&[one_of("enabled", &[word("on", "ON"), word("off", "OFF")])]),
+        .args(&[one_of("enabled", &[word("on", "ON"), word("off", "OFF")])])
+        .handler(client::no_touch),
     Spec::new("client|pause", -3, Group::Connection, "3.0.0")
         .about("Holds back the commands of all clients for a while.", "O(1)")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
@@ -172,24 +192,33 @@ const CLIENT: &[Spec] = &[
             integer("timeout"),
             one_of("mode", &[word("write", "WRITE"), word("all", "ALL")]).optional().since("6.2.0"),
         ])
-        .history(&[("6.2.0", "modes WRITE and ALL")]),
+        .history(&[("6.2.0", "modes WRITE and ALL")])
+        .handler(client::pause),
     Spec::new("client|reply", 3, Group::Connection, "3.2.0")
         .about("Turns replies to this connection off and on.", "O(1)")
         .flags(&[NOSCRIPT, LOADING, STALE])
         .acl(&[acl::CONNECTION])
-        .args(&[one_of("action", &[word("on", "ON"), word("off", "OFF"), word("skip", "SKIP")])]),
+        .args(&[one_of("action", &[word("on", "ON"), word("off", "OFF"), word("skip", "SKIP")])])
+        .handler(client::reply),
     Spec::new("client|setinfo", 4, Group::Connection, "7.2.0")
         .about("Tells the server which client library is in use.", "O(1)")
         .flags(&[NOSCRIPT, LOADING, STALE])
         .acl(&[acl::CONNECTION])
         .args(&[one_of("attr", &[string("libname").token("LIB-NAME"), string("libver").token("LIB-VER")])])
-        .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
+        .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
+        .handler(client::setinfo),
     Spec::new("client|setname", 3, Group::Connection, "2.6.9")
         .about("Names this connection.", "O(1)")
         .flags(&[NOSCRIPT, LOADING, STALE])
         .acl(&[acl::CONNECTION])
         .args(&[string("connection-name")])
-        .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
+        .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
+        .handler(client::setname),
+    Spec::new("client|trackinginfo", 2, Group::Connection, "6.2.0")
+        .about("Tells how this connection tracks what it has read.", "O(1)")
+        .flags(&[NOSCRIPT, LOADING, STALE])
+        .acl(&[acl::CONNECTION])
+        .handler(client::trackinginfo),
     Spec::new("client|unblock", -3, Group::Connection, "5.0.0")
         .about("Ends the wait of another, blocked connection.", "O(log N) in the number of connections")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
@@ -197,9 +226,11 @@ const CLIENT: &[Spec] = &[
         .args(&[
             integer("client-id"),
             one_of("unblock-type", &[word("timeout", "TIMEOUT"), word("error", "ERROR")]).optional(),
-        ]),
+        ])
+        .handler(client::unblock),
     Spec::new("client|unpause", 2, Group::Connection, "6.2.0")
         .about("Ends a CLIENT PAUSE.", "O(N) in the number of paused connections")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
-        .acl(&[acl::CONNECTION]),
+        .acl(&[acl::CONNECTION])
+        .handler(client::unpause),
 ];

@@ -4,7 +4,7 @@ use super::super::spec::{
     ADMIN, ALLOW_BUSY, FAST, Group, LOADING, NO_ASYNC_LOADING, NO_MULTI, NOSCRIPT, READONLY, STALE, Spec, WRITE, acl,
     block, integer, one_of, pattern, string, word,
 };
-use crate::command::keys;
+use crate::command::{debug, help, info, keys, server};
 
 /// Rows, by name.
 pub static SERVER: &[Spec] = &[
@@ -26,7 +26,8 @@ pub static SERVER: &[Spec] = &[
     Spec::new("debug", -2, Group::Server, "1.0.0")
         .about("Container for tools that test and examine the server.", "That of the subcommand")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
-        .system(),
+        .system()
+        .handler(debug::debug),
     Spec::new("flushall", -1, Group::Server, "1.0.0")
         .about("Removes all keys of all databases.", "O(N) in the number of keys of all databases")
         .flags(&[WRITE])
@@ -51,16 +52,19 @@ pub static SERVER: &[Spec] = &[
         .acl(&[acl::DANGEROUS])
         .args(&[string("section").optional().multiple()])
         .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"])
-        .history(&[("7.0.0", "several sections")]),
+        .history(&[("7.0.0", "several sections")])
+        .handler(info::info),
     Spec::new("lastsave", 1, Group::Server, "1.0.0")
         .about("Gives the time of the last snapshot, in seconds since 1970.", "O(1)")
         .flags(&[LOADING, STALE, FAST])
         .acl(&[acl::ADMIN, acl::DANGEROUS])
-        .tips(&["nondeterministic_output"]),
+        .tips(&["nondeterministic_output"])
+        .handler(server::lastsave),
     Spec::new("lolwut", -1, Group::Server, "5.0.0")
         .about("Draws something and names the version.", "O(1)")
         .flags(&[READONLY, FAST])
-        .args(&[integer("version").token("VERSION").optional()]),
+        .args(&[integer("version").token("VERSION").optional()])
+        .handler(server::lolwut),
     Spec::new("module", -2, Group::Server, "4.0.0")
         .about("Container for modules, of which ackd has none.", "That of the subcommand")
         .subcommands(MODULE),
@@ -73,11 +77,13 @@ pub static SERVER: &[Spec] = &[
                 block("host-port", &[string("host"), integer("port")]),
                 block("no-one", &[word("no", "NO"), word("one", "ONE")]),
             ],
-        )]),
+        )])
+        .handler(server::replicaof),
     Spec::new("role", 1, Group::Server, "2.8.12")
         .about("Tells which part this server plays in replication.", "O(1)")
         .flags(&[NOSCRIPT, LOADING, STALE, FAST])
-        .acl(&[acl::ADMIN, acl::DANGEROUS]),
+        .acl(&[acl::ADMIN, acl::DANGEROUS])
+        .handler(server::role),
     Spec::new("shutdown", -1, Group::Server, "1.0.0")
         .about(
             "Ends the server once everything acknowledged is durable.",
@@ -90,7 +96,8 @@ pub static SERVER: &[Spec] = &[
             word("force", "FORCE").optional().since("7.0.0"),
             word("abort", "ABORT").optional().since("7.0.0"),
         ])
-        .history(&[("7.0.0", "NOW, FORCE and ABORT")]),
+        .history(&[("7.0.0", "NOW, FORCE and ABORT")])
+        .handler(server::shutdown),
     Spec::new("slaveof", 3, Group::Server, "1.0.0")
         .about("Makes this server a replica of another, or a primary again.", "O(1)")
         .flags(&[ADMIN, NOSCRIPT, STALE, NO_ASYNC_LOADING])
@@ -101,7 +108,8 @@ pub static SERVER: &[Spec] = &[
                 block("no-one", &[word("no", "NO"), word("one", "ONE")]),
             ],
         )])
-        .deprecated("5.0.0", "`REPLICAOF`"),
+        .deprecated("5.0.0", "`REPLICAOF`")
+        .handler(server::replicaof),
     Spec::new("swapdb", 3, Group::Server, "4.0.0")
         .about("Exchanges two databases.", "O(N) in the number of clients that watch or wait for keys of either")
         .flags(&[WRITE, FAST])
@@ -111,7 +119,8 @@ pub static SERVER: &[Spec] = &[
     Spec::new("time", 1, Group::Server, "2.6.0")
         .about("Gives the server's clock: seconds and microseconds.", "O(1)")
         .flags(&[LOADING, STALE, FAST])
-        .tips(&["nondeterministic_output"]),
+        .tips(&["nondeterministic_output"])
+        .handler(server::time),
 ];
 
 /// The subcommands of COMMAND.
@@ -139,7 +148,8 @@ const COMMAND: &[Spec] = &[
     Spec::new("command|help", 2, Group::Server, "5.0.0")
         .about("Describes the subcommands.", "O(1)")
         .flags(&[LOADING, STALE])
-        .acl(&[acl::CONNECTION]),
+        .acl(&[acl::CONNECTION])
+        .handler(help::help),
     Spec::new("command|info", -2, Group::Server, "2.8.13")
         .about(
             "Describes commands: arity, flags, key positions, categories.",
@@ -176,7 +186,8 @@ const CONFIG: &[Spec] = &[
         .history(&[("7.0.0", "several patterns a call")]),
     Spec::new("config|help", 2, Group::Server, "5.0.0")
         .about("Describes the subcommands.", "O(1)")
-        .flags(&[LOADING, STALE]),
+        .flags(&[LOADING, STALE])
+        .handler(help::help),
     Spec::new("config|resetstat", 2, Group::Server, "2.0.0")
         .about("Sets the counters of INFO back to zero.", "O(1)")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
@@ -197,9 +208,11 @@ const CONFIG: &[Spec] = &[
 const MODULE: &[Spec] = &[
     Spec::new("module|help", 2, Group::Server, "5.0.0")
         .about("Describes the subcommands.", "O(1)")
-        .flags(&[LOADING, STALE]),
+        .flags(&[LOADING, STALE])
+        .handler(help::help),
     Spec::new("module|list", 2, Group::Server, "4.0.0")
         .about("Lists the loaded modules.", "O(N) in the number of modules")
         .flags(&[ADMIN, NOSCRIPT])
-        .tips(&["nondeterministic_output_order"]),
+        .tips(&["nondeterministic_output_order"])
+        .handler(server::module_list),
 ];

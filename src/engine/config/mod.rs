@@ -6,6 +6,7 @@
 //! not built never has another value than Redis' default; setting a setting to its present value is always accepted.
 
 mod composite;
+mod documentation;
 mod file;
 mod live;
 mod rewrite;
@@ -13,6 +14,7 @@ mod setting;
 pub mod table;
 
 pub use composite::{BufferLimit, CLIENT_CLASSES, Composite};
+pub use documentation::configuration;
 pub use file::{Include, LineError, Reader, Source};
 pub use live::{Allowed, AppendFsync, LogLevel, MaxmemoryPolicy, Supervised};
 pub use setting::{Change, Class, Kind, Setting, Value};

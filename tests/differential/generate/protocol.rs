@@ -1,5 +1,5 @@
 //! Raw bytes: inline commands, protocol errors, CLIENT REPLY, authentication. Each goes to a connection of its own,
-//! which ends with QUIT or with what the server does about the error.
+//! which ends with QUIT, with what the server does about the error, or with the end of the bytes.
 
 use super::super::super::support::client::encode;
 use super::{Generator, PASSWORD};
@@ -64,6 +64,7 @@ const FINE: &[&[u8]] = &[
     b"MULTI\r\nSET k3 1\r\nQUIT\r\n",
     b"QUIT now\r\n",
     b"MULTI\r\nRESET\r\nGET k3\r\nEXEC\r\n",
+    b"DEBUG PROTOCOL push\r\nHELLO 3\r\nDEBUG PROTOCOL push\r\nPING\r\n",
     b"HELLO 3\r\nGET nokey\r\nRESET\r\nGET nokey\r\n",
     b"HELLO 3\r\nMULTI\r\nGET nokey\r\nEXEC\r\nWATCH k0\r\nSET k0 x\r\nMULTI\r\nEXEC\r\n",
 ];

@@ -415,8 +415,8 @@ impl Generator {
             8..=11 => vec!["OBJECT".into(), key],
             12..=16 => {
                 let kind = self.pick(&[
-                    "string", "integer", "double", "bignum", "null", "array", "set", "map", "attrib", "push",
-                    "verbatim", "true", "false", "foo", "DOUBLE",
+                    "string", "integer", "double", "bignum", "null", "array", "set", "map", "attrib", "verbatim",
+                    "true", "false", "foo", "DOUBLE",
                 ]);
                 vec!["PROTOCOL".into(), kind.into()]
             }

@@ -1,0 +1,169 @@
+//! CLIENT LIST and CLIENT INFO: one line a connection, with Redis' fields in Redis' order.
+
+use std::fmt::Write;
+
+use super::failure::SYNTAX;
+use super::{Ctx, Failure};
+use crate::base::number;
+use crate::engine::client::{Client, ClientId};
+
+/// Redis keeps up to this many bytes of replies in a buffer of the connection, and what is more in a list of such blocks.
+/// The figures are shown as if it were so here, for tools watch them.
+const REPLY_BLOCK: usize = 16 * 1024;
+
+/// The kind of a connection, by which CLIENT LIST and KILL choose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// It sends commands.
+    Normal,
+    /// This server's primary.
+    Primary,
+    /// A replica of this server.
+    Replica,
+    /// It has subscribed to something.
+    Pubsub,
+}
+
+impl Type {
+    /// The kind of that name, or the error for it.
+    pub fn from_name(name: &[u8]) -> Result<Self, Failure> {
+        match name.to_ascii_lowercase().as_slice() {
+            b"normal" => Ok(Self::Normal),
+            b"master" => Ok(Self::Primary),
+            b"slave" | b"replica" => Ok(Self::Replica),
+            b"pubsub" => Ok(Self::Pubsub),
+            _ => Err(Failure::new([b"ERR Unknown client type '", name, b"'"].concat())),
+        }
+    }
+
+    /// The kind of this connection: neither subscribers nor replicas exist.
+    pub fn of(_: &Client) -> Self {
+        Self::Normal
+    }
+}
+
+/// CLIENT INFO
+pub fn info(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
+    let line = own_line(ctx, arguments);
+    ctx.reply.verbatim("txt", line.as_bytes());
+    Ok(())
+}
+
+/// CLIENT LIST [TYPE type | ID client-id …]
+pub fn list(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
+    let wanted = match &arguments[2..] {
+        [] => Wanted::All,
+        [option, name] if option.eq_ignore_ascii_case(b"type") => Wanted::Type(Type::from_name(name)?),
+        [option, ids @ ..] if option.eq_ignore_ascii_case(b"id") && !ids.is_empty() => Wanted::Ids(read_ids(ids)?),
+        _ => return Err(SYNTAX),
+    };
+    let own = own_line(ctx, arguments);
+    let mut text = String::new();
+    let engine = &*ctx.engine;
+    let now_us = engine.monotonic_us();
+    let own_id = ctx.client.id;
+    match wanted {
+        Wanted::All | Wanted::Type(Type::Normal) => {
+            let mut own = Some(own);
+            for client in engine.clients.iter() {
+                if client.id > own_id {
+                    text.extend(own.take());
+                }
+                write_line(&mut text, client, now_us, 0, client.output.backlog());
+            }
+            text.extend(own);
+        }
+        Wanted::Type(_) => {}
+        Wanted::Ids(ids) => {
+            for id in ids {
+                if id == own_id {
+                    text.push_str(&own);
+                } else if let Some(client) = engine.clients.get(id) {
+                    write_line(&mut text, client, now_us, 0, client.output.backlog());
+                }
+            }
+        }
+    }
+    ctx.reply.verbatim("txt", text.as_bytes());
+    Ok(())
+}
+
+enum Wanted {
+    All,
+    Type(Type),
+    Ids(Vec<ClientId>),
+}
+
+fn read_ids(words: &[&[u8]]) -> Result<Vec<ClientId>, Failure> {
+    let read = |word: &&[u8]| number::parse_i64(word).ok_or_else(|| Failure::from("ERR Invalid client ID"));
+    let ids = words.iter().map(read).collect::<Result<Vec<i64>, Failure>>()?;
+    Ok(ids.into_iter().filter_map(|id| ClientId::try_from(id).ok()).collect())
+}
+
+/// The line of the connection that asks. Its reply is being written, so none of its buffer is waiting.
+fn own_line(ctx: &Ctx<'_>, arguments: &[&[u8]]) -> String {
+    let mut line = String::new();
+    let argument_bytes = arguments.iter().map(|argument| argument.len()).sum();
+    write_line(&mut line, ctx.client, ctx.engine.monotonic_us(), argument_bytes, 0);
+    line
+}
+
+fn write_line(to: &mut String, client: &Client, now_us: u64, argument_bytes: usize, backlog: usize) {
+    let seconds_since = |at_us: u64| now_us.saturating_sub(at_us) / 1_000_000;
+    let (queued, queued_bytes) = match &client.transaction {
+        Some(transaction) => (transaction.queue.len() as i64, transaction.bytes),
+        None => (-1, 0),
+    };
+    let (query, query_free) = client.query_buffer;
+    let in_buffer = backlog.min(REPLY_BLOCK);
+    let in_list = backlog - in_buffer;
+    let memory = size_of::<Client>()
+        + query
+        + query_free
+        + client.output.memory()
+        + argument_bytes
+        + queued_bytes
+        + client.name.len();
+    let written = writeln!(
+        to,
+        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi={queued} \
+         watch={} qbuf={query} qbuf-free={query_free} argv-mem={argument_bytes} multi-mem={queued_bytes} rbs={} \
+         rbp={in_buffer} obl={in_buffer} oll={} omem={in_list} tot-mem={memory} events={} cmd={} user={} redir=-1 \
+         resp={} lib-name={} lib-ver={}",
+        client.id,
+        client.peer.address,
+        client.peer.local_address,
+        client.peer.descriptor,
+        String::from_utf8_lossy(&client.name),
+        seconds_since(client.created_us),
+        seconds_since(client.active_us),
+        flags(client),
+        client.db,
+        client.watched.len(),
+        client.output.memory().min(REPLY_BLOCK),
+        in_list.div_ceil(REPLY_BLOCK),
+        if backlog > 0 { "rw" } else { "r" },
+        client.last_command,
+        super::connection::DEFAULT_USER,
+        if client.resp3 { 3 } else { 2 },
+        String::from_utf8_lossy(&client.lib_name),
+        String::from_utf8_lossy(&client.lib_version),
+    );
+    written.expect("writing to a String cannot fail");
+}
+
+/// The letters of `flags=`, in Redis' order.
+fn flags(client: &Client) -> String {
+    let letters = [
+        ('x', client.transaction.is_some()),
+        ('b', client.blocked.is_some()),
+        ('d', client.watch_broken),
+        ('c', client.close_after_reply),
+        ('A', client.killed),
+        ('U', client.peer.is_unix),
+        ('e', client.no_evict),
+        ('T', client.no_touch),
+    ];
+    let set: String = letters.iter().filter(|(_, set)| *set).map(|(letter, _)| *letter).collect();
+    if set.is_empty() { "N".into() } else { set }
+}

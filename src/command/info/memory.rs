@@ -1,0 +1,121 @@
+//! INFO memory: what the allocator and the kernel say.
+
+use std::sync::OnceLock;
+
+use super::{Fields, View, percent, ratio};
+use crate::engine::Engine;
+use crate::keyspace::Db;
+
+/// What the allocator says, in bytes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Allocator {
+    allocated: u64,
+    active: u64,
+    resident: u64,
+}
+
+fn allocator() -> Allocator {
+    use tikv_jemalloc_ctl::{epoch, stats};
+    // The figures stand still until the epoch moves; if it does not, they are old, which is no harm.
+    let _ = epoch::advance();
+    let read = |figure: tikv_jemalloc_ctl::Result<usize>| figure.map_or(0, |bytes| bytes as u64);
+    Allocator {
+        allocated: read(stats::allocated::read()),
+        active: read(stats::active::read()),
+        resident: read(stats::resident::read()),
+    }
+}
+
+/// Memory of the process that is in RAM, in bytes.
+fn resident() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: u64 = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
+    pages * rustix::param::page_size() as u64
+}
+
+/// Memory of the machine, in bytes.
+fn of_machine() -> u64 {
+    static TOTAL: OnceLock<u64> = OnceLock::new();
+    *TOTAL.get_or_init(|| {
+        let info = rustix::system::sysinfo();
+        info.totalram.saturating_mul(u64::from(info.mem_unit.max(1)))
+    })
+}
+
+/// Notes how much memory is in use, so that the peak is known. The server calls it now and then.
+pub fn sample(engine: &mut Engine) {
+    let used = allocator().allocated;
+    if engine.process.memory_at_start == 0 {
+        engine.process.memory_at_start = used;
+    }
+    engine.process.memory_peak = engine.process.memory_peak.max(used);
+}
+
+pub(super) fn memory(view: &View<'_>, fields: &mut Fields) {
+    let engine = view.engine;
+    let Allocator { allocated, active, resident: allocator_resident } = allocator();
+    let (rss, peak, at_start) = (resident(), engine.process.memory_peak, engine.process.memory_at_start);
+    let tables: u64 = engine.dbs.iter().map(|db: &Db| db.overhead_bytes() as u64).sum();
+    let clients: u64 = view.clients().map(|client| client_bytes(client) as u64).sum();
+    let log_buffer = engine.stream.pending() as u64;
+    let overhead = at_start + tables + clients + log_buffer;
+    let dataset = allocated.saturating_sub(overhead);
+    fields.put_bytes("used_memory", allocated);
+    fields.put_bytes("used_memory_rss", rss);
+    fields.put_bytes("used_memory_peak", peak);
+    fields.put("used_memory_peak_perc", percent(allocated, peak));
+    fields.put("used_memory_overhead", overhead);
+    fields.put("used_memory_startup", at_start);
+    fields.put("used_memory_dataset", dataset);
+    fields.put("used_memory_dataset_perc", percent(dataset, allocated.saturating_sub(at_start)));
+    fields.put("allocator_allocated", allocated);
+    fields.put("allocator_active", active);
+    fields.put("allocator_resident", allocator_resident);
+    fields.put_bytes("total_system_memory", of_machine());
+    fields.put_bytes("used_memory_lua", 0);
+    fields.put("used_memory_vm_eval", 0);
+    fields.put("used_memory_scripts_eval", 0);
+    fields.put("number_of_cached_scripts", 0);
+    fields.put("number_of_functions", 0);
+    fields.put("number_of_libraries", 0);
+    fields.put("used_memory_vm_functions", 0);
+    fields.put_bytes("used_memory_vm_total", 0);
+    fields.put("used_memory_functions", 0);
+    fields.put_bytes("used_memory_scripts", 0);
+    fields.put_bytes("maxmemory", engine.config.maxmemory());
+    let policy = engine.config.show("maxmemory-policy").unwrap_or_default();
+    fields.put("maxmemory_policy", String::from_utf8_lossy(&policy));
+    fields.put("allocator_frag_ratio", ratio(active, allocated));
+    fields.put("allocator_frag_bytes", active.saturating_sub(allocated));
+    fields.put("allocator_rss_ratio", ratio(allocator_resident, active));
+    fields.put("allocator_rss_bytes", allocator_resident.saturating_sub(active));
+    fields.put("rss_overhead_ratio", ratio(rss, allocator_resident));
+    fields.put("rss_overhead_bytes", rss as i64 - allocator_resident as i64);
+    fields.put("mem_fragmentation_ratio", ratio(rss, allocated));
+    fields.put("mem_fragmentation_bytes", rss as i64 - allocated as i64);
+    fields.put("mem_not_counted_for_evict", log_buffer);
+    fields.put("mem_replication_backlog", 0);
+    fields.put("mem_total_replication_buffers", 0);
+    fields.put("mem_clients_slaves", 0);
+    fields.put("mem_clients_normal", clients);
+    fields.put("mem_cluster_links", 0);
+    fields.put("mem_aof_buffer", log_buffer);
+    fields.put("mem_overhead_db_hashtable_rehashing", 0);
+    fields.put("mem_allocator", allocator_name());
+    fields.put("active_defrag_running", 0);
+    fields.put("lazyfree_pending_objects", 0);
+    fields.put("lazyfreed_objects", engine.stats.lazyfreed_objects);
+}
+
+/// The memory of a connection, in bytes.
+fn client_bytes(client: &crate::engine::client::Client) -> usize {
+    let (query, query_free) = client.query_buffer;
+    let queued = client.transaction.as_ref().map_or(0, |transaction| transaction.bytes);
+    size_of_val(client) + query + query_free + client.output.memory() + queued
+}
+
+/// `jemalloc-` and its version, as Redis shows it.
+fn allocator_name() -> String {
+    let version = tikv_jemalloc_ctl::version::read().unwrap_or_default();
+    format!("jemalloc-{}", version.split('-').next().unwrap_or_default())
+}
