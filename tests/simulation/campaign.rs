@@ -17,6 +17,8 @@ pub struct Campaign {
     pub planted: Planted,
     /// Prints a line every few seconds.
     pub progress: bool,
+    /// Goes on after a seed that failed.
+    pub keep_going: bool,
 }
 
 /// What a campaign did.
@@ -29,7 +31,7 @@ pub struct Report {
     pub commands: u64,
     pub lives: u64,
     pub seconds: f64,
-    pub violation: Option<Violation>,
+    pub violations: Vec<Violation>,
 }
 
 impl Campaign {
@@ -53,8 +55,10 @@ impl Campaign {
                 }
                 Err(violation) => {
                     report.points += violation.points;
-                    report.violation = Some(violation);
-                    break;
+                    report.violations.push(violation);
+                    if !self.keep_going {
+                        break;
+                    }
                 }
             }
             if self.progress && last_line.elapsed() > Duration::from_secs(5) {

@@ -143,12 +143,9 @@ impl Moment<'_> {
     /// Flips a bit anywhere: the same content, or a refusal, or a cut that loses nothing known to have been durable.
     fn damage(&self, choice: u64, found: &Recovered, rng: &mut fastrand::Rng, tried: &mut Tried) -> Result<(), String> {
         let image = self.world.image(Crash::Power, choice);
-        let files = image.files();
-        let path = &files[rng.usize(..files.len())];
+        let files: Vec<_> = image.files().into_iter().filter(|path| image.read(path).is_some_and(|c| !c.is_empty())).collect();
+        let Some(path) = rng.choice(&files) else { return Ok(()) };
         let content = image.read(path).unwrap_or_default();
-        if content.is_empty() {
-            return Ok(());
-        }
         // Most of a segment is zeros; damage there is tried too, but less often.
         let at = (0..16).map(|_| rng.usize(..content.len())).find(|at| content[*at] != 0);
         let at = at.unwrap_or_else(|| rng.usize(..content.len()));

@@ -9,6 +9,7 @@ mod command;
 mod crash;
 mod model;
 mod panics;
+pub mod planted;
 pub mod run;
 mod server;
 mod weather;

@@ -59,12 +59,15 @@ fn config(policy: AppendFsync, shadow: bool) -> Config {
         if let Some((_, config)) = made.iter().find(|(key, _)| *key == (policy, shadow)) {
             return config.clone();
         }
-        let words = ["--appendfsync", policy_name(policy), "--ackd-self-check", if shadow { "yes" } else { "no" }];
         let databases = DATABASES.to_string();
-        let words: Vec<Vec<u8>> =
-            words.into_iter().chain(["--databases", &databases]).map(|word| word.as_bytes().to_vec()).collect();
+        let shadow_too = if shadow { "yes" } else { "no" };
         let mut config = Config::new();
-        Reader::new(&mut config).command_line(&words).expect("the settings are right");
+        for (name, value) in
+            [("appendfsync", policy_name(policy)), ("ackd-self-check", shadow_too), ("databases", &databases)]
+        {
+            let words = [name.as_bytes().to_vec(), value.as_bytes().to_vec()];
+            Reader::new(&mut config).command_line(&words).expect("the settings are right");
+        }
         made.push(((policy, shadow), config.clone()));
         config
     })
