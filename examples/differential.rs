@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! cargo run --release --example differential -- [--commands N] [--seed N] [--oracle valkey|redis7|redis8]
-//!     [--tested ackd|valkey|redis7|redis8] [--coverage FILE] [--minimum N] [--replay SEED]
+//!     [--tested ackd|valkey|redis7|redis8] [--jobs N] [--coverage FILE] [--minimum N]
+//!     [--replay SEED]
 //! ```
 //!
 //! Prints every kind of difference, shrunk, with its seed; `--coverage` writes the coverage table as markdown, and
@@ -30,7 +31,7 @@ fn program(name: &str) -> Option<Program> {
 }
 
 fn main() -> ExitCode {
-    let (mut commands, mut seed, mut minimum) = (5_000_000, 1, 1_000);
+    let (mut commands, mut seed, mut minimum, mut jobs) = (5_000_000, 1, 1_000, 1);
     let (mut oracle, mut tested) = ("valkey".to_string(), "ackd".to_string());
     let (mut coverage, mut replayed) = (None, None);
     let mut arguments = std::env::args().skip(1);
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         match option.as_str() {
             "--commands" => commands = number(),
             "--seed" => seed = number(),
+            "--jobs" => jobs = number().max(1),
             "--minimum" => minimum = number(),
             "--replay" => replayed = Some(number()),
             "--oracle" => oracle = value,
@@ -57,7 +59,7 @@ fn main() -> ExitCode {
         println!("{finding}");
         return ExitCode::FAILURE;
     }
-    let outcome = Campaign { oracle, tested, seed, commands, verbose: true }.run();
+    let outcome = Campaign { oracle, tested, seed, commands, verbose: true }.run_in_parts(jobs);
     let rate = outcome.coverage.commands as f64 / outcome.seconds;
     println!(
         "{} commands in {} sessions from seed {seed}, {:.0} s ({rate:.0}/s), {} kinds of differences",

@@ -1,3 +1,17 @@
 //! The `ackd` binary: everything it does is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    ackd::cli::run(&arguments, |request| {
+        ackd::server::run::run(ackd::server::run::Options {
+            config: request.config,
+            start_empty: request.start_empty,
+            warnings: request.warnings,
+        })
+    })
+}

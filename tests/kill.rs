@@ -1,6 +1,8 @@
 //! `kill -9` under load, against the real binary: no acked write is lost, transactions are whole, nothing is there that
 //! nobody wrote. `ACKD_KILL_ROUNDS` (default 2 a policy) makes it a campaign.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::collections::HashMap;

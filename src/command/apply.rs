@@ -47,6 +47,13 @@ impl Default for Applier {
 }
 
 impl Applier {
+    /// One that goes on in the middle of a stream, where this database is selected.
+    pub fn in_database(db: usize) -> Self {
+        let mut applier = Self::default();
+        applier.client.db = db;
+        applier
+    }
+
     /// Applies all commands of `payload` in order. After an error the engine holds only a part of them.
     pub fn apply(&mut self, engine: &mut Engine, payload: &[u8]) -> Result<u64, ApplyError> {
         let limits = Limits { max_bulk: u64::MAX >> 2, authenticated: true };

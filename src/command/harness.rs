@@ -47,6 +47,7 @@ pub struct Harness {
 }
 
 impl Harness {
+    #[allow(clippy::new_without_default, reason = "a test starts a server; it does not ask for a default one")]
     /// An empty server at 2023-11-14 22:13:20 UTC.
     pub fn new() -> Self {
         let clock = Rc::new(ManualClock(Cell::new(1_700_000_000_000_000)));

@@ -67,6 +67,6 @@ mod tests {
         assert!(
             harness.run("FUNCTION FLUSH SYNC x").contains("wrong number of arguments for 'FLUSH'. Try FUNCTION HELP.")
         );
-        assert!(harness.run("SCRIPT HELP").starts_with("*11 +SCRIPT <subcommand> "));
+        assert!(harness.run("SCRIPT HELP").starts_with("*9 +SCRIPT <subcommand> "));
     }
 }

@@ -62,7 +62,7 @@ impl<'a> Options<'a> {
                 options.condition = Condition::Absent;
             } else if for_set && is("XX") && matches!(options.condition, Condition::Always | Condition::Present) {
                 options.condition = Condition::Present;
-            } else if for_set && is("IFEQ") && matches!(options.condition, Condition::Always | Condition::Equal(_)) {
+            } else if for_set && is("IFEQ") && options.condition == Condition::Always {
                 options.condition = Condition::Equal(words.next().ok_or(failure::SYNTAX)?);
             } else if for_set && is("GET") {
                 options.get = true;

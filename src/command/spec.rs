@@ -16,6 +16,7 @@ pub use keys::*;
 pub use properties::*;
 
 use super::Handler;
+use super::key_positions::KeyFinder;
 
 /// The family under which documentation lists a command.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -84,6 +85,8 @@ pub struct Spec {
     pub explicit_categories: Categories,
     /// Where the keys stand.
     pub keys: &'static [KeySpec],
+    /// What finds the keys where [`Spec::keys`] cannot say it all.
+    pub key_finder: Option<KeyFinder>,
     /// The argument tree.
     pub args: &'static [Arg],
     /// Hints for clients and proxies.
@@ -113,6 +116,7 @@ impl Spec {
             flags: Flags::NONE,
             explicit_categories: Categories::NONE,
             keys: &[],
+            key_finder: None,
             args: &[],
             tips: &[],
             history: &[],
@@ -153,6 +157,12 @@ impl Spec {
     /// Where the keys stand.
     pub const fn keys(mut self, keys: &'static [KeySpec]) -> Spec {
         self.keys = keys;
+        self
+    }
+
+    /// What finds the keys where the key specs cannot say it all.
+    pub const fn finds_keys_by(mut self, finder: KeyFinder) -> Spec {
+        self.key_finder = Some(finder);
         self
     }
 

@@ -37,6 +37,8 @@ mod crash;
 mod fault;
 mod handle;
 mod inode;
+#[cfg(test)]
+mod model_test;
 mod names;
 mod state;
 mod survival;
@@ -191,7 +193,7 @@ impl World {
     }
 
     /// Calls `hook` before each step of an operation, with the world as it is while the operation is in flight. It may
-    /// take images and freeze the world.
+    /// take images and freeze the world; it cannot remove itself.
     pub fn set_hook(&self, hook: Option<Hook>) {
         *self.0.hook.borrow_mut() = hook;
     }
@@ -204,14 +206,15 @@ impl World {
 
     /// Does a step of the operation of that number, usually its only one. Answers whether it could.
     pub fn complete(&self, number: u64) -> bool {
+        let hook = self.0.hook.borrow_mut().take();
         let operation = {
             let state = self.0.state.borrow();
             if state.frozen() || !state.runnable(number) {
+                *self.0.hook.borrow_mut() = hook;
                 return false;
             }
-            describe(&state, number)
+            hook.is_some().then(|| describe(&state, number)).flatten()
         };
-        let hook = self.0.hook.borrow_mut().take();
         if let (Some(mut hook), Some(operation)) = (hook, operation) {
             hook(self, &operation);
             self.0.hook.borrow_mut().get_or_insert(hook);
@@ -300,9 +303,13 @@ impl World {
 
     /// Kills one process, as [`Crash::Kill`] does; the others live on.
     pub fn kill(&self, process: u64) {
-        let mut state = self.0.state.borrow_mut();
-        let choice = state.rng.u64(..);
-        state.kill(process, choice);
+        let (died, woken) = {
+            let mut state = self.0.state.borrow_mut();
+            let choice = state.rng.u64(..);
+            state.kill(process, choice)
+        };
+        drop(died);
+        woken.into_iter().for_each(Waker::wake);
     }
 
     /// Lands all writes of dead processes that are still to land; answers how many. A waiting lock is granted then.

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use crate::base::clock::Sleep;
 use crate::engine::config::AppendFsync;
 use crate::engine::stream::Batch;
 use crate::engine::{Engine, Request};
@@ -305,29 +306,46 @@ pub async fn prepare_segments(committer: Rc<Committer>) {
     let clock = committer.engine.borrow().clock.clone();
     let mut is_failing = false;
     loop {
-        let wanted = wanted_room(&committer).await;
-        let result = committer.log.prepare(wanted).await;
+        let asked = room_is_needed(&committer, !is_failing).await;
+        let result = committer.log.prepare(asked.unwrap_or(0)).await;
         committer.report();
-        match result {
-            Ok(()) => is_failing = false,
-            Err(error) => {
-                if !is_failing {
-                    tracing::warn!(%error, bytes = wanted, "cannot prepare a log segment; writes that need it are refused");
-                }
-                is_failing = true;
-                committer.engine.borrow_mut().admission.refuse(wanted, error.to_string());
-                clock.sleep(RETRY_SEGMENT).await;
-                committer.engine.borrow_mut().admission.forget_refusal();
+        if let Err(error) = &result {
+            if !is_failing {
+                tracing::warn!("{error}; writes that need it are refused until there is space");
             }
+            if let Some(bytes) = asked {
+                committer.engine.borrow_mut().admission.refuse(bytes, error.to_string());
+            }
+            asked_or_passed(&committer, clock.sleep(RETRY_SEGMENT)).await;
+        } else if is_failing {
+            tracing::info!("there is space for log segments again");
         }
+        is_failing = result.is_err();
     }
 }
 
-async fn wanted_room(committer: &Committer) -> u64 {
+/// Waits until commands ask for room, and answers how much; or, answering `None`, until a spare is due.
+async fn room_is_needed(committer: &Committer, spare_can_wait: bool) -> Option<u64> {
     poll_fn(|cx| {
         *committer.preparer.borrow_mut() = Some(cx.waker().clone());
         let asked = committer.engine.borrow_mut().admission.wanted(cx.waker());
-        asked.max(committer.log.needs_spare()).map_or(Poll::Pending, Poll::Ready)
+        match asked {
+            Some(_) => Poll::Ready(asked),
+            None if !spare_can_wait || committer.log.needs_spare().is_some() => Poll::Ready(None),
+            None => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// Waits until `pause` is over, or until a command asks for less room than could not be made.
+async fn asked_or_passed(committer: &Committer, mut pause: Sleep) {
+    poll_fn(|cx| {
+        let mut engine = committer.engine.borrow_mut();
+        if engine.admission.wanted(cx.waker()).is_some() {
+            return Poll::Ready(());
+        }
+        pause.as_mut().poll(cx).map(|()| engine.admission.forget_refusal())
     })
     .await
 }

@@ -11,7 +11,7 @@ use crate::command::apply::Applier;
 use crate::command::shadow;
 use crate::disk::Disk;
 use crate::engine::{Engine, Loading};
-use crate::log::{Directory, FrameHeader, Log, LogError, Progress, Recovered, Settings, Sink};
+use crate::log::{Directory, FrameHeader, FrameKind, Log, LogError, Progress, Recovered, Settings, Sink};
 
 /// How often progress is logged, in microseconds.
 const PROGRESS_INTERVAL_US: u64 = 1_000_000;
@@ -112,6 +112,9 @@ impl Sink for Loader {
     fn frame(&mut self, header: &FrameHeader, payload: &[u8]) -> Result<(), String> {
         let mut engine = self.engine.borrow_mut();
         engine.saw_frame_time(header.wall_ms);
+        if header.kind != FrameKind::Effects {
+            return Ok(());
+        }
         self.commands += self.applier.apply(&mut engine, payload).map_err(|error| error.to_string())?;
         Ok(())
     }

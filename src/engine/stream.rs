@@ -14,6 +14,7 @@ pub struct Stream {
     batch: Vec<u8>,
     batch_db: Option<usize>,
     unit_start: usize,
+    unit_db: usize,
     unit_body: usize,
     unit_effects: usize,
     units: u64,
@@ -45,6 +46,7 @@ impl Stream {
             batch: Vec::new(),
             batch_db: None,
             unit_start: 0,
+            unit_db: 0,
             unit_body: 0,
             unit_effects: 0,
             units: 0,
@@ -92,10 +94,16 @@ impl Stream {
         &self.batch[self.unit_start..]
     }
 
+    /// The database that the stream has selected where the last unit begins.
+    pub fn last_unit_db(&self) -> usize {
+        self.unit_db
+    }
+
     /// Starts a unit.
     pub fn begin_unit(&mut self) {
         debug_assert_eq!(self.unit_effects, 0, "the unit before was ended");
         self.unit_start = self.batch.len();
+        self.unit_db = self.batch_db.unwrap_or(0);
         self.unit_body = self.batch.len();
     }
 

@@ -63,13 +63,29 @@ impl Log {
         let _preparing = self.preparing.lock().await;
         self.usable().map_err(|e| SpareError::new(0, e))?;
         while self.room() < payload_bytes || self.state.borrow().spares.is_empty() {
-            self.make_spare(payload_bytes).await?;
+            self.make_spare_that_fits(payload_bytes).await?;
             self.begin_first().await.map_err(|e| SpareError::new(0, e))?;
             if let Err(e) = self.remove_dropped().await {
                 tracing::warn!("cannot remove segments that are no longer needed: {e}");
             }
         }
         Ok(())
+    }
+
+    /// Makes one segment; where there is no space for one of the size that is due, a smaller one that still takes the
+    /// payload.
+    async fn make_spare_that_fits(&self, payload: u64) -> Result<(), SpareError> {
+        loop {
+            let size = self.state.borrow().next_size;
+            match self.make_spare(payload).await {
+                Err(SpareError::OutOfSpace { .. })
+                    if size > self.settings.first_segment_size && size > size_for(payload, MIN_UNIT) =>
+                {
+                    self.state.borrow_mut().next_size = (size / 2).max(self.settings.first_segment_size);
+                }
+                result => return result,
+            }
+        }
     }
 
     /// Makes one segment and lists it. The caller holds `preparing`.

@@ -3,6 +3,7 @@
 pub mod connection;
 mod listener;
 mod logging;
+mod process;
 mod query;
 pub mod run;
 mod settings;

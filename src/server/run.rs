@@ -12,7 +12,7 @@ use tokio::task::{JoinHandle, LocalSet, spawn_local};
 
 use super::listener::{ListenError, Listeners};
 use super::logging::Logging;
-use super::{Node, settings, timers};
+use super::{Node, process, settings, timers};
 use crate::base::clock::SystemClock;
 use crate::disk::{Disk, PortableDisk, UringDisk};
 use crate::durability::commit::{self, Committer};
@@ -31,8 +31,6 @@ const LAST_REPLIES: Duration = Duration::from_millis(200);
 pub struct Options {
     /// Settings from file and command line.
     pub config: Config,
-    /// The settings file, absolute, or empty.
-    pub config_file: String,
     /// Start without data although Redis' data are there.
     pub start_empty: bool,
     /// Warnings about the settings, to be logged first.
@@ -75,7 +73,16 @@ impl ServeError {
 }
 
 /// Runs a server in this process until it is told to stop.
-pub fn run(options: Options) -> ExitCode {
+pub fn run(mut options: Options) -> ExitCode {
+    if let Ok(started_in) = std::env::current_dir() {
+        options.config.resolve_dir(&started_in);
+    }
+    if options.config.daemonize()
+        && let Err(error) = process::daemonize()
+    {
+        eprintln!("cannot go into the background: {error}");
+        return ExitCode::from(1);
+    }
     let logging = match Logging::start(options.config.logfile(), options.config.loglevel()) {
         Ok(logging) => logging,
         Err(error) => {
@@ -113,10 +120,11 @@ async fn serve(options: Options, logging: Logging) -> Result<(), ServeError> {
         foreign::refuse(&options.config, &directory)?;
     }
     let mut engine = Engine::new(clock, fastrand::Rng::new(), options.config);
-    engine.process.config_file = options.config_file;
+    engine.process.config_file = engine.config.file().map(|path| path.display().to_string()).unwrap_or_default();
     engine.process.executable = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
     engine.process.run_id = std::iter::repeat_with(|| engine.rng.digit(16)).take(40).collect();
     engine.process.started_us = engine.monotonic_us();
+    let _pid_file = process::PidFile::write(&engine.config);
     let listeners = Listeners::bind(&engine.config)?;
     engine.process.tcp_port = listeners.port();
     let node = Node::new(engine);
@@ -126,6 +134,7 @@ async fn serve(options: Options, logging: Logging) -> Result<(), ServeError> {
     let disk = best_disk();
     let mut running = Running::start(&node, disk.clone(), &directory).await?;
     log_ready(&node);
+    process::notify_ready(&node.engine.borrow().config);
     loop {
         let next = next_event(&node, &mut stops).await;
         match next {

@@ -136,7 +136,7 @@ pub const TABLE: &[Row] = &[
     Row {
         against: All,
         command: "hello",
-        how: How::Property { said: "equal but for `id` and `ackd_version`", holds: compare::hello },
+        how: How::Property { said: "equal but for `id`, `version` and `ackd_version`", holds: compare::hello },
         reason: "Ids are the server's own; ackd names its own version beside Redis'.",
     },
     Row {
@@ -194,8 +194,11 @@ pub const TABLE: &[Row] = &[
     Row {
         against: All,
         command: "command|info",
-        how: How::Property { said: "flags, categories and tips as sets, the rest equal", holds: compare::command_info },
-        reason: "Flags and categories have no order; the oracle has subcommands that Redis 7.2 has not.",
+        how: How::Property {
+            said: "flags and categories as sets, no tip missing, the rest equal",
+            holds: compare::command_info,
+        },
+        reason: "Flags and categories have no order; the oracle has other tips, and subcommands that Redis 7.2 has not.",
     },
     Row {
         against: All,
@@ -208,6 +211,12 @@ pub const TABLE: &[Row] = &[
         command: "object|encoding",
         how: How::Property { said: "`embstr` and `raw` are one", holds: compare::string_encoding },
         reason: "Valkey 8.1 embeds by the length of key and value together, Redis by that of the value alone.",
+    },
+    Row {
+        against: Valkey,
+        command: "object|refcount",
+        how: How::Texts { oracle: ":1", tested: ":2147483647" },
+        reason: "Valkey 8.1 keeps no shared integers as values of keys; Redis shares 0 to 9999.",
     },
 ];
 

@@ -15,7 +15,10 @@ use super::step::{Step, script};
 /// Steps of a session: long enough to build up state, short enough to shrink fast.
 const SESSION: usize = 600;
 /// Kinds of differences after which a campaign stops.
-const MAX_KINDS: usize = 40;
+const MAX_KINDS: usize = 60;
+
+/// Seeds between the starts of two parts: more than any part uses.
+const PART_SEEDS: u64 = 1_000_000_000;
 
 /// What to run.
 pub struct Campaign {
@@ -27,6 +30,39 @@ pub struct Campaign {
     pub commands: u64,
     /// Progress on stderr.
     pub verbose: bool,
+}
+
+impl Campaign {
+    /// The campaign in several threads, each with servers of its own. Every thread's seeds count up from its own
+    /// start, so that each part can be run again alone.
+    pub fn run_in_parts(&self, parts: u64) -> Outcome {
+        let part = |n: u64| Self {
+            oracle: self.oracle.clone(),
+            tested: self.tested.clone(),
+            seed: self.seed + n * PART_SEEDS,
+            commands: self.commands.div_ceil(parts),
+            verbose: self.verbose,
+        };
+        let outcomes: Vec<Outcome> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..parts).map(|n| scope.spawn(move || part(n).run())).collect();
+            threads.into_iter().map(|thread| thread.join().expect("a part of the campaign panicked")).collect()
+        });
+        let mut all = Outcome { coverage: Coverage::default(), findings: BTreeMap::new(), sessions: 0, seconds: 0.0 };
+        for outcome in outcomes {
+            all.coverage.merge(&outcome.coverage);
+            all.sessions += outcome.sessions;
+            all.seconds = all.seconds.max(outcome.seconds);
+            for (signature, finding) in outcome.findings {
+                match all.findings.get_mut(&signature) {
+                    Some(known) => known.seen += finding.seen,
+                    None => {
+                        all.findings.insert(signature, finding);
+                    }
+                }
+            }
+        }
+        all
+    }
 }
 
 /// A kind of difference: its first appearance, shrunk, and how often it was seen.

@@ -36,11 +36,12 @@ pub const NOT_ASKED: &[NotAsked] = &[
     },
     NotAsked {
         against: Against::Valkey,
-        what: "SCAN with an unknown TYPE, or with a blank before the cursor",
-        reason: "The first is an error only in Valkey and Redis 8, the second only in Redis.",
+        what: "SCAN with an unknown TYPE, or with a cursor that does not begin with a digit",
+        reason: "Valkey 8.1 refuses such types, and reads cursors by other rules.",
         is: |argv, _| {
             word(argv, 0, &["SCAN"])
-                && (any_word(argv, &["foo", ""]) || argv.get(1).is_some_and(|cursor| cursor.starts_with(b" ")))
+                && (any_word(argv, &["foo", ""])
+                    || argv.get(1).is_some_and(|cursor| !cursor.first().is_some_and(u8::is_ascii_alphanumeric)))
         },
     },
     NotAsked {

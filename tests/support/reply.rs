@@ -90,7 +90,7 @@ impl Value {
             Self::Error(_) | Self::BulkError(_) | Self::NullBulk | Self::NullArray | Self::Null => false,
             Self::Simple(b) => b != b"QUEUED",
             Self::Bulk(b) | Self::Double(b) | Self::BigNumber(b) | Self::Verbatim(b) => !b.is_empty(),
-            Self::Integer(n) => !matches!(n, 0 | -1 | -2),
+            Self::Integer(n) => !matches!(n, -2..=0),
             Self::Boolean(b) => *b,
             Self::Array(items) | Self::Set(items) | Self::Push(items) => items.iter().any(|item| !item.is_null()),
             Self::Map(pairs) => !pairs.is_empty(),

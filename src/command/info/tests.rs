@@ -32,7 +32,7 @@ fn sections_come_in_redis_order_whatever_the_order_asked_for() {
     assert_eq!(headings(&harness.run("INFO everything")).len(), 13);
     assert_eq!(harness.run("INFO foo"), "$0");
     assert_eq!(harness.run("INFO modules"), "$11 # Modules");
-    assert_eq!(harness.run("INFO modules cluster"), "$44 # Modules  # Cluster cluster_enabled:0");
+    assert_eq!(harness.run("INFO modules cluster"), "$43 # Modules  # Cluster cluster_enabled:0");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::super::spec::{
     ADMIN, ALLOW_BUSY, FAST, Group, LOADING, NO_ASYNC_LOADING, NO_MULTI, NOSCRIPT, READONLY, STALE, Spec, WRITE, acl,
     block, integer, one_of, pattern, string, word,
 };
-use crate::command::{debug, help, info, keys, server};
+use crate::command::{config, debug, help, info, introspection, keys, server};
 
 /// Rows, by name.
 pub static SERVER: &[Spec] = &[
@@ -13,7 +13,8 @@ pub static SERVER: &[Spec] = &[
         .flags(&[LOADING, STALE])
         .acl(&[acl::CONNECTION])
         .tips(&["nondeterministic_output_order"])
-        .subcommands(COMMAND),
+        .subcommands(COMMAND)
+        .handler(introspection::command),
     Spec::new("config", -2, Group::Server, "2.0.0")
         .about("Container for settings.", "That of the subcommand")
         .subcommands(CONFIG),
@@ -61,7 +62,7 @@ pub static SERVER: &[Spec] = &[
         .tips(&["nondeterministic_output"])
         .handler(server::lastsave),
     Spec::new("lolwut", -1, Group::Server, "5.0.0")
-        .about("Draws something and names the version.", "O(1)")
+        .about("Draws something and names the version.", "")
         .flags(&[READONLY, FAST])
         .args(&[integer("version").token("VERSION").optional()])
         .handler(server::lolwut),
@@ -128,23 +129,27 @@ const COMMAND: &[Spec] = &[
     Spec::new("command|count", 2, Group::Server, "2.8.13")
         .about("Counts the commands.", "O(1)")
         .flags(&[LOADING, STALE])
-        .acl(&[acl::CONNECTION]),
+        .acl(&[acl::CONNECTION])
+        .handler(introspection::count),
     Spec::new("command|docs", -2, Group::Server, "7.0.0")
         .about("Gives the documentation of commands.", "O(N) in the number of commands described")
         .flags(&[LOADING, STALE])
         .acl(&[acl::CONNECTION])
         .args(&[string("command-name").optional().multiple()])
-        .tips(&["nondeterministic_output_order"]),
+        .tips(&["nondeterministic_output_order"])
+        .handler(introspection::docs),
     Spec::new("command|getkeys", -3, Group::Server, "2.8.13")
         .about("Tells which arguments of a command are keys.", "O(N) in the number of arguments")
         .flags(&[LOADING, STALE])
         .acl(&[acl::CONNECTION])
-        .args(&[string("command"), string("arg").optional().multiple()]),
+        .args(&[string("command"), string("arg").optional().multiple()])
+        .handler(introspection::getkeys),
     Spec::new("command|getkeysandflags", -3, Group::Server, "7.0.0")
         .about("Tells which arguments of a command are keys, and how they are used.", "O(N) in the number of arguments")
         .flags(&[LOADING, STALE])
         .acl(&[acl::CONNECTION])
-        .args(&[string("command"), string("arg").optional().multiple()]),
+        .args(&[string("command"), string("arg").optional().multiple()])
+        .handler(introspection::getkeysandflags),
     Spec::new("command|help", 2, Group::Server, "5.0.0")
         .about("Describes the subcommands.", "O(1)")
         .flags(&[LOADING, STALE])
@@ -159,7 +164,8 @@ const COMMAND: &[Spec] = &[
         .acl(&[acl::CONNECTION])
         .args(&[string("command-name").optional().multiple()])
         .tips(&["nondeterministic_output_order"])
-        .history(&[("7.0.0", "without names it describes all commands")]),
+        .history(&[("7.0.0", "without names it describes all commands")])
+        .handler(introspection::info),
     Spec::new("command|list", -2, Group::Server, "7.0.0")
         .about("Lists the names of commands.", "O(N) in the number of commands")
         .flags(&[LOADING, STALE])
@@ -174,7 +180,8 @@ const COMMAND: &[Spec] = &[
         )
         .token("FILTERBY")
         .optional()])
-        .tips(&["nondeterministic_output_order"]),
+        .tips(&["nondeterministic_output_order"])
+        .handler(introspection::list),
 ];
 
 /// The subcommands of CONFIG.
@@ -183,7 +190,8 @@ const CONFIG: &[Spec] = &[
         .about("Gives the values of settings whose names match globs.", "O(N) in the number of patterns")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
         .args(&[string("parameter").multiple()])
-        .history(&[("7.0.0", "several patterns a call")]),
+        .history(&[("7.0.0", "several patterns a call")])
+        .handler(config::get),
     Spec::new("config|help", 2, Group::Server, "5.0.0")
         .about("Describes the subcommands.", "O(1)")
         .flags(&[LOADING, STALE])
@@ -191,17 +199,20 @@ const CONFIG: &[Spec] = &[
     Spec::new("config|resetstat", 2, Group::Server, "2.0.0")
         .about("Sets the counters of INFO back to zero.", "O(1)")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
-        .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
+        .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
+        .handler(config::resetstat),
     Spec::new("config|rewrite", 2, Group::Server, "2.8.0")
         .about("Writes the present settings into the configuration file.", "O(1)")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
-        .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
+        .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
+        .handler(config::rewrite),
     Spec::new("config|set", -4, Group::Server, "2.0.0")
         .about("Changes settings, all or none of them.", "O(N) in the number of settings")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])
         .args(&[block("data", &[string("parameter"), string("value")]).multiple()])
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
-        .history(&[("7.0.0", "several settings a call")]),
+        .history(&[("7.0.0", "several settings a call")])
+        .handler(config::set),
 ];
 
 /// The subcommands of MODULE.

@@ -4,7 +4,7 @@ use super::super::spec::{
     ACCESS, DELETE, DENYOOM, FAST, Group, INSERT, KeySpec, OW, READONLY, RM, RO, RW, Spec, UPDATE, VARIABLE_FLAGS,
     WRITE, acl, block, double, integer, key, one_of, string, unix_time, word,
 };
-use crate::command::{counters, lcs, set, strings};
+use crate::command::{counters, key_positions, lcs, set, strings};
 
 /// Rows, by name.
 pub static STRINGS: &[Spec] = &[
@@ -157,6 +157,7 @@ pub static STRINGS: &[Spec] = &[
         .acl(&[acl::STRING])
         .keys(&[KeySpec::one(1, &[RW, ACCESS, UPDATE, VARIABLE_FLAGS])
             .notes("RW and ACCESS due to the optional `GET` argument")])
+        .finds_keys_by(key_positions::set)
         .args(&[
             key("key", 0),
             string("value"),

@@ -1,6 +1,8 @@
 //! What a crash leaves: a new state from the old one and a choice, the old one untouched.
 
 use std::path::Path;
+use std::rc::Rc;
+use std::task::Waker;
 
 use xxhash_rust::xxh3::Xxh3;
 
@@ -11,8 +13,7 @@ use super::names::Node;
 use super::state::{State, UnderWay, What};
 use super::survival::{Fate, Survival};
 use crate::base::clock::Clock;
-use crate::disk::Open;
-use std::rc::Rc;
+use crate::disk::{AlignedBuf, Open};
 
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,23 +59,26 @@ impl State {
                 image.cut_power(&mut survival, &mut print);
             }
         }
-        image.bury();
+        // An image has no waiting futures.
+        drop(image.bury());
         image.fingerprint = print.digest();
         image
     }
 
-    /// One process dies, others live on.
-    pub(super) fn kill(&mut self, process: u64, choice: u64) {
+    /// One process dies, others live on. Answers what it was doing, to be dropped, and who is to be woken.
+    pub(super) fn kill(&mut self, process: u64, choice: u64) -> (Vec<UnderWay>, Vec<Waker>) {
         self.alive.remove(&process);
         let mut survival = Survival::new(choice, self.numbers_at_stake());
         let of_it: Vec<u64> =
             self.under_way.iter().filter(|(_, op)| op.process == process).map(|(number, _)| *number).collect();
+        let mut died = Vec::new();
         for number in of_it {
             if let Some(op) = self.under_way.remove(&number) {
                 self.die_in(number, &op, &mut survival, &mut Xxh3::new());
+                died.push(op);
             }
         }
-        self.bury();
+        (died, self.bury())
     }
 
     fn numbers_at_stake(&self) -> (u64, u64) {
@@ -83,16 +87,15 @@ impl State {
         numbers.fold((u64::MAX, 0), |(low, high), number| (low.min(number), high.max(number)))
     }
 
-    /// The handles of the dead are closed; those with a write still to land keep their locks.
-    fn bury(&mut self) {
+    /// The handles of the dead are closed; those with a write still to land keep their locks. Answers those who wait for locks.
+    fn bury(&mut self) -> Vec<Waker> {
         for handle in self.handles.values_mut() {
             handle.open &= self.alive.contains(&handle.process);
         }
-        for waker in self.release_closed() {
-            waker.wake();
-        }
+        let waiting = self.release_closed();
         self.locks.retain(|held| self.handles.contains_key(&held.handle));
         self.collect();
+        waiting
     }
 
     /// The process dies with `op` under way.
@@ -140,7 +143,7 @@ impl State {
                     (true, false) => rest,
                     (true, true) => survival.rng().usize(..=rest),
                 };
-                let mut cut = crate::disk::AlignedBuf::with_capacity(written);
+                let mut cut = AlignedBuf::with_capacity(written);
                 cut.extend_from_slice(&data[*from..from + written]);
                 print.update(&(written as u64).to_le_bytes());
                 let what = What::Write { handle: *handle, offset: offset + *from as u64, data: Rc::new(cut), from: 0 };

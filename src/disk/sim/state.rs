@@ -199,8 +199,9 @@ impl State {
             }
         }
         let Some(op) = self.under_way.remove(&number) else { return Vec::new() };
-        let answer = self.apply(number, op.process, op.what, fault);
+        // The caller's buffer goes back as it is if nobody else holds it.
         drop(what);
+        let answer = self.apply(number, op.process, op.what, fault);
         let mut woken: Vec<Waker> = op.waker.into_iter().collect();
         if !op.abandoned && self.alive.contains(&op.process) {
             self.finished.insert(number, answer);

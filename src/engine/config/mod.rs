@@ -21,15 +21,29 @@ pub use setting::{Change, Class, Kind, Setting, Value};
 
 use crate::base::glob;
 use live::Live;
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// The values of all settings.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Config {
     values: Vec<Value>,
     live: Live,
     file: Option<PathBuf>,
+    hook: Option<ApplyHook>,
 }
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The values hold passwords.
+        f.debug_struct("Config").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
+/// Applies changed settings to what is outside of the engine, while CONFIG SET waits: gets the new values and the names of
+/// what changed. An error names the setting that failed and why; all changes are taken back then.
+pub type ApplyHook = Rc<dyn Fn(&Config, &[&'static str]) -> Result<(), (&'static str, String)>>;
 
 /// Why [`Config::set`] changed nothing. The texts are Redis'.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -77,7 +91,7 @@ impl Config {
     pub fn new() -> Self {
         let values: Vec<Value> = table::settings().iter().map(|setting| setting.default_value()).collect();
         let live = Live::read(&values);
-        Self { values, live, file: None }
+        Self { values, live, file: None, hook: None }
     }
 
     /// The file that the settings came from and that CONFIG REWRITE writes.
@@ -88,6 +102,11 @@ impl Config {
     /// Names that file.
     pub fn set_file(&mut self, file: PathBuf) {
         self.file = Some(file);
+    }
+
+    /// Lets `hook` apply what [`Config::set`] changes.
+    pub fn on_change(&mut self, hook: ApplyHook) {
+        self.hook = Some(hook);
     }
 
     /// A value as CONFIG GET shows it.
@@ -154,6 +173,14 @@ impl Config {
         let changes = previous.into_iter().enumerate().filter(|(index, value)| *value != self.values[*index]);
         let changes = Changes { previous: changes.collect() };
         self.live = Live::read(&self.values);
+        let applied = match &self.hook {
+            Some(hook) if !changes.is_empty() => hook(self, &changes.names()),
+            _ => Ok(()),
+        };
+        if let Err((name, reason)) = applied {
+            self.roll_back(changes);
+            return Err(SetError::Refused { name: name.into(), reason });
+        }
         Ok(changes)
     }
 
@@ -223,6 +250,8 @@ impl Config {
             "appendonly" if !self.appendonly() => {
                 Some("appendonly is no: that is kept, but ackd writes its log all the same".into())
             }
+            // To switch snapshots off is to say what is.
+            "save" if self.values[index].text().is_empty() => None,
             _ if setting.class == Class::Remembered && self.values[index] != setting.redis_default_value() => {
                 Some(format!("{} is {}: that is kept, but has no effect in ackd", setting.name, shown()))
             }

@@ -96,3 +96,15 @@ fn only_values_that_mislead_are_warned_of() {
     assert!(warnings.iter().any(|text| text.starts_with("slowlog-max-len is 5")));
     assert!(warnings.iter().any(|text| text.starts_with("appendonly is no")));
 }
+
+#[test]
+fn what_cannot_be_applied_is_taken_back() {
+    let mut config = Config::new();
+    config.on_change(Rc::new(|config, names| {
+        assert_eq!((config.port(), names), (7000, &["port"][..]));
+        Err(("port", "Unable to listen on this port. Check server logs.".into()))
+    }));
+    let text = refusal(&mut config, &[("port", "7000"), ("hz", "10")]);
+    assert!(text.contains("'port') - Unable to listen"), "{text}");
+    assert_eq!(config.port(), 6379);
+}

@@ -185,7 +185,7 @@ impl Generator {
             }
             (_, 50..=51) => {
                 let length = self.rng.usize(1000..20_000);
-                vec![self.rng.u8(b'A'..b'Z'); length]
+                vec![self.rng.u8(b'A'..=b'Z'); length]
             }
             (_, 52..=61) => {
                 let length = self.rng.usize(0..24);
