@@ -19,8 +19,8 @@ pub enum Start {
     Recovered(Box<Recovered>),
     Refused(String),
     Failed(String),
-    /// It waits for something that never comes, or the world was frozen under it.
-    Stuck,
+    /// It waits for something that never comes (these operations), or the world was frozen under it.
+    Stuck(String),
 }
 
 /// Starts a server's data in `world`, and looks at what it would serve.
@@ -28,7 +28,7 @@ pub fn recover(world: &World, settings: &Settings) -> Start {
     let disk: Rc<dyn Disk> = Rc::new(world.boot());
     let engine = Rc::new(RefCell::new(server::engine(world, settings)));
     match world.run(recovery::recover(&engine, disk, Path::new(DIRECTORY))) {
-        None => Start::Stuck,
+        None => Start::Stuck(format!("{:?}", world.pending())),
         Some(Ok(_)) => Start::Recovered(Box::new(Recovered::of(&engine.borrow()))),
         Some(Err(failure)) if failure.is_refusal() => Start::Refused(failure.to_string()),
         Some(Err(failure)) => Start::Failed(failure.to_string()),
@@ -88,7 +88,7 @@ impl Moment<'_> {
             Start::Refused(_) if self.lied => Ok(()),
             Start::Refused(reason) => Err(format!("an undamaged history is refused: {reason}")),
             Start::Failed(reason) => Err(format!("the start failed on a healthy disk: {reason}")),
-            Start::Stuck => Err("the start waits for ever".into()),
+            Start::Stuck(pending) => Err(format!("the start waits for ever: {pending}")),
         }
     }
 
@@ -119,7 +119,7 @@ impl Moment<'_> {
         let twin = self.world.image(first.0, first.1);
         let at = rng.u64(..recovered.operations().max(1));
         twin.freeze_at(at);
-        if recover(&twin, &self.settings) != Start::Stuck {
+        if !matches!(recover(&twin, &self.settings), Start::Stuck(_)) {
             return Err("recovery went on in a frozen world".into());
         }
         let second = if rng.bool() { Crash::Power } else { Crash::Kill };
