@@ -26,6 +26,9 @@ struct Arguments {
     /// Goes on after a seed that failed.
     #[arg(long)]
     keep_going: bool,
+    /// Prints all that happens.
+    #[arg(long)]
+    verbose: bool,
     /// Plants a bug.
     #[arg(long)]
     plant: Option<Bug>,
@@ -34,8 +37,8 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let planted = arguments.plant.map(Bug::planted).unwrap_or_default();
-    let Arguments { first_seed, seeds, points, keep_going, .. } = arguments;
-    let report = Campaign { first_seed, seeds, points, planted, progress: true, keep_going }.run();
+    let Arguments { first_seed, seeds, points, keep_going, verbose, .. } = arguments;
+    let report = Campaign { first_seed, seeds, points, planted, progress: true, keep_going, verbose }.run();
     println!("{report}");
     for violation in &report.violations {
         println!("{violation}");

@@ -19,6 +19,8 @@ pub struct Campaign {
     pub progress: bool,
     /// Goes on after a seed that failed.
     pub keep_going: bool,
+    /// Prints all that happens.
+    pub verbose: bool,
 }
 
 /// What a campaign did.
@@ -45,7 +47,7 @@ impl Campaign {
         let mut report = Report::default();
         for seed in self.first_seed..self.first_seed.saturating_add(self.seeds) {
             report.seeds += 1;
-            match run::run(seed, self.planted) {
+            match run::run(seed, self.planted, self.verbose) {
                 Ok(figures) => {
                     report.points += figures.points;
                     report.recoveries += figures.recoveries;

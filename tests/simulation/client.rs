@@ -19,8 +19,9 @@ pub struct Executed {
     pub at: u64,
     /// The last change of any key that the command touched, its own included.
     pub reveals: u64,
-    /// The same for a nil reply of EXEC.
-    pub reveals_if_nil: u64,
+    /// What the reply may tell instead: a nil reply of EXEC the last change of a watched key, WAITAOF the client's last
+    /// write, a change of the policy what was acknowledged before it.
+    pub told: u64,
     /// What the reply must be, where that is known.
     pub expected: Option<Vec<u8>>,
 }

@@ -61,9 +61,16 @@ impl Tried {
 }
 
 impl Moment<'_> {
+    /// What a crash leaves, and space for a start: without, one that must write something anew fails.
+    fn image(&self, crash: Crash, choice: u64) -> World {
+        let image = self.world.image(crash, choice);
+        image.set_capacity(None);
+        image
+    }
+
     /// Tries one crash, if it was not tried before.
     pub fn crash(&self, crash: Crash, choice: u64, rng: &mut fastrand::Rng, tried: &mut Tried) -> Result<(), String> {
-        let image = self.world.image(crash, choice);
+        let image = self.image(crash, choice);
         if !tried.seen.insert((self.operation, image.fingerprint())) {
             return Ok(());
         }
@@ -116,7 +123,7 @@ impl Moment<'_> {
         rng: &mut fastrand::Rng,
         tried: &mut Tried,
     ) -> Result<(), String> {
-        let twin = self.world.image(first.0, first.1);
+        let twin = self.image(first.0, first.1);
         let at = rng.u64(..recovered.operations().max(1));
         twin.freeze_at(at);
         if !matches!(recover(&twin, &self.settings), Start::Stuck(_)) {
@@ -142,7 +149,7 @@ impl Moment<'_> {
 
     /// Flips a bit anywhere: the same content, or a refusal, or a cut that loses nothing known to have been durable.
     fn damage(&self, choice: u64, found: &Recovered, rng: &mut fastrand::Rng, tried: &mut Tried) -> Result<(), String> {
-        let image = self.world.image(Crash::Power, choice);
+        let image = self.image(Crash::Power, choice);
         let files: Vec<_> = image.files().into_iter().filter(|path| image.read(path).is_some_and(|c| !c.is_empty())).collect();
         let Some(path) = rng.choice(&files) else { return Ok(()) };
         let content = image.read(path).unwrap_or_default();

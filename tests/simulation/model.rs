@@ -107,8 +107,9 @@ impl Model {
         self.history.last().map_or(0, |(end, _)| *end)
     }
 
-    pub fn promised_on_disk(&self) -> u64 {
-        self.disk
+    /// What was promised to survive the death of the process.
+    pub fn acknowledged(&self) -> u64 {
+        self.os
     }
 
     /// Whether anything was executed that could still be lost.

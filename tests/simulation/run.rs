@@ -63,6 +63,8 @@ enum End {
 pub struct Simulation {
     seed: u64,
     planted: Planted,
+    /// Prints what happens.
+    verbose: bool,
     rng: fastrand::Rng,
     world: World,
     /// Operations of the worlds before this one.
@@ -86,8 +88,8 @@ pub struct Simulation {
 }
 
 /// Runs one seed.
-pub fn run(seed: u64, planted: Planted) -> Result<Figures, Violation> {
-    let mut simulation = Simulation::new(seed, planted);
+pub fn run(seed: u64, planted: Planted, verbose: bool) -> Result<Figures, Violation> {
+    let mut simulation = Simulation::new(seed, planted, verbose);
     let result = panics::caught(|| simulation.lives());
     let figures = simulation.figures();
     match result {
@@ -99,7 +101,7 @@ pub fn run(seed: u64, planted: Planted) -> Result<Figures, Violation> {
 }
 
 impl Simulation {
-    fn new(seed: u64, planted: Planted) -> Self {
+    fn new(seed: u64, planted: Planted, verbose: bool) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0xacd);
         let world = World::new(rng.u64(..));
         world.make_dir(Path::new("/data"));
@@ -111,6 +113,7 @@ impl Simulation {
         Self {
             seed,
             planted,
+            verbose,
             world,
             earlier_operations: 0,
             server,
@@ -159,6 +162,10 @@ impl Simulation {
             }
             self.lives += 1;
             self.world.set_manual();
+            if self.verbose {
+                println!("life {number}: {:?}", self.settings);
+                self.print_operations();
+            }
             self.weather = Weather::draw(&mut self.rng, self.seed % LYING_ONE_IN == LYING_ONE_IN - 1);
             self.has_lied |= self.weather.lies;
             self.world.set_faults(self.weather.faults.clone());
@@ -175,6 +182,14 @@ impl Simulation {
             self.die(crash);
         }
         Ok(())
+    }
+
+    fn print_operations(&self) {
+        let before = self.earlier_operations;
+        self.world.set_hook(Some(Box::new(move |world, operation| {
+            let (number, path) = (before + world.operations(), operation.path.display());
+            println!("  {number} {:?} {path}{}", operation.kind, if operation.late { ", late" } else { "" });
+        })));
     }
 
     /// One life, up to the moment of its death.
@@ -272,6 +287,9 @@ impl Simulation {
         for happening in self.server.take_happenings() {
             match happening {
                 Happening::Unit { end, effects } => {
+                    if self.verbose {
+                        println!("unit up to {end}: {}", shown(&effects));
+                    }
                     self.trace.update(&effects);
                     self.model.unit(end, &effects)?;
                 }
@@ -290,13 +308,14 @@ impl Simulation {
                         Meaning::Get(slot) => self.model.get_reply(slot),
                         _ => None,
                     };
-                    let reveals_if_nil = match &request.meaning {
+                    let told = match &request.meaning {
                         Meaning::Exec(watched) => self.model.last_change(watched.iter().copied()),
                         Meaning::WaitAof => client.last_write,
+                        Meaning::Policy(_) => self.model.acknowledged(),
                         _ => 0,
                     };
                     let reveals = own.max(self.model.last_change(request.touch.slots()));
-                    client.executed.push_back(Executed { request, level, wrote, at, reveals, reveals_if_nil, expected });
+                    client.executed.push_back(Executed { request, level, wrote, at, reveals, told, expected });
                 }
             }
         }
@@ -323,6 +342,10 @@ impl Simulation {
 
     /// What a reply that has left the server means.
     fn understand(&mut self, executed: &Executed, reply: &[u8]) -> Result<(), String> {
+        if self.verbose {
+            let (words, level) = (shown(&executed.request.words.join(&b' ')), executed.level);
+            println!("{words} at {} ({level:?}, {}): {}", executed.at, executed.reveals, shown(reply));
+        }
         let is_refusal = [&b"-MISCONF"[..], b"-LOADING", b"-EXECABORT"].iter().any(|code| reply.starts_with(code));
         if is_refusal && executed.wrote {
             return Err(format!("a refused command had effects: {}", reply.escape_ascii()));
@@ -337,19 +360,20 @@ impl Simulation {
             return Err(format!("{:?} answered {reply}, not {expected}", executed.request.words[0].escape_ascii()));
         }
         let is_nil = reply.starts_with(b"*-1");
-        self.model.promise(executed.level, if is_nil { executed.reveals_if_nil } else { executed.reveals });
+        self.model.promise(executed.level, if is_nil { executed.told } else { executed.reveals });
         let is_everysec = self.policy == AppendFsync::EverySec && !self.policy_in_flight;
         if executed.wrote && executed.level == Level::Os && is_everysec {
             self.model.acknowledged_everysec(self.world.clock().monotonic_us(), executed.at);
         }
         match executed.request.meaning {
             Meaning::WaitAof if reply.starts_with(b"*2\r\n:1") => {
-                self.model.promise(Level::Disk, executed.reveals_if_nil);
+                self.model.promise(Level::Disk, executed.told);
             }
             Meaning::Policy(to) => {
                 self.policy_in_flight = false;
                 if reply.starts_with(b"+OK") && to != self.policy {
-                    self.model.all_synced();
+                    // What was acknowledged before the change was asked for is synced before it is acknowledged.
+                    self.model.promise(Level::Disk, executed.told);
                     self.policy = to;
                 }
             }
@@ -508,10 +532,17 @@ impl Simulation {
         if self.served || crash == Crash::Power {
             self.last_crash = crash;
         }
+        if self.verbose {
+            println!("{crash:?}");
+        }
         self.clients.clear();
         self.earlier_operations += self.world.operations();
         self.world = self.world.image(crash, draw_choice(&mut self.rng));
     }
+}
+
+fn shown(bytes: &[u8]) -> String {
+    bytes[..bytes.len().min(100)].escape_ascii().to_string()
 }
 
 fn draw_choice(rng: &mut fastrand::Rng) -> u64 {

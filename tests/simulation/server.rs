@@ -134,10 +134,6 @@ impl Server {
         Self { local, node, phase, happenings, woken: Arc::default() }
     }
 
-    pub fn is_serving(&self) -> bool {
-        matches!(*self.phase.borrow(), Phase::Serving(_))
-    }
-
     /// Lets all tasks go on until each waits for the disk, the clock or a client.
     pub fn run_until_idle(&mut self) {
         let waker = Waker::from(self.woken.clone());
