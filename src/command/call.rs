@@ -80,6 +80,8 @@ pub fn finish(mut ctx: Ctx<'_>, reply_start: usize) {
         ctx.client.last_write = end;
         ctx.engine.stream.wake_committer();
         reveals = end;
+    } else if !ctx.engine.gate.is_open(Gate::ticket(reveals, level(&ctx))) {
+        ctx.engine.gate.waits.reads += 1;
     }
     shadow::check(ctx.engine, &ctx.changed_names, !ctx.changed_databases.is_empty());
     if let Some(end) = end {
@@ -87,12 +89,12 @@ pub fn finish(mut ctx: Ctx<'_>, reply_start: usize) {
         trial.observe(Event::Unit { end, effects: stream.last_unit() });
     }
     queue_reply(&mut ctx, reply_start, reveals);
-    let (client, level) = (ctx.client.id, level_of(&ctx));
+    let (client, level) = (ctx.client.id, level(&ctx));
     ctx.engine.trial.observe(Event::Executed { client, level, wrote: end.is_some() });
 }
 
-/// What the replies of the connection wait for.
-fn level_of(ctx: &Ctx<'_>) -> Level {
+/// What replies to this connection wait for.
+fn level(ctx: &Ctx<'_>) -> Level {
     ctx.client.level.unwrap_or_else(|| ctx.engine.default_level())
 }
 
@@ -112,7 +114,7 @@ fn queue_reply(ctx: &mut Ctx<'_>, reply_start: usize, reveals: u64) {
     if silent {
         ctx.reply.truncate(reply_start);
     }
-    let level = level_of(ctx);
+    let level = level(ctx);
     let buffer = std::mem::take(&mut ctx.reply).into_bytes();
     let batch = ctx.engine.stream.batch_start();
     ctx.client.output.put(buffer, Gate::ticket(reveals, level), &ctx.engine.gate, batch);

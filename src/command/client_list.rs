@@ -65,7 +65,7 @@ pub fn list(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     match wanted {
         Wanted::All | Wanted::Type(Type::Normal) => {
             let mut own = Some(own);
-            for client in engine.clients.iter() {
+            for client in engine.clients.iter().filter(|client| !client.killed) {
                 if client.id > own_id {
                     text.extend(own.take());
                 }
@@ -78,7 +78,7 @@ pub fn list(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
             for id in ids {
                 if id == own_id {
                     text.push_str(&own);
-                } else if let Some(client) = engine.clients.get(id) {
+                } else if let Some(client) = engine.clients.get(id).filter(|client| !client.killed) {
                     write_line(&mut text, client, now_us, 0, client.output.backlog());
                 }
             }
@@ -159,7 +159,6 @@ fn flags(client: &Client) -> String {
         ('b', client.blocked.is_some()),
         ('d', client.watch_broken),
         ('c', client.close_after_reply),
-        ('A', client.killed),
         ('U', client.peer.is_unix),
         ('e', client.no_evict),
         ('T', client.no_touch),

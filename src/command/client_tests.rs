@@ -75,6 +75,7 @@ fn kill_ends_who_matches_all_filters() {
     assert!(!harness.engine.clients.get(second).unwrap().killed);
     assert_eq!(harness.run("CLIENT KILL ADDR 1.2.3.4:5 USER default TYPE normal"), ":1");
     assert!(harness.engine.clients.get(second).unwrap().killed);
+    assert!(!harness.run("CLIENT LIST").contains("1.2.3.4:5"), "who was killed is gone at once");
     assert_eq!(harness.run("CLIENT KILL ID 1"), ":0", "the one that asks is skipped");
     assert_eq!(harness.run("CLIENT KILL ID 1 SKIPME no"), ":1");
     assert!(harness.engine.clients.get(harness.client).unwrap().close_after_reply);

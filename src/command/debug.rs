@@ -42,7 +42,8 @@ const fn tool(
 
 const MANY: usize = usize::MAX;
 
-const TOOLS: [Tool; 24] = [
+const TOOLS: [Tool; 25] = [
+    tool("AOF-FLUSH-SLEEP", (1, 1), ("<microsec>", "Waits before each write of the log."), flush_sleep),
     tool("DICT-RESIZING", (1, 1), ("<0|1>", "Whether hash tables grow and shrink."), dict_resizing),
     tool("DIGEST", (0, 0), ("", "A digest of all keys and values, equal on servers with equal data."), digest),
     tool("DIGEST-VALUE", (0, MANY), ("<key> [<key> ...]", "The digests of the values of keys."), keys::digest_values),
@@ -128,6 +129,13 @@ fn digest(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
 
 fn log(ctx: &mut Ctx<'_>, words: &[&[u8]]) -> Result<(), Failure> {
     tracing::warn!("DEBUG LOG: {}", String::from_utf8_lossy(words[0]));
+    accept(ctx, words)
+}
+
+/// The log is written late, and so are the replies that wait for it; the server goes on.
+fn flush_sleep(ctx: &mut Ctx<'_>, words: &[&[u8]]) -> Result<(), Failure> {
+    let delay_us = number::parse_i64(words[0]).and_then(|usec| u64::try_from(usec).ok());
+    ctx.engine.flush_delay_us = delay_us.unwrap_or(0);
     accept(ctx, words)
 }
 

@@ -38,7 +38,8 @@ fn syntax(argument: &Arg) -> String {
     let inner = match argument.kind {
         ArgKind::PureToken => String::new(),
         ArgKind::OneOf => {
-            let choices: Vec<String> = argument.args.iter().map(syntax).collect();
+            // Which of them may be left out says nothing here: one is chosen.
+            let choices: Vec<String> = argument.args.iter().map(|choice| syntax(&choice.required())).collect();
             let choices = choices.join("|");
             if argument.optional && argument.token.is_none() { choices } else { format!("({choices})") }
         }

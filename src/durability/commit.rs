@@ -63,8 +63,22 @@ impl Committer {
             sealed: Cell::new(true),
             in_flight: Cell::new(0),
         });
+        committer.report_histories();
         committer.report();
         committer
+    }
+
+    /// Tells the engine which histories the offsets belong to; they change only when the log is opened.
+    fn report_histories(&self) {
+        let mut engine = self.engine.borrow_mut();
+        // The log counts frames from when it was opened, and what they hold must be counted from there too.
+        engine.log.units = 0;
+        let histories = self.log.histories();
+        let mut newest = histories.iter().rev();
+        if let Some(present) = newest.next() {
+            engine.log.history_id = present.id.to_string();
+            engine.log.previous_history = newest.next().map(|before| (before.id.to_string(), present.first_offset));
+        }
     }
 
     /// The log.
@@ -168,7 +182,9 @@ async fn next_step(committer: &Committer) -> Step {
         *committer.writer.borrow_mut() = Some(cx.waker().clone());
         let mut engine = committer.engine.borrow_mut();
         let wanted = engine.config.appendfsync();
-        if policy_of(wanted) != committer.log.policy() {
+        let policy = policy_of(wanted);
+        // Without a spare to roll to, on a full disk, the change waits and writing goes on.
+        if policy != committer.log.policy() && committer.log.can_take(policy) {
             return Poll::Ready(Step::Policy(wanted));
         }
         if let Some(batch) = engine.stream.take(cx.waker()) {
@@ -198,7 +214,15 @@ pub fn policy_of(setting: AppendFsync) -> SyncPolicy {
 }
 
 async fn write(committer: &Committer, batch: Batch) -> Result<(), LogError> {
-    let wall_ms = committer.engine.borrow().now_ms();
+    let (wall_ms, delay_us) = {
+        let engine = committer.engine.borrow();
+        (engine.now_ms(), engine.flush_delay_us)
+    };
+    if delay_us > 0 {
+        let clock = committer.engine.borrow().clock.clone();
+        clock.sleep(Duration::from_micros(delay_us)).await;
+    }
+    let started_us = committer.engine.borrow_mut().tick();
     let end = batch.end();
     let mut frame = FrameBuf::new();
     frame.extend_from_slice(&batch.bytes);
@@ -221,6 +245,8 @@ async fn write(committer: &Committer, batch: Batch) -> Result<(), LogError> {
     engine.log.units += batch.units;
     if durable < end {
         committer.note_unsynced(&mut engine, now_us);
+    } else {
+        engine.log.syncs.record(now_us - started_us);
     }
     engine.gate.advance_written(end);
     engine.gate.advance_durable(durable);
@@ -273,12 +299,15 @@ pub async fn sync_in_background(committer: Rc<Committer>) {
         if committer.syncing_since_us.get().is_none() {
             continue;
         }
+        let started_us = committer.engine.borrow_mut().tick();
         let result = committer.log.sync().await;
         committer.syncing_since_us.set(None);
         match result {
             Err(error) => return committer.fail(&error),
             Ok(durable) => {
                 let mut engine = committer.engine.borrow_mut();
+                let now_us = engine.tick();
+                engine.log.syncs.record(now_us - started_us);
                 engine.gate.advance_durable(durable);
                 engine.gate.hold_os(false);
             }
@@ -307,8 +336,11 @@ pub async fn prepare_segments(committer: Rc<Committer>) {
     let mut is_failing = false;
     loop {
         let asked = room_is_needed(&committer, !is_failing).await;
-        let result = committer.log.prepare(asked.unwrap_or(0)).await;
+        // The frame in flight may use up what there seems to be.
+        let wanted = asked.map_or(0, |bytes| bytes + committer.in_flight.get());
+        let result = committer.log.prepare(wanted).await;
         committer.report();
+        committer.wake_writer();
         if let Err(error) = &result {
             if !is_failing {
                 tracing::warn!("{error}; writes that need it are refused until there is space");

@@ -19,13 +19,13 @@ use std::rc::Rc;
 use std::task::Waker;
 
 use crate::base::clock::Clock;
-use crate::keyspace::Db;
+use crate::keyspace::{self, Db};
 use access::Access;
 use admission::Admission;
 use client::{BlockedOn, Clients};
 use config::{AppendFsync, Config};
 use gate::{Gate, Level};
-use stats::Stats;
+use stats::{Latencies, Stats};
 use stream::Stream;
 use trial::Trial;
 use watch::Watches;
@@ -112,8 +112,8 @@ pub struct LogReport {
     pub segments: u64,
     /// Spares ready.
     pub spares: u64,
-    /// Sync latency percentiles in microseconds: p50, p99, p99.9.
-    pub sync_us: [u64; 3],
+    /// How long writes and syncs took that made something durable.
+    pub syncs: Latencies,
     /// Syncs that failed. More than none means that the server is stopping.
     pub failed: Option<String>,
 }
@@ -164,6 +164,8 @@ pub struct Engine {
     pub log: LogReport,
     /// The server is stopping: no command is executed any more.
     pub stopping: bool,
+    /// DEBUG AOF-FLUSH-SLEEP: before each write of the log, in microseconds.
+    pub flush_delay_us: u64,
     /// DEBUG SET-ACTIVE-EXPIRE.
     pub active_expire: bool,
     /// DEBUG PAUSE-CRON.
@@ -206,6 +208,7 @@ impl Engine {
             process: Process::default(),
             log: LogReport::default(),
             stopping: false,
+            flush_delay_us: 0,
             active_expire: true,
             cron_paused: false,
             shadow: None,
@@ -310,6 +313,17 @@ impl Engine {
         for client in self.clients.iter().filter(|client| client.blocked.is_some_and(|blocked| on(blocked.on))) {
             client.wake();
         }
+    }
+
+    /// Asks the processor to fetch what executing commands on these keys will read, all at once instead of one after
+    /// the other.
+    pub fn prefetch<'a>(&self, db: usize, keys: impl Iterator<Item = &'a [u8]> + Clone) {
+        let hashes = keys.map(keyspace::hash);
+        for hash in hashes.clone() {
+            self.dbs[db].prefetch(hash);
+            self.gate.prefetch(db, hash);
+        }
+        hashes.for_each(|hash| self.dbs[db].prefetch_entry(hash));
     }
 
     /// Ends CLIENT PAUSE.

@@ -71,12 +71,35 @@ pub struct Stats {
     /// Values whose memory was freed outside the command that removed them.
     pub lazyfreed_objects: u64,
     /// By row of the command table: how long calls took, in microseconds.
-    pub latencies: Vec<Option<Box<Histogram<u64>>>>,
+    pub latencies: Vec<Option<Box<Latencies>>>,
     /// Operations a second, measured now and then.
     pub ops_per_sec: u64,
     /// What else is measured now and then.
     pub rates: Rates,
     last: Rates,
+}
+
+/// How long things took, in microseconds.
+#[derive(Clone, Debug)]
+pub struct Latencies(Histogram<u64>);
+
+impl Default for Latencies {
+    fn default() -> Self {
+        let histogram = Histogram::new_with_bounds(1, MAX_LATENCY_US, LATENCY_DIGITS);
+        Self(histogram.expect("the bounds are constants that a histogram takes"))
+    }
+}
+
+impl Latencies {
+    /// Notes one.
+    pub fn record(&mut self, usec: u64) {
+        self.0.saturating_record(usec);
+    }
+
+    /// The time that so many percent of them did not exceed; 0 if there were none.
+    pub fn at_percentile(&self, percentile: f64) -> u64 {
+        if self.0.is_empty() { 0 } else { self.0.value_at_percentile(percentile) }
+    }
 }
 
 /// How much of something there was in a second.
@@ -128,11 +151,7 @@ impl Stats {
         if row >= self.latencies.len() {
             self.latencies.resize_with(row + 1, || None);
         }
-        let histogram = self.latencies[row].get_or_insert_with(|| {
-            let bounds = Histogram::new_with_bounds(1, MAX_LATENCY_US, LATENCY_DIGITS);
-            Box::new(bounds.expect("the bounds are constants that a histogram takes"))
-        });
-        histogram.saturating_record(usec);
+        self.latencies[row].get_or_insert_with(Box::default).record(usec);
     }
 
     /// Notes a turn of the loop: how long it took, and how many commands it executed.

@@ -149,10 +149,10 @@ pub const TABLE: &[Row] = &[
         against: All,
         command: "debug|object",
         how: How::Property {
-            said: "fields in Redis' order; refcount and serialized length equal",
+            said: "fields in Redis' order; refcount equal, serialized length at least as large",
             holds: compare::debug_object,
         },
-        reason: "Addresses and clocks are the server's own; Valkey 8.1 embeds by key and value together.",
+        reason: "Addresses, clocks and compression are the server's own; Valkey 8.1 embeds by key and value together and shares no integers.",
     },
     Row {
         against: All,
@@ -217,6 +217,12 @@ pub const TABLE: &[Row] = &[
         command: "object|refcount",
         how: How::Texts { oracle: ":1", tested: ":2147483647" },
         reason: "Valkey 8.1 keeps no shared integers as values of keys; Redis shares 0 to 9999.",
+    },
+    Row {
+        against: Valkey,
+        command: "waitaof",
+        how: How::Property { said: "the local part is 0 or 1", holds: compare::waitaof },
+        reason: "ackd writes its log whatever `appendonly` says, so the local part can always be waited for.",
     },
 ];
 

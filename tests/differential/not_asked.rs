@@ -36,11 +36,11 @@ pub const NOT_ASKED: &[NotAsked] = &[
     },
     NotAsked {
         against: Against::Valkey,
-        what: "SCAN with an unknown TYPE, or with a cursor that does not begin with a digit",
+        what: "SCAN with an unknown TYPE, with NOVALUES, or with a cursor that does not begin with a digit",
         reason: "Valkey 8.1 refuses such types, and reads cursors by other rules.",
         is: |argv, _| {
             word(argv, 0, &["SCAN"])
-                && (any_word(argv, &["foo", ""])
+                && (any_word(argv, &["foo", "", "NOVALUES"])
                     || argv.get(1).is_some_and(|cursor| !cursor.first().is_some_and(u8::is_ascii_alphanumeric)))
         },
     },
@@ -49,6 +49,12 @@ pub const NOT_ASKED: &[NotAsked] = &[
         what: "CONFIG with `dynamic-hz`",
         reason: "Valkey 8.1 has dropped this parameter of Redis 7.2.",
         is: |argv, _| word(argv, 0, &["CONFIG"]) && any_word(argv, &["dynamic-hz"]),
+    },
+    NotAsked {
+        against: Against::All,
+        what: "OBJECT REFCOUNT inside MULTI",
+        reason: "Redis counts the references that queued commands hold to their arguments.",
+        is: |argv, in_transaction| in_transaction && word(argv, 0, &["OBJECT"]) && any_word(argv, &["REFCOUNT"]),
     },
     NotAsked {
         against: Against::Redis7,

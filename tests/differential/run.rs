@@ -283,6 +283,10 @@ impl Pair {
 
     fn compare(&mut self, connection: usize, argv: &[Vec<u8>], oracle: &Answer, tested: &Answer) -> Option<Mismatch> {
         let queued = &mut self.queued[connection];
+        let inner = inner_mismatch(self.against, queued, argv, oracle, tested);
+        if inner.is_some() {
+            return inner;
+        }
         let equal = match (oracle, tested) {
             (Answer::Reply(l), Answer::Reply(r)) => {
                 let equal = l.raw == r.raw || compare::equal(self.against, argv, queued, &l.value, &r.value);
@@ -421,6 +425,25 @@ impl Pair {
             tested,
         }))
     }
+}
+
+/// The command of a transaction whose reply differs, so that a difference is reported by its name.
+fn inner_mismatch(
+    against: Against,
+    queued: &[Vec<Vec<u8>>],
+    argv: &[Vec<u8>],
+    oracle: &Answer,
+    tested: &Answer,
+) -> Option<Mismatch> {
+    let (Answer::Reply(l), Answer::Reply(r)) = (oracle, tested) else { return None };
+    let (l, r) = (l.value.elements()?, r.value.elements()?);
+    if compare::command_name(argv) != "exec" || l.len() != r.len() || l.len() != queued.len() {
+        return None;
+    }
+    let replies = queued.iter().zip(l.iter().zip(r));
+    let (argv, (l, r)) = replies.into_iter().find(|(argv, (l, r))| !compare::equal(against, argv, &[], l, r))?;
+    let name = format!("{} (in EXEC)", compare::command_name(argv));
+    Some(Mismatch { step: 0, command: String::new(), name, oracle: l.to_string(), tested: r.to_string() })
 }
 
 /// One observation about the state, and the command that made it.

@@ -67,6 +67,6 @@ pub(super) fn text(ctx: &mut Ctx<'_>, words: &[&[u8]]) -> Result<(), Failure> {
         return Err(NOT_WRITABLE);
     }
     let text: tikv_jemalloc_ctl::Result<&'static str> = name.read();
-    ctx.reply.bulk(text.map_err(|_| UNKNOWN)?.as_bytes());
+    ctx.reply.bulk(text.map_err(|_| UNKNOWN)?.trim_end().as_bytes());
     Ok(())
 }

@@ -137,6 +137,6 @@ fn switches_and_errors_read_as_in_redis() {
         "-ERR unknown subcommand or wrong number of arguments for 'JMAP'. Try DEBUG HELP."
     );
     assert!(
-        harness.run("DEBUG HELP").starts_with("*51 +DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")
+        harness.run("DEBUG HELP").starts_with("*53 +DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")
     );
 }

@@ -71,7 +71,7 @@ fn loading(view: &View<'_>, fields: &mut Fields) {
 fn log(view: &View<'_>, fields: &mut Fields) {
     let log = &view.engine.log;
     let reached = view.engine.gate.watermarks();
-    let [p50, p99, p999] = log.sync_us;
+    let [p50, p99, p999] = [50.0, 99.0, 99.9].map(|percentile| log.syncs.at_percentile(percentile));
     let mean = if log.frames == 0 { 0.0 } else { log.units as f64 / log.frames as f64 };
     fields.put("log_executed_offset", reached.executed);
     fields.put("log_written_offset", reached.written);

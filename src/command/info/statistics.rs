@@ -108,7 +108,7 @@ pub(super) fn latencystats(view: &View<'_>, fields: &mut Fields) {
     for (row, latencies) in table::rows().iter().zip(&view.engine.stats.latencies) {
         let Some(latencies) = latencies else { continue };
         let shown = percentiles.split_ascii_whitespace().filter_map(|percentile| {
-            let usec = latencies.value_at_percentile(percentile.parse().ok()?);
+            let usec = latencies.at_percentile(percentile.parse().ok()?);
             Some(format!("p{percentile}={usec}.000"))
         });
         let shown: Vec<String> = shown.collect();

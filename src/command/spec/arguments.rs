@@ -85,6 +85,12 @@ impl Arg {
         self
     }
 
+    /// The same where it may not be left out.
+    pub const fn required(mut self) -> Arg {
+        self.optional = false;
+        self
+    }
+
     /// May be repeated.
     pub const fn multiple(mut self) -> Arg {
         self.multiple = true;

@@ -5,7 +5,7 @@ use super::super::spec::{
     UPDATE, WRITE, acl, integer, key, one_of, pattern, string, unix_time, word,
 };
 
-use crate::command::{blocking, expire, keys, scan};
+use crate::command::{blocking, expire, help, keys, scan};
 
 /// Rows, by name.
 pub static KEYS: &[Spec] = &[
@@ -247,7 +247,8 @@ const OBJECT: &[Spec] = &[
     Spec::new("object|help", 2, Group::Generic, "6.2.0")
         .about("Describes the subcommands.", "O(1)")
         .flags(&[LOADING, STALE])
-        .acl(&[acl::KEYSPACE]),
+        .acl(&[acl::KEYSPACE])
+        .handler(help::help),
     Spec::new("object|idletime", 3, Group::Generic, "2.2.3")
         .about("Gives the seconds since a key was last used.", "O(1)")
         .flags(&[READONLY])

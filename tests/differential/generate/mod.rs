@@ -105,7 +105,7 @@ impl Generator {
             960..=965 => self.expiring_episode(),
             966..=985 => {
                 let options = self.scan_options();
-                self.steps.push(Step::Scan { connection, options });
+                self.push_scan(connection, options);
             }
             986..=988 => self.protocol(),
             989..=991 => self.kill(),
@@ -138,8 +138,7 @@ impl Generator {
     fn push_args(&mut self, connection: usize, argv: Vec<Arg>) {
         let line: Vec<Vec<u8>> =
             argv.iter().map(|arg| if let Arg::Bytes(b) = arg { b.clone() } else { vec![] }).collect();
-        let inside = self.in_transaction[connection];
-        if NOT_ASKED.iter().any(|row| row.against.covers(self.against) && (row.is)(&line, inside)) {
+        if self.is_not_asked(connection, &line) {
             return;
         }
         let expired = born_expired(&argv);
@@ -147,6 +146,18 @@ impl Generator {
         if let Some(key) = expired {
             self.push(connection, vec![b"EXISTS".to_vec(), key]);
         }
+    }
+
+    fn push_scan(&mut self, connection: usize, options: Vec<Vec<u8>>) {
+        let line: Vec<Vec<u8>> = [b"SCAN".to_vec(), b"0".to_vec()].into_iter().chain(options.iter().cloned()).collect();
+        if !self.is_not_asked(connection, &line) {
+            self.steps.push(Step::Scan { connection, options });
+        }
+    }
+
+    fn is_not_asked(&self, connection: usize, line: &[Vec<u8>]) -> bool {
+        let inside = self.in_transaction[connection];
+        NOT_ASKED.iter().any(|row| row.against.covers(self.against) && (row.is)(line, inside))
     }
 
     /// Pushes a command of strings or keys, at times with an argument too many, too few or out of place. Commands of

@@ -431,7 +431,6 @@ impl Generator {
                 line
             }
             19 => vec!["SLEEP".into(), self.pick(&["0", "0.0001", "x"]).into()],
-            20 => vec!["STRINGMATCH-LEN".into(), "1000".into(), self.pick(&["*", "a*b", "[a]"]).into()],
             21 => vec!["HTSTATS".into(), self.pick(&["0", "1", "99", "x"]).into()],
             22 => vec![self.pick(&["HTSTATS-KEY", "LISTPACK"]).into(), key],
             23..=24 => vec!["SET-ACTIVE-EXPIRE".into(), self.pick(&["1", "1", "0"]).into()],
