@@ -5,6 +5,7 @@ use super::{Ctx, Failure, Origin, shadow};
 use crate::engine::Engine;
 use crate::engine::client::{Client, ReplyMode};
 use crate::engine::gate::{Gate, Level};
+use crate::engine::trial::Event;
 use crate::resp::Reply;
 
 /// Executes one command of a connection as a unit of its own, and queues its reply behind its gate.
@@ -67,7 +68,8 @@ pub fn fail(ctx: &mut Ctx<'_>, failure: &Failure) {
 /// Ends the unit: gives its effects their offset, marks what they changed, and queues the reply.
 pub fn finish(mut ctx: Ctx<'_>, reply_start: usize) {
     let mut reveals = ctx.reveals;
-    if let Some(end) = ctx.engine.stream.end_unit() {
+    let end = ctx.engine.stream.end_unit();
+    if let Some(end) = end {
         ctx.engine.gate.advance_executed(end);
         for (db, hash) in &ctx.changed {
             ctx.engine.gate.mark_key(*db, *hash, end);
@@ -82,7 +84,13 @@ pub fn finish(mut ctx: Ctx<'_>, reply_start: usize) {
         ctx.engine.gate.waits.reads += 1;
     }
     shadow::check(ctx.engine, &ctx.changed_names, !ctx.changed_databases.is_empty());
+    if let Some(end) = end {
+        let Engine { trial, stream, .. } = &mut *ctx.engine;
+        trial.observe(Event::Unit { end, effects: stream.last_unit() });
+    }
     queue_reply(&mut ctx, reply_start, reveals);
+    let (client, level) = (ctx.client.id, level(&ctx));
+    ctx.engine.trial.observe(Event::Executed { client, level, wrote: end.is_some() });
 }
 
 /// What replies to this connection wait for.

@@ -197,7 +197,9 @@ impl<'a> Ctx<'a> {
     /// A command that was admitted as a write removes an expired key always: what it does next would otherwise happen
     /// to the old value.
     fn look(&mut self, db: usize, hash: u64, key: &[u8], writes: bool) -> bool {
-        self.reveals = self.reveals.max(self.engine.gate.last_change(db, hash));
+        if !self.engine.trial.planted.open_reads_early {
+            self.reveals = self.reveals.max(self.engine.gate.last_change(db, hash));
+        }
         if self.origin == Origin::Stream || self.engine.dbs[db].volatile_len() == 0 {
             return false;
         }

@@ -184,7 +184,9 @@ async fn next_step(committer: &Committer) -> Step {
         *committer.writer.borrow_mut() = Some(cx.waker().clone());
         let mut engine = committer.engine.borrow_mut();
         let wanted = engine.config.appendfsync();
-        if policy_of(wanted) != committer.log.policy() {
+        let policy = policy_of(wanted);
+        // Without a spare to roll to, on a full disk, the change waits and writing goes on.
+        if policy != committer.log.policy() && committer.log.can_take(policy) {
             return Poll::Ready(Step::Policy(wanted));
         }
         if let Some(batch) = engine.stream.take(cx.waker()) {
@@ -225,6 +227,9 @@ async fn write(committer: &Committer, batch: Batch, frame: &mut FrameBuf) -> Res
     let started_us = committer.engine.borrow_mut().tick();
     let end = batch.end();
     frame.extend_from_slice(&batch.bytes);
+    if committer.engine.borrow().trial.planted.ack_before_sync {
+        committer.engine.borrow_mut().gate.advance_durable(end);
+    }
     let position = loop {
         match committer.log.append(frame, wall_ms).await {
             Err(LogError::NoRoom { needed, .. }) => make_room(committer, needed).await,
@@ -339,8 +344,11 @@ pub async fn prepare_segments(committer: Rc<Committer>) {
     let mut is_failing = false;
     loop {
         let asked = room_is_needed(&committer, !is_failing).await;
-        let result = committer.log.prepare(asked.unwrap_or(0)).await;
+        // The frame in flight may use up what there seems to be.
+        let wanted = asked.map_or(0, |bytes| bytes + committer.in_flight.get());
+        let result = committer.log.prepare(wanted).await;
         committer.report();
+        committer.wake_writer();
         if let Err(error) = &result {
             if !is_failing {
                 tracing::warn!("{error}; writes that need it are refused until there is space");

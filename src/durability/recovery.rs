@@ -35,7 +35,8 @@ pub async fn recover(
     directory: &Path,
 ) -> Result<Rc<Log>, RecoveryFailure> {
     let started_us = begin(&mut engine.borrow_mut());
-    let directory = Directory::open(disk, directory).await?;
+    let planted = engine.borrow().trial.planted.log;
+    let directory = Directory::open_planted(disk, directory, planted).await?;
     let mut loader =
         Loader { engine: engine.clone(), applier: Applier::default(), reported_us: started_us, commands: 0 };
     let recovered = directory.recover(&mut loader).await?;
@@ -68,10 +69,11 @@ fn finish(engine: &mut Engine, log: &Log) {
 }
 
 fn settings(engine: &Engine) -> Settings {
-    Settings {
-        segment_size: engine.config.log_segment_size(),
-        policy: commit::policy_of(engine.config.appendfsync()),
-        ..Settings::default()
+    let policy = commit::policy_of(engine.config.appendfsync());
+    let settings = Settings { segment_size: engine.config.log_segment_size(), policy, ..Settings::default() };
+    match engine.trial.segment_sizes {
+        Some((first_segment_size, segment_size)) => Settings { first_segment_size, segment_size, ..settings },
+        None => settings,
     }
 }
 

@@ -12,6 +12,7 @@ pub mod gate;
 pub mod output;
 pub mod stats;
 pub mod stream;
+pub mod trial;
 pub mod watch;
 
 use std::rc::Rc;
@@ -26,6 +27,7 @@ use config::{AppendFsync, Config};
 use gate::{Gate, Level};
 use stats::{Latencies, Stats};
 use stream::Stream;
+use trial::Trial;
 use watch::Watches;
 
 /// Where recovery stands; while there is one, most commands answer `-LOADING`.
@@ -172,6 +174,8 @@ pub struct Engine {
     pub cron_paused: bool,
     /// In tests: a copy that only ever applies the effect stream.
     pub shadow: Option<Box<Engine>>,
+    /// What only the simulation sets.
+    pub trial: Trial,
     /// When the last snapshot was taken, in seconds since the Unix epoch (LASTSAVE).
     pub last_save_s: u64,
     /// Expiry never runs behind the time of the newest frame, in milliseconds since the Unix epoch.
@@ -211,6 +215,7 @@ impl Engine {
             active_expire: true,
             cron_paused: false,
             shadow: None,
+            trial: Trial::default(),
             last_save_s: clock.wall_us() / 1_000_000,
             newest_frame_ms: 0,
             wall_minus_monotonic_us: 0,

@@ -52,6 +52,12 @@ impl Log {
         })
     }
 
+    /// Whether [`Log::set_policy`] has the segment that it needs.
+    pub fn can_take(&self, policy: SyncPolicy) -> bool {
+        let state = self.state.borrow();
+        policy.is_always() == state.policy.is_always() || !state.spares.is_empty()
+    }
+
     /// Changes what [`Log::append`] waits for, from the next frame on. Rolls when the way of writing differs, with
     /// everything before synced; makes a segment for it if none is at hand.
     pub async fn set_policy(&self, policy: SyncPolicy) -> Result<(), LogError> {
