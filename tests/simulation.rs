@@ -22,7 +22,16 @@ fn whatever_crashes_every_promise_is_kept() {
     let points = variable("ACKD_SIM_POINTS", POINTS);
     let first_seed = variable("ACKD_SIM_SEED", 1);
     let seeds = if std::env::var_os("ACKD_SIM_SEED").is_some() { 1 } else { u64::MAX };
-    let report = Campaign { first_seed, seeds, points, planted: Planted::default(), progress: true, keep_going: false, verbose: false }.run();
+    let report = Campaign {
+        first_seed,
+        seeds,
+        points,
+        planted: Planted::default(),
+        progress: true,
+        keep_going: false,
+        verbose: false,
+    }
+    .run();
     println!("{report}");
     if let Some(violation) = report.violations.first() {
         panic!("{violation}");

@@ -15,7 +15,7 @@ use crate::base::clock::Sleep;
 use crate::engine::config::AppendFsync;
 use crate::engine::stream::Batch;
 use crate::engine::{Engine, Request};
-use crate::log::{FrameBuf, Log, LogError, Stats, SyncPolicy};
+use crate::log::{FrameBuf, Log, LogError, SpareError, Stats, SyncPolicy};
 
 /// Idleness after which the log is sealed, so that the last frame can be told from a torn one.
 const IDLE_BEFORE_SEAL: Duration = Duration::from_millis(50);
@@ -124,6 +124,15 @@ impl Committer {
         }
     }
 
+    /// Takes back a change of the policy that waits for a segment which cannot be made.
+    fn refuse_pending_policy(&self, error: &SpareError) {
+        let mut engine = self.engine.borrow_mut();
+        let policy = policy_of(engine.config.appendfsync());
+        if policy != self.log.policy() && !self.log.can_take(policy) {
+            engine.policy_refused(error.to_string());
+        }
+    }
+
     /// Records that the log has failed and asks the server to stop. Nothing is acknowledged from here on.
     fn fail(&self, error: &LogError) {
         let mut engine = self.engine.borrow_mut();
@@ -185,7 +194,7 @@ async fn next_step(committer: &Committer) -> Step {
         let mut engine = committer.engine.borrow_mut();
         let wanted = engine.config.appendfsync();
         let policy = policy_of(wanted);
-        // Without a spare to roll to, on a full disk, the change waits and writing goes on.
+        // Without a spare to roll to, writing goes on until one is made, or the change is refused.
         if policy != committer.log.policy() && committer.log.can_take(policy) {
             return Poll::Ready(Step::Policy(wanted));
         }
@@ -271,14 +280,7 @@ async fn seal(committer: &Committer) -> Result<(), LogError> {
 }
 
 async fn change_policy(committer: &Committer, setting: AppendFsync) -> Result<(), LogError> {
-    match committer.log.set_policy(policy_of(setting)).await {
-        // There is no space for the segment that the change needs; the log goes on as before.
-        Err(error @ (LogError::Spare(_) | LogError::NoRoom { .. })) => {
-            committer.engine.borrow_mut().policy_refused(error.to_string());
-            return Ok(());
-        }
-        result => result?,
-    }
+    committer.log.set_policy(policy_of(setting)).await?;
     let durable = committer.log.durable();
     committer.unsynced_since_us.set(None);
     let mut engine = committer.engine.borrow_mut();
@@ -353,6 +355,7 @@ pub async fn prepare_segments(committer: Rc<Committer>) {
             if !is_failing {
                 tracing::warn!("{error}; writes that need it are refused until there is space");
             }
+            committer.refuse_pending_policy(error);
             if let Some(bytes) = asked {
                 committer.engine.borrow_mut().admission.refuse(bytes, error.to_string());
             }

@@ -138,7 +138,8 @@ impl Moment<'_> {
         }
         tried.recoveries += 2;
         let start = recover(&image, &self.settings);
-        let inner = |what: String| format!("then {second:?} with choice {choice} at operation {at} of the recovery: {what}");
+        let inner =
+            |what: String| format!("then {second:?} with choice {choice} at operation {at} of the recovery: {what}");
         let is_same_medium = first.0 == Crash::Power || second == Crash::Kill;
         if is_same_medium && !has_late {
             return self.same(&start, found).map_err(inner);
@@ -150,7 +151,8 @@ impl Moment<'_> {
     /// Flips a bit anywhere: the same content, or a refusal, or a cut that loses nothing known to have been durable.
     fn damage(&self, choice: u64, found: &Recovered, rng: &mut fastrand::Rng, tried: &mut Tried) -> Result<(), String> {
         let image = self.image(Crash::Power, choice);
-        let files: Vec<_> = image.files().into_iter().filter(|path| image.read(path).is_some_and(|c| !c.is_empty())).collect();
+        let files: Vec<_> =
+            image.files().into_iter().filter(|path| image.read(path).is_some_and(|c| !c.is_empty())).collect();
         let Some(path) = rng.choice(&files) else { return Ok(()) };
         let content = image.read(path).unwrap_or_default();
         // Most of a segment is zeros; damage there is tried too, but less often.

@@ -119,7 +119,9 @@ impl Model {
 
     /// A unit was executed.
     pub fn unit(&mut self, end: u64, effects: &[u8]) -> Result<(), String> {
-        self.applier.apply(&mut self.reference, effects).map_err(|error| format!("an effect cannot be applied: {error}"))?;
+        self.applier
+            .apply(&mut self.reference, effects)
+            .map_err(|error| format!("an effect cannot be applied: {error}"))?;
         let (state, foreign) = state_of(&self.reference);
         if foreign > 0 {
             return Err(format!("a unit made keys that no client asked for: {}", effects.escape_ascii()));
@@ -211,7 +213,10 @@ impl Model {
         }
         let wrong: Vec<usize> = (0..SLOTS).filter(|slot| found.state[*slot] != self.history[at].1[*slot]).collect();
         if !wrong.is_empty() {
-            return Err(format!("at offset {} the keys in slots {wrong:?} have a state that they never had", found.end));
+            return Err(format!(
+                "at offset {} the keys in slots {wrong:?} have a state that they never had",
+                found.end
+            ));
         }
         Ok(())
     }

@@ -474,9 +474,10 @@ impl Simulation {
             let due = self.world.next_due_us().unwrap_or(clock.monotonic_us() + 1_000);
             clock.advance(Duration::from_micros(due.saturating_sub(clock.monotonic_us()).max(1)));
         }
-        let waiting = self.clients.iter().find_map(|client| {
-            client.sent.front().or(client.executed.front().map(|executed| &executed.request))
-        });
+        let waiting = self
+            .clients
+            .iter()
+            .find_map(|client| client.sent.front().or(client.executed.front().map(|executed| &executed.request)));
         let words = waiting.map(|request| request.words.join(&b' ').escape_ascii().to_string());
         Err(format!("on a healthy disk something waits for ever: {words:?}, served: {}", self.served))
     }
