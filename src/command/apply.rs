@@ -1,10 +1,18 @@
 //! Feeds effects to an engine: the one way in which recovery, the shadow and (later) replicas change their data.
 
+use smallvec::SmallVec;
+
 use super::table;
 use super::{Ctx, Origin, call};
 use crate::engine::Engine;
 use crate::engine::client::{Client, Peer};
-use crate::resp::{Limits, Parser, Reply, Step};
+use crate::resp::{Arguments, Limits, Parser, Reply, Step};
+
+/// Commands parsed ahead, so that the memory which they will need is fetched together.
+const AHEAD: usize = 16;
+
+/// What was logged was within the limits of its time.
+const LIMITS: Limits = Limits { max_bulk: u64::MAX >> 2, authenticated: true };
 
 /// Why effects could not be applied: they are no effects, or not of this version.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,11 +46,13 @@ pub enum ApplyError {
 /// Applies the effects of one or more frames; keeps what the stream's commands refer to (the selected database).
 pub struct Applier {
     client: Client,
+    /// Memory for replies that nobody reads.
+    reply: Vec<u8>,
 }
 
 impl Default for Applier {
     fn default() -> Self {
-        Self { client: Client::new(0, Peer::default(), 0) }
+        Self { client: Client::new(0, Peer::default(), 0), reply: Vec::new() }
     }
 }
 
@@ -56,21 +66,20 @@ impl Applier {
 
     /// Applies all commands of `payload` in order. After an error the engine holds only a part of them.
     pub fn apply(&mut self, engine: &mut Engine, payload: &[u8]) -> Result<u64, ApplyError> {
-        let limits = Limits { max_bulk: u64::MAX >> 2, authenticated: true };
+        let mut ahead: SmallVec<[(usize, Arguments<'_>); AHEAD]> = SmallVec::new();
         let mut parser = Parser::default();
         let mut at = 0;
         let mut commands = 0;
         while at < payload.len() {
-            let rest = &payload[at..];
-            match parser.step(rest, &limits) {
-                Err(error) => return Err(ApplyError::Malformed { at, cause: error.to_string() }),
-                Ok(Step::Incomplete { .. }) => return Err(ApplyError::Truncated { at }),
-                Ok(Step::Empty { len }) => at += len,
-                Ok(Step::Request { len }) => {
-                    self.command(engine, &parser.arguments(rest), at)?;
-                    at += len;
-                    commands += 1;
-                }
+            while at < payload.len() && ahead.len() < AHEAD {
+                let (arguments, len) = next_command(&mut parser, payload, at)?;
+                ahead.push((at, arguments));
+                at += len;
+            }
+            engine.prefetch(self.client.db, ahead.iter().filter_map(|(_, arguments)| arguments.get(1).copied()));
+            commands += ahead.len() as u64;
+            for (at, arguments) in ahead.drain(..) {
+                self.command(engine, &arguments, at)?;
             }
         }
         Ok(commands)
@@ -86,12 +95,31 @@ impl Applier {
         if is_no_effect(row.spec.name) {
             return Ok(());
         }
-        let mut ctx = Ctx::new(engine, &mut self.client, Reply::resp2(), Origin::Stream);
+        let memory = std::mem::take(&mut self.reply);
+        let mut ctx = Ctx::new(engine, &mut self.client, Reply::continuing(memory, false), Origin::Stream);
         call::run(&mut ctx, row, arguments);
-        let reply = ctx.reply.as_bytes();
-        match reply.strip_prefix(b"-") {
+        let mut reply = std::mem::take(&mut ctx.reply).into_bytes();
+        let result = match reply.strip_prefix(b"-") {
             Some(error) => Err(failed(error.trim_ascii_end())),
             None => Ok(()),
+        };
+        reply.clear();
+        self.reply = reply;
+        result
+    }
+}
+
+/// The command at `at`, and its length.
+fn next_command<'a>(parser: &mut Parser, payload: &'a [u8], at: usize) -> Result<(Arguments<'a>, usize), ApplyError> {
+    let rest = &payload[at..];
+    let malformed = |cause: &dyn ToString| ApplyError::Malformed { at, cause: cause.to_string() };
+    match parser.step(rest, &LIMITS) {
+        Err(error) => Err(malformed(&error)),
+        Ok(Step::Incomplete { .. }) => Err(ApplyError::Truncated { at }),
+        Ok(Step::Empty { .. }) => Err(malformed(&"it is empty")),
+        Ok(Step::Request { len }) => {
+            let spans = parser.spans().ok_or_else(|| malformed(&"it is no array of bulk strings"))?;
+            Ok((spans.iter().map(|span| &rest[span.start..span.start + span.len]).collect(), len))
         }
     }
 }
