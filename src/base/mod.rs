@@ -7,3 +7,4 @@ pub mod glob;
 pub mod longdouble;
 pub mod number;
 pub mod quoting;
+mod shortest;

@@ -3,6 +3,7 @@
 //! Commands, configuration and the keyspace call it. What always holds: [`parse_i64`] accepts exactly the strings that
 //! formatting an `i64` gives, so a string that it accepts can be stored as the number.
 
+use super::shortest;
 use rustc_apfloat::Float;
 use rustc_apfloat::ieee::{Double, X87DoubleExtended};
 
@@ -170,7 +171,7 @@ fn read_exponent(text: &[u8]) -> Option<i64> {
     Some(if negative { -value } else { value })
 }
 
-/// Writes a double as Redis answers scores: integers without a point, else the shortest form that reads back equal.
+/// Writes a double as Redis answers scores: integers without a point, else digits that read back equal.
 pub fn format_f64(value: f64, out: &mut Vec<u8>) {
     /// Integers up to here are written as such.
     const PLAIN: f64 = (i64::MAX / 2) as f64;
@@ -188,7 +189,7 @@ pub fn format_f64(value: f64, out: &mut Vec<u8>) {
 }
 
 fn format_shortest(value: f64, out: &mut Vec<u8>) {
-    let (digits, power) = shortest_digits(value.abs());
+    let (digits, power) = shortest::digits(value.abs());
     if value < 0.0 {
         out.push(b'-');
     }
@@ -219,26 +220,6 @@ fn format_shortest(value: f64, out: &mut Vec<u8>) {
         out.extend_from_slice(if leading < 0 { b"e-" } else { b"e+" });
         out.extend_from_slice(itoa::Buffer::new().format(leading.unsigned_abs()).as_bytes());
     }
-}
-
-/// The shortest digits that read back as this positive number, and the power of ten of the last one.
-fn shortest_digits(value: f64) -> (Vec<u8>, i32) {
-    let mut buffer = ryu::Buffer::new();
-    let text = buffer.format_finite(value).as_bytes();
-    let (mantissa, exponent) = match text.iter().position(|&byte| byte == b'e') {
-        Some(at) => (&text[..at], read_exponent(&text[at + 1..]).unwrap_or(0) as i32),
-        None => (text, 0),
-    };
-    let point = mantissa.iter().position(|&byte| byte == b'.').unwrap_or(mantissa.len());
-    let mut power = exponent - (mantissa.len() as i32 - point as i32 - 1).max(0);
-    let mut digits: Vec<u8> = mantissa.iter().copied().filter(u8::is_ascii_digit).collect();
-    let zeros = digits.iter().take_while(|&&byte| byte == b'0').count();
-    digits.drain(..zeros);
-    while digits.len() > 1 && digits.last() == Some(&b'0') {
-        digits.pop();
-        power += 1;
-    }
-    (digits, power)
 }
 
 #[cfg(test)]
@@ -324,6 +305,13 @@ mod tests {
             (1e-7, "1e-7"),
             (0.000001, "0.000001"),
             (1.5e-10, "1.5e-10"),
+            (5e-324, "5e-324"),
+            (f64::MAX, "1.7976931348623157e+308"),
+            // Not the shortest digits, or not the nearest: these are what clients of Redis see.
+            (1_733_664_876_727_133.8, "1733664876727133.7"),
+            (-793.9179575, "-793.9179575000001"),
+            (-1800032.69908572, "-1.8000326990857201e+6"),
+            (-5.131116597422591e-36, "-5.1311165974225907e-36"),
             (f64::INFINITY, "inf"),
             (f64::NEG_INFINITY, "-inf"),
         ] {

@@ -293,14 +293,24 @@ mod tests {
 
     #[test]
     fn options_win_over_the_file_and_its_includes() {
-        let request =
-            request(&["a.conf", "--port", "7001", "--appendfsync", "everysec", "--start-empty", "--save"]).unwrap();
+        let request = request(&[
+            "a.conf",
+            "--port",
+            "7001",
+            "--appendonly",
+            "no",
+            "--appendfsync",
+            "everysec",
+            "--start-empty",
+            "--save",
+        ])
+        .unwrap();
         assert_eq!((request.config.port(), request.config.hz(), request.config.timeout()), (7001, 22, 22));
         assert_eq!(request.config.appendfsync(), AppendFsync::EverySec);
         assert_eq!(request.config.dir(), "/home/data");
         assert_eq!(request.config.file(), Some(Path::new("/home/a.conf")));
         assert!(request.start_empty);
-        assert!(request.warnings.iter().any(|warning| warning.starts_with("appendfsync is everysec")));
+        assert!(request.warnings.iter().any(|warning| warning.starts_with("appendonly is no")));
     }
 
     #[test]

@@ -117,7 +117,7 @@ fn remove(engine: &mut Engine, client: &mut Client, db: usize, keys: &[Vec<u8>])
         }
         engine.stream.begin_unit();
         let mut ctx = Ctx::new(engine, client, Reply::resp2(), Origin::Client);
-        ctx.write(key);
+        ctx.is_gone(key);
         call::finish(ctx, 0);
     }
 }

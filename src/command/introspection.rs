@@ -317,3 +317,55 @@ impl<'a> Map<'a> {
         self.reply.finish_map(self.start, self.pairs);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::Harness;
+
+    const GET: &str = "*10 $3 get :2 *2 +readonly +fast :1 :1 :1 *3 +@read +@string +@fast *0 *1 *6 $5 flags *2 +RO +access \
+        $12 begin_search *4 $4 type $5 index $4 spec *2 $5 index :1 $9 find_keys *4 $4 type $5 range $4 spec *6 \
+        $7 lastkey :0 $7 keystep :1 $5 limit :0 *0";
+
+    #[test]
+    fn info_has_ten_fields_and_nil_for_what_is_unknown() {
+        let mut server = Harness::new();
+        assert_eq!(server.run("command info GET nope config|nope"), format!("*3 {GET} $-1 $-1"));
+        assert!(server.run("command info config|get").starts_with("*1 *10 $10 config|get :-3 *4 +admin"));
+        assert!(server.run("command").starts_with(server.run("command info").split(' ').next().unwrap()));
+        server.run("hello 3");
+        let reply = server.run("command info get");
+        assert!(reply.contains("~2 +readonly +fast") && reply.contains("%3 $5 flags ~2 +RO +access"), "{reply}");
+    }
+
+    #[test]
+    fn docs_leave_out_what_is_unknown_and_nest_subcommands() {
+        let mut server = Harness::new();
+        let reply = server.run("command docs nope setnx");
+        assert!(reply.starts_with("*2 $5 setnx *16 $7 summary "), "{reply}");
+        assert!(reply.contains("$9 doc_flags *1 +deprecated $16 deprecated_since $6 2.6.12"), "{reply}");
+        let reply = server.run("command docs config");
+        assert!(reply.contains("$11 subcommands *10 $10 config|get *12 $7 summary"), "{reply}");
+    }
+
+    #[test]
+    fn list_filters_by_category_and_pattern() {
+        let mut server = Harness::new();
+        assert_eq!(
+            server.run("command list filterby aclcat transaction"),
+            "*5 $7 discard $4 exec $5 multi $7 unwatch $5 watch"
+        );
+        assert_eq!(server.run("command list filterby pattern CONFIG|G*"), "*1 $10 config|get");
+        assert_eq!(server.run("command list filterby module x"), "*0");
+        assert_eq!(server.run("command list filterby x y"), "-ERR syntax error");
+    }
+
+    #[test]
+    fn keys_are_told_apart_from_other_arguments() {
+        let mut server = Harness::new();
+        assert_eq!(server.run("command getkeys mset a 1 b 2"), "*2 $1 a $1 b");
+        assert_eq!(server.run("command getkeysandflags set k v GET"), "*1 *2 $1 k *3 +RW +access +update");
+        assert_eq!(server.run("command getkeys nope"), "-ERR Invalid command specified");
+        assert_eq!(server.run("command getkeys ping"), "-ERR The command has no key arguments");
+        assert_eq!(server.run("command getkeys get"), "-ERR Invalid number of arguments specified for command");
+    }
+}

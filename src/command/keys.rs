@@ -234,7 +234,7 @@ pub fn randomkey(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
     while kept < DRAWS {
         let Some(key) = ctx.engine.dbs[db].sample(&mut ctx.engine.rng).map(|entry| entry.key().to_vec()) else { break };
         let before = ctx.db().len();
-        if ctx.write(&key).is_some() {
+        if !ctx.is_gone(&key) {
             ctx.reply.bulk(&key);
             return Ok(());
         }

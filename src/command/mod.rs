@@ -143,7 +143,7 @@ impl<'a> Ctx<'a> {
 
     fn look_up(&mut self, key: &[u8], touch: bool) -> (Option<&Entry>, &mut Reply) {
         let hash = keyspace::hash(key);
-        let gone = self.look(self.client.db, hash, key);
+        let gone = self.look(self.client.db, hash, key, false);
         let entry = if gone { None } else { self.engine.dbs[self.client.db].find(hash, key) };
         match entry {
             Some(entry) => {
@@ -165,7 +165,7 @@ impl<'a> Ctx<'a> {
     /// [`Ctx::write`] in another database.
     pub fn write_in(&mut self, db: usize, key: &[u8]) -> Option<&Entry> {
         let hash = keyspace::hash(key);
-        if self.look(db, hash, key) {
+        if self.look(db, hash, key, true) {
             return None;
         }
         let entry = self.engine.dbs[db].find(hash, key)?;
@@ -173,6 +173,13 @@ impl<'a> Ctx<'a> {
             self.engine.access.touch(entry, &mut self.engine.rng);
         }
         Some(entry)
+    }
+
+    /// Whether a key is absent, for a command that came across it without being asked for it; an expired one is removed
+    /// if that may be now.
+    pub fn is_gone(&mut self, key: &[u8]) -> bool {
+        let hash = keyspace::hash(key);
+        self.look(self.client.db, hash, key, false) || self.db().find(hash, key).is_none()
     }
 
     /// Lets the reply wait for everything executed so far: it reveals the keyspace as a whole.
@@ -186,7 +193,10 @@ impl<'a> Ctx<'a> {
     }
 
     /// Notes that the reply tells of a key; answers whether the key counts as absent although it may still be there.
-    fn look(&mut self, db: usize, hash: u64, key: &[u8]) -> bool {
+    ///
+    /// A command that was admitted as a write removes an expired key always: what it does next would otherwise happen
+    /// to the old value.
+    fn look(&mut self, db: usize, hash: u64, key: &[u8], writes: bool) -> bool {
         self.reveals = self.reveals.max(self.engine.gate.last_change(db, hash));
         if self.origin == Origin::Stream || self.engine.dbs[db].volatile_len() == 0 {
             return false;
@@ -195,7 +205,7 @@ impl<'a> Ctx<'a> {
         if expires.is_none_or(|at| at > self.engine.now_ms() as i64) {
             return false;
         }
-        if self.engine.may_expire() {
+        if writes || self.engine.may_expire() {
             self.remove_expired(db, hash, key);
         }
         true

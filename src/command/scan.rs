@@ -85,7 +85,7 @@ pub fn scan(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
         }
     }
     // Looking an expired key up removes it.
-    expired.iter().for_each(|key| _ = ctx.write(key));
+    expired.iter().for_each(|key| _ = ctx.is_gone(key));
     ctx.reply.array(2);
     ctx.reply.bulk(itoa::Buffer::new().format(cursor).as_bytes());
     ctx.reply.array(found.len());

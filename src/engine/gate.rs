@@ -9,6 +9,8 @@
 
 use std::task::Waker;
 
+use crate::keyspace;
+
 /// How many keys the table of last offsets tells apart.
 const SLOTS: usize = 65_536;
 
@@ -128,6 +130,11 @@ impl Gate {
     /// The last offset at which the key, or its whole database, was changed.
     pub fn last_change(&self, db: usize, hash: u64) -> u64 {
         self.slots[slot(db, hash)].max(self.floors[db])
+    }
+
+    /// Asks the processor to fetch the slot of a key.
+    pub fn prefetch(&self, db: usize, hash: u64) {
+        keyspace::prefetch(&raw const self.slots[slot(db, hash)]);
     }
 
     /// The end of everything executed: what a keyspace-wide read reveals.

@@ -18,7 +18,7 @@ use std::rc::Rc;
 use std::task::Waker;
 
 use crate::base::clock::Clock;
-use crate::keyspace::Db;
+use crate::keyspace::{self, Db};
 use access::Access;
 use admission::Admission;
 use client::{BlockedOn, Clients};
@@ -308,6 +308,17 @@ impl Engine {
         for client in self.clients.iter().filter(|client| client.blocked.is_some_and(|blocked| on(blocked.on))) {
             client.wake();
         }
+    }
+
+    /// Asks the processor to fetch what executing commands on these keys will read, all at once instead of one after
+    /// the other.
+    pub fn prefetch<'a>(&self, db: usize, keys: impl Iterator<Item = &'a [u8]> + Clone) {
+        let hashes = keys.map(keyspace::hash);
+        for hash in hashes.clone() {
+            self.dbs[db].prefetch(hash);
+            self.gate.prefetch(db, hash);
+        }
+        hashes.for_each(|hash| self.dbs[db].prefetch_entry(hash));
     }
 
     /// Ends CLIENT PAUSE.

@@ -87,6 +87,11 @@ impl Db {
         self.keys.prefetch(hash);
     }
 
+    /// The same for the entry itself, once the bucket is there.
+    pub fn prefetch_entry(&self, hash: u64) {
+        self.keys.prefetch_entries(hash);
+    }
+
     /// The entry of a key, expired or not.
     pub fn find(&self, hash: u64, key: &[u8]) -> Option<&Entry> {
         self.keys.find(hash, key)

@@ -342,6 +342,10 @@ impl Keyed for Entry {
     fn key(&self) -> &[u8] {
         Self::key(self)
     }
+
+    fn prefetch(&self) {
+        self.0.prefetch();
+    }
 }
 
 /// A second reference to an entry, for the index of expiring keys. It owns nothing.

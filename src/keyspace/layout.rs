@@ -114,6 +114,12 @@ impl Address {
         address
     }
 
+    /// Asks the processor to fetch the first two cache lines: header, key and a short value.
+    pub(super) fn prefetch(self) {
+        super::prefetch(self.0.as_ptr());
+        super::prefetch(self.0.as_ptr().wrapping_add(64));
+    }
+
     fn write_first_words(self, shape: Shape, used: u32) {
         let word = shape.first_word(used);
         // SAFETY: the allocation has this shape, so it begins with a header, and `long_key` follows if needed.

@@ -49,7 +49,7 @@ fn secret_from(state: RandomState) -> [u8; SECRET_LEN] {
 }
 
 /// Asks the processor to fetch a cache line; a hint, without effect on other processors than x86-64.
-fn prefetch<T>(address: *const T) {
+pub fn prefetch<T>(address: *const T) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     // SAFETY: a prefetch reads nothing the program could see and never faults, whatever the address.
     unsafe {

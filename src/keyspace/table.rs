@@ -8,6 +8,11 @@
 //! A bucket holds exactly the entries whose bit-reversed hash lies in one interval, and the buckets tile the space:
 //! that is why [`Table::scan`] can use a position in that space as its cursor and misses nothing while buckets split
 //! and merge. The cursors are those of Redis (reverse binary).
+//!
+//! Measured by `benches/keyspace.rs` with a million strings of 100 bytes under keys of 16 (two cores of a shared virtual
+//! machine, keys in random order): 5.5 entries a bucket; 14.0 to 14.6 bytes of buckets and 147 to 148 resident bytes a
+//! key, whatever the phase of the growth; 6.0 M lookups/s one by one, 9.4 M/s prefetched 16 at a time, 19 M/s of absent
+//! keys, which the tags reject without following a pointer; 3.9 M samples/s.
 
 use smallvec::SmallVec;
 
@@ -17,6 +22,9 @@ use super::bucket::{Bucket, SLOTS, tag_of};
 pub trait Keyed {
     /// The key by which the entry is found. It must not change while the entry is in a table.
     fn key(&self) -> &[u8];
+
+    /// Asks the processor to fetch what [`Keyed::key`] will read.
+    fn prefetch(&self) {}
 }
 
 /// Buckets a chunk: 64 KiB, so that growth allocates little at a time and the directory stays small.
@@ -111,6 +119,14 @@ impl<T: Keyed> Table<T> {
     pub fn prefetch(&self, hash: u64) {
         if self.buckets != 0 {
             super::prefetch(std::ptr::from_ref(self.bucket(self.index(hash))));
+        }
+    }
+
+    /// Asks the processor to fetch the entries that may have this hash; their bucket should be there already.
+    pub fn prefetch_entries(&self, hash: u64) {
+        if self.buckets != 0 {
+            let bucket = self.bucket(self.index(hash));
+            bucket.candidates(tag_of(hash)).filter_map(|slot| bucket.get(slot)).for_each(Keyed::prefetch);
         }
     }
 

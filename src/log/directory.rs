@@ -43,8 +43,6 @@ impl Directory {
             Ok(_) => {}
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 disk.create_dir(path).await.map_err(LogError::io("create", path))?;
-                let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-                disk.sync_dir(parent).await.map_err(LogError::io("sync", parent))?;
             }
             Err(e) => return Err(LogError::io("list", path)(e)),
         }
@@ -125,11 +123,20 @@ impl Directory {
 
     /// Makes the folders and the first MANIFEST of a new directory.
     pub(super) async fn lay_out(&self, manifest: &Manifest) -> Result<(), LogError> {
+        self.make_folders().await?;
+        // Whoever created the directory may have died before this; only MANIFEST says that it was done.
+        let parent = self.path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        self.disk.sync_dir(parent).await.map_err(LogError::io("sync", parent))?;
+        // Syncs the directory, and so the folders too.
+        self.write_manifest(manifest).await.map_err(|e| e.cause)
+    }
+
+    /// Makes the folders if they are not there. Durable with the next MANIFEST.
+    pub(super) async fn make_folders(&self) -> Result<(), LogError> {
         for folder in [self.log_dir(), self.snapshot_dir()] {
             self.disk.create_dir(&folder).await.map_err(LogError::io("create", &folder))?;
         }
-        // Syncs the directory, and so the folders too.
-        self.write_manifest(manifest).await.map_err(|e| e.cause)
+        Ok(())
     }
 }
 

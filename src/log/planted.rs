@@ -9,7 +9,7 @@ pub struct Planted {
     pub use_spare_unlisted: bool,
     /// Recovery takes intact frames that do not follow the one before them, and frames behind a live end.
     pub accept_stale: bool,
-    /// A start writes on behind what it read, in the same segment.
+    /// A start writes on directly behind what it read, in the same segment and the same write unit.
     pub append_behind_cut: bool,
     /// Recovery ignores durable watermarks, and what a frame written under `always` proves.
     pub drop_watermark: bool,
@@ -19,6 +19,7 @@ pub struct Planted {
     pub rewrite_acked: bool,
     /// A failed sync counts as one that succeeded.
     pub ignore_failed_sync: bool,
-    /// Recovery does not wait for the writes of a dead process.
+    /// Recovery does not wait for the writes of a dead process, and the start writes on behind what it read, in a fresh
+    /// write unit. (With a new segment for each start, what lands late is dead: the bug alone would be masked.)
     pub read_without_lock: bool,
 }

@@ -31,6 +31,8 @@ impl Log {
         while let Some((header, _)) = frames.next().await? {
             bytes += header.frame_len().next_multiple_of(unit);
         }
+        // Its reader holds the lock that the next one asks for.
+        drop(frames);
         self.make_spare(bytes).await?;
         let mut start = self.enter_spare().await?;
         let header = self.next_header(FrameKind::Start, start.payload(), 0);

@@ -34,7 +34,9 @@ impl Spare {
             Some(file) => (file, true),
             None => (directory.disk.open(&path, Open::Buffered).await.map_err(LogError::io("open", &path))?, false),
         };
-        file.lock(0, Lock::Exclusive, true).await.map_err(LogError::io("lock", &path))?;
+        if !directory.planted().read_without_lock {
+            file.lock(0, Lock::Exclusive, true).await.map_err(LogError::io("lock", &path))?;
+        }
         Ok(Self { segment, path, file, direct, always })
     }
 

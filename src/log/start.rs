@@ -40,6 +40,9 @@ impl Log {
         };
         if is_new {
             directory.lay_out(&manifest).await?;
+        } else if manifest.segments.is_empty() {
+            // A power cut may have kept the first MANIFEST and not the folders beside it.
+            directory.make_folders().await?;
         }
         let vouched = directory.planted().trust_cache || reads_back(&directory, plan).await?;
         let end = plan.outcome.as_ref().map_or(Point::ORIGIN, |o| if vouched { o.end } else { o.durable_at });
@@ -85,7 +88,8 @@ impl Log {
     /// The first segment of the run. If there is no space, that of segments no longer needed is freed first.
     async fn begin_run(&self, end: Point) -> Result<(), LogError> {
         let _preparing = self.preparing.lock().await;
-        if self.directory.planted().append_behind_cut && end.segment.is_some() {
+        let planted = self.directory.planted();
+        if (planted.append_behind_cut || planted.read_without_lock) && end.segment.is_some() {
             return self.write_on_behind(end).await;
         }
         if self.make_spare(0).await.is_err() {
@@ -108,15 +112,16 @@ impl Log {
         self.roll().await
     }
 
-    /// The planted bug: the last segment is written on, behind what was read.
+    /// The planted bugs: the last segment is written on, behind what was read.
     async fn write_on_behind(&self, end: Point) -> Result<(), LogError> {
         let manifest = self.state.borrow().manifest.clone();
         self.directory.write_manifest(&manifest).await.map_err(|e| e.cause)?;
         let Some(&segment) = manifest.segments.last() else { return Ok(()) };
+        let same_unit = self.directory.planted().append_behind_cut;
         let always = self.policy().is_always();
-        let Spare { file, path, direct, .. } = Spare::open(&self.directory, segment, always).await?;
+        let Spare { file, path, direct, .. } = Spare::open(&self.directory, segment, always && !same_unit).await?;
         let position = end.position;
-        let barrier = segment.next_unit(position);
+        let barrier = if same_unit { position } else { segment.next_unit(position) };
         self.state.borrow_mut().active =
             Some(Active { segment, file, path, direct, always, position, barrier, synced: position, tail: Vec::new() });
         Ok(())

@@ -20,7 +20,7 @@
 mod parser;
 mod reply;
 
-pub use parser::{Arguments, Limits, Parser, ProtocolError, Step};
+pub use parser::{Arguments, Limits, Parser, ProtocolError, Span, Step};
 pub use reply::{Deferred, Reply};
 
 /// Appends one command as a multibulk request: the form of requests on the wire and of effects in the log.

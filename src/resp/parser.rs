@@ -87,10 +87,12 @@ pub enum Step {
 }
 
 /// Where an argument lies, relative to the start of its request.
-#[derive(Clone, Copy, Debug)]
-struct Span {
-    start: usize,
-    len: usize,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Position of its first byte.
+    pub start: usize,
+    /// Number of bytes.
+    pub len: usize,
 }
 
 /// The state of one connection's request.
@@ -149,6 +151,12 @@ impl Parser {
         } else {
             self.spans.iter().map(|span| &buffer[span.start..span.start + span.len]).collect()
         }
+    }
+
+    /// Where the arguments of the request lie that [`Parser::step`] found; `None` for an inline request, whose quotes
+    /// may hide what an argument is.
+    pub fn spans(&self) -> Option<&[Span]> {
+        (!self.is_inline).then_some(&self.spans)
     }
 
     fn reset(&mut self) {

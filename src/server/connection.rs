@@ -22,7 +22,7 @@ use crate::command::dispatch::{self, Outcome};
 use crate::engine::Engine;
 use crate::engine::client::{Client, ClientId, Peer};
 use crate::engine::gate::{Gate, Level, Ticket};
-use crate::resp::{Limits, Step};
+use crate::resp::Limits;
 
 /// Requests executed before other connections get their turn.
 const REQUESTS_A_TURN: usize = 512;
@@ -180,26 +180,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             if client.close_after_reply || client.killed || engine.stopping {
                 return Turn::Waiting;
             }
-            let limits = Limits { max_bulk: engine.config.proto_max_bulk_len(), authenticated: client.authenticated };
-            let len = match self.query.step(&limits) {
-                Ok(Step::Incomplete { .. }) => {
-                    self.timer = None;
-                    return Turn::Idle;
-                }
-                Ok(Step::Empty { len }) => {
-                    self.query.consume(len);
-                    continue;
-                }
-                Ok(Step::Request { len }) => len,
-                Err(error) => {
+            if self.query.found() == 0 {
+                let limits =
+                    Limits { max_bulk: engine.config.proto_max_bulk_len(), authenticated: client.authenticated };
+                if let Err(error) = self.query.parse(&limits) {
                     reply_error(engine, client, &format!("ERR {error}"));
                     client.close_after_reply = true;
                     return Turn::Waiting;
                 }
+                if self.query.found() > 1 {
+                    engine.prefetch(client.db, self.query.keys());
+                }
+            }
+            let Some(arguments) = self.query.front() else {
+                self.timer = None;
+                return Turn::Idle;
             };
-            let outcome = dispatch::request(engine, client, &self.query.arguments());
+            let outcome = dispatch::request(engine, client, &arguments);
+            drop(arguments);
             match outcome {
-                Outcome::Done => self.query.consume(len),
+                Outcome::Done => self.query.pop(),
                 Outcome::NoRoom => {
                     engine.admission.wait(cx.waker());
                     return Turn::Waiting;

@@ -1,6 +1,10 @@
 //! The query buffer of one connection: bytes that were received and not yet executed.
+//!
+//! Requests are parsed a few ahead of execution, so that memory which they will need can be fetched together.
 
-use crate::resp::{Arguments, Limits, Parser, ProtocolError, Step};
+use std::collections::VecDeque;
+
+use crate::resp::{Arguments, Limits, Parser, ProtocolError, Span, Step};
 
 /// How much is read at once, in bytes (Redis' `PROTO_IOBUF_LEN`).
 pub const READ_SIZE: usize = 16 * 1024;
@@ -8,35 +12,117 @@ pub const READ_SIZE: usize = 16 * 1024;
 /// Received bytes behind a request that waits; more stay with the sender.
 const READ_AHEAD: usize = 64 * 1024;
 
+/// Requests parsed ahead: about as many memory accesses as a processor has under way at a time.
+const PARSE_AHEAD: usize = 16;
+
+/// A request that was found and not yet executed.
+struct Request {
+    /// Its length with everything before it that is skipped, in bytes.
+    len: usize,
+    /// Where its own bytes start, relative to the end of the request before.
+    skipped: usize,
+    /// Number of its spans; `None` for an inline request, which the parser holds and which is always the last.
+    spans: Option<usize>,
+}
+
 /// See the module. The memory is given back whenever the buffer is empty, so that idle connections hold none.
 #[derive(Default)]
 pub struct QueryBuffer {
     data: Vec<u8>,
     start: usize,
     parser: Parser,
-    /// Bytes from `start` on without which parsing again is useless.
+    requests: VecDeque<Request>,
+    /// The arguments of `requests`, one after the other.
+    spans: VecDeque<Span>,
+    /// Bytes of `requests`.
+    parsed: usize,
+    /// Empty requests behind `parsed`.
+    skipped: usize,
+    /// Bytes behind those without which parsing again is useless.
     needed: usize,
 }
 
 impl QueryBuffer {
-    /// Looks for the next request.
-    pub fn step(&mut self, limits: &Limits) -> Result<Step, ProtocolError> {
-        let pending = &self.data[self.start..];
-        if pending.len() < self.needed {
-            return Ok(Step::Incomplete { at_least: self.needed });
+    /// Looks for requests, unless some were found before. An error is reported once everything before it is done.
+    pub fn parse(&mut self, limits: &Limits) -> Result<(), ProtocolError> {
+        if !self.requests.is_empty() {
+            return Ok(());
         }
-        let step = self.parser.step(pending, limits)?;
-        self.needed = if let Step::Incomplete { at_least } = step { at_least } else { 0 };
-        Ok(step)
+        // What a client may send changes with AUTH, so before it nothing is parsed ahead.
+        let ahead = if limits.authenticated { PARSE_AHEAD } else { 1 };
+        while self.requests.len() < ahead {
+            let rest = &self.data[self.start + self.parsed + self.skipped..];
+            if rest.len() < self.needed {
+                break;
+            }
+            self.needed = 0;
+            match self.parser.step(rest, limits) {
+                Ok(Step::Incomplete { at_least }) => {
+                    self.needed = at_least;
+                    break;
+                }
+                Ok(Step::Empty { len }) => self.skipped += len,
+                Ok(Step::Request { len }) => {
+                    let spans = self.parser.spans();
+                    self.spans.extend(spans.unwrap_or_default());
+                    let (skipped, spans) = (std::mem::take(&mut self.skipped), spans.map(<[Span]>::len));
+                    self.requests.push_back(Request { len: skipped + len, skipped, spans });
+                    self.parsed += skipped + len;
+                    if spans.is_none() {
+                        break;
+                    }
+                }
+                Err(error) if self.requests.is_empty() => return Err(error),
+                Err(_) => break,
+            }
+        }
+        if self.requests.is_empty() {
+            let skipped = std::mem::take(&mut self.skipped);
+            self.drop_front(skipped);
+        }
+        Ok(())
     }
 
-    /// The arguments of the request that [`QueryBuffer::step`] found.
-    pub fn arguments(&self) -> Arguments<'_> {
-        self.parser.arguments(&self.data[self.start..])
+    /// The arguments of the next request, if [`QueryBuffer::parse`] found one.
+    pub fn front(&self) -> Option<Arguments<'_>> {
+        let request = self.requests.front()?;
+        let bytes = &self.data[self.start + request.skipped..];
+        Some(match request.spans {
+            None => self.parser.arguments(bytes),
+            Some(count) => {
+                self.spans.iter().take(count).map(|span| &bytes[span.start..span.start + span.len]).collect()
+            }
+        })
     }
 
-    /// Drops the `len` bytes of a request.
-    pub fn consume(&mut self, len: usize) {
+    /// Drops the next request.
+    pub fn pop(&mut self) {
+        if let Some(request) = self.requests.pop_front() {
+            self.spans.drain(..request.spans.unwrap_or(0));
+            self.parsed -= request.len;
+            self.drop_front(request.len);
+        }
+    }
+
+    /// The first argument behind the name of each request found: its key, if it has one.
+    pub fn keys(&self) -> impl Iterator<Item = &[u8]> + Clone {
+        let (mut at, mut first_span) = (self.start, 0);
+        self.requests.iter().filter_map(move |request| {
+            let start = at + request.skipped;
+            at += request.len;
+            let count = request.spans?;
+            let span = self.spans.get(first_span + 1).filter(|_| count > 1);
+            first_span += count;
+            span.map(|span| &self.data[start + span.start..start + span.start + span.len])
+        })
+    }
+
+    /// How many requests were found and not yet dropped.
+    pub fn found(&self) -> usize {
+        self.requests.len()
+    }
+
+    fn drop_front(&mut self, len: usize) {
         self.start += len;
         if self.start == self.data.len() {
             self.data.clear();
@@ -44,7 +130,7 @@ impl QueryBuffer {
         }
     }
 
-    /// Bytes that were not consumed.
+    /// Bytes that were not dropped.
     pub fn len(&self) -> usize {
         self.data.len() - self.start
     }
@@ -67,7 +153,7 @@ impl QueryBuffer {
             self.start = 0;
         }
         if self.free() < READ_SIZE / 2 {
-            let missing = self.needed.saturating_sub(self.len());
+            let missing = (self.parsed + self.skipped + self.needed).saturating_sub(self.len());
             let more = if missing > READ_SIZE { missing.min(self.data.len().max(READ_SIZE)) } else { READ_SIZE };
             self.data.reserve_exact(more);
         }
@@ -85,5 +171,66 @@ impl QueryBuffer {
     /// Gives the memory away if the buffer is empty.
     pub fn return_memory(&mut self) -> Vec<u8> {
         if self.data.is_empty() { std::mem::take(&mut self.data) } else { Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn run(bytes: &[u8], chunk: usize) -> (Vec<Vec<Vec<u8>>>, Option<ProtocolError>) {
+        let mut query = QueryBuffer::default();
+        let mut requests = Vec::new();
+        for piece in bytes.chunks(chunk) {
+            query.room().extend_from_slice(piece);
+            loop {
+                if let Err(error) = query.parse(&Limits::default()) {
+                    return (requests, Some(error));
+                }
+                let keys: Vec<Vec<u8>> = query.keys().map(<[u8]>::to_vec).collect();
+                let Some(arguments) = query.front() else { break };
+                assert!(arguments.len() < 2 || query.parser.spans().is_none() || keys[0] == arguments[1]);
+                requests.push(arguments.iter().map(|argument| argument.to_vec()).collect());
+                drop(arguments);
+                query.pop();
+            }
+        }
+        (requests, None)
+    }
+
+    proptest! {
+        #[test]
+        fn requests_come_in_order_however_their_bytes_arrive(
+            words in proptest::collection::vec(proptest::collection::vec("[a-z]{1,9}", 1..5), 1..60),
+            forms in proptest::collection::vec(0u8..4, 60),
+            chunk in 1usize..300,
+        ) {
+            let mut bytes = Vec::new();
+            for (request, form) in words.iter().zip(&forms) {
+                match form {
+                    0 => bytes.extend_from_slice(format!("{}\r\n", request.join(" ")).as_bytes()),
+                    _ => {
+                        if *form == 1 {
+                            bytes.extend_from_slice(b"\r\n*0\r\n");
+                        }
+                        let arguments: Vec<&[u8]> = request.iter().map(String::as_bytes).collect();
+                        crate::resp::write_command(&mut bytes, &arguments);
+                    }
+                }
+            }
+            let (requests, error) = run(&bytes, chunk);
+            prop_assert_eq!(error, None);
+            let expected: Vec<Vec<Vec<u8>>> =
+                words.iter().map(|request| request.iter().map(|word| word.clone().into_bytes()).collect()).collect();
+            prop_assert_eq!(requests, expected);
+        }
+    }
+
+    #[test]
+    fn what_stands_before_an_error_is_executed() {
+        let (requests, error) = run(b"PING\r\n*1\r\n$4\r\nPING\r\n*1\r\n$4\r\nPING\r\n*x\r\n", 1000);
+        assert_eq!(requests.len(), 3);
+        assert_eq!(error, Some(ProtocolError::InvalidCount));
     }
 }

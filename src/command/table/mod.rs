@@ -256,6 +256,13 @@ mod tests {
     }
 
     #[test]
+    fn every_row_has_a_handler_or_subcommands() {
+        let without = |row: &&Row| row.spec.handler.is_none() && row.spec.subcommands.is_empty();
+        let names: Vec<&str> = rows().iter().filter(without).map(|row| row.spec.name).collect();
+        assert!(names.is_empty(), "{names:?}");
+    }
+
+    #[test]
     fn a_lookup_probes_few_slots() {
         for row in commands() {
             let home = slot(row.spec.name.as_bytes());

@@ -27,6 +27,12 @@ pub enum Composite {
     TitleTemplate,
     /// A file name without folders.
     FileName,
+    /// A host name.
+    HostName,
+    /// A name for people.
+    NodeName,
+    /// A locale; only the ones that every system has.
+    Locale,
 }
 
 /// The classes of clients that have an output buffer limit.
@@ -59,6 +65,13 @@ impl Composite {
             Composite::Primary => primary(&words),
             Composite::TitleTemplate => title_template(text),
             Composite::FileName => Ok(text.to_vec()),
+            Composite::HostName => host_name(text),
+            Composite::NodeName if text.iter().any(|byte| b"!#$%&()*+:;<>?@[]^{|}~".contains(byte)) => {
+                Err("Announced human node name contained invalid character".into())
+            }
+            Composite::NodeName => Ok(text.to_vec()),
+            Composite::Locale if matches!(text, b"" | b"C" | b"POSIX") => Ok(text.to_vec()),
+            Composite::Locale => Err("Invalid locale name".into()),
         }
     }
 
@@ -66,6 +79,19 @@ impl Composite {
     pub fn accumulates(self) -> bool {
         matches!(self, Composite::Save)
     }
+}
+
+/// The longest host name.
+const MAX_HOST_NAME: usize = 255;
+
+fn host_name(text: &[u8]) -> Result<Vec<u8>, String> {
+    if text.len() > MAX_HOST_NAME {
+        return Err("Hostnames must be less than 256 characters".into());
+    }
+    if !text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(byte)) {
+        return Err("Hostnames may only contain alphanumeric characters, hyphens or dots".into());
+    }
+    Ok(text.to_vec())
 }
 
 fn save(words: &[&[u8]]) -> Result<Vec<u8>, String> {
@@ -98,7 +124,7 @@ pub fn buffer_limits(normal_form: &[u8]) -> [BufferLimit; 3] {
     let words: Vec<&[u8]> = normal_form.split(|byte| *byte == b' ').collect();
     let mut limits = [BufferLimit::default(); 3];
     for (limit, words) in limits.iter_mut().zip(words.chunks_exact(4)) {
-        let number = |at: usize| memory(words[at]).unwrap_or(0).unsigned_abs();
+        let number = |at: usize| memory(words[at]).unwrap_or(0);
         *limit = BufferLimit { hard: number(1), soft: number(2), soft_seconds: number(3) };
     }
     limits
@@ -119,7 +145,6 @@ fn output_buffer_limits(present: &[u8], words: &[&[u8]]) -> Result<Vec<u8>, Stri
         let seconds = std::str::from_utf8(group[3]).ok().and_then(|text| text.parse::<i64>().ok());
         match (memory(group[1]), memory(group[2]), seconds) {
             (Some(hard), Some(soft), Some(seconds)) if seconds >= 0 => {
-                let (hard, soft) = (hard.unsigned_abs(), soft.unsigned_abs());
                 limits[class] = BufferLimit { hard, soft, soft_seconds: seconds.unsigned_abs() };
             }
             _ => return Err("Error in hard, soft or soft_seconds setting in buffer limit configuration.".into()),

@@ -199,7 +199,9 @@ mod tests {
                     Composite::Percentiles => b"1 99.5",
                     Composite::Primary => b"localhost 1",
                     Composite::TitleTemplate => b"{title} x",
-                    Composite::FileName => b"other name",
+                    Composite::FileName | Composite::NodeName => b"other name",
+                    Composite::HostName => b"a.b-c",
+                    Composite::Locale => b"C",
                 },
             };
             config.values[index] = setting.read(&config.values[index], other).unwrap();

@@ -200,8 +200,15 @@ impl Setting {
                 Ok(Value::Number(self.clamp.map_or(value, |(low, high)| value.clamp(low, high))))
             }
             Kind::Memory(min, max) => {
-                let value = within(memory(text).ok_or("argument must be a memory value")?, min, max)?;
-                Ok(Value::Number(self.clamp.map_or(value, |(low, high)| value.clamp(low, high))))
+                let value = memory(text).ok_or("argument must be a memory value")?;
+                match i64::try_from(value) {
+                    Ok(value) => {
+                        let value = within(value, min, max)?;
+                        Ok(Value::Number(self.clamp.map_or(value, |(low, high)| value.clamp(low, high))))
+                    }
+                    Err(_) if self.clamp.is_some() => Ok(Value::Number(max)),
+                    Err(_) => Err(beyond(min, max)),
+                }
             }
             Kind::MemoryOrPercent => memory_or_percent(text),
             Kind::Octal(max) => {
@@ -300,11 +307,11 @@ fn one_of(choices: &[(&str, u8)], text: &[u8]) -> Result<u8, String> {
 }
 
 fn within(value: i64, min: i64, max: i64) -> Result<i64, String> {
-    if (min..=max).contains(&value) {
-        Ok(value)
-    } else {
-        Err(format!("argument must be between {min} and {max} inclusive"))
-    }
+    if (min..=max).contains(&value) { Ok(value) } else { Err(beyond(min, max)) }
+}
+
+fn beyond(min: i64, max: i64) -> String {
+    format!("argument must be between {min} and {max} inclusive")
 }
 
 /// An integer without sign `+`, blanks or leading zeros.
@@ -320,7 +327,7 @@ pub(super) fn strict_integer(text: &[u8]) -> Option<i64> {
 
 /// A number of bytes: digits and one of the units b, k, kb, m, mb, g, gb (k is 1000, kb 1024). Nothing is 0, and what is
 /// too large is the largest, as Redis has it.
-pub(super) fn memory(text: &[u8]) -> Option<i64> {
+pub(super) fn memory(text: &[u8]) -> Option<u64> {
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let unit: i128 = match text[digits..].to_ascii_lowercase().as_slice() {
         b"" | b"b" => 1,
@@ -334,7 +341,7 @@ pub(super) fn memory(text: &[u8]) -> Option<i64> {
     };
     let digits = std::str::from_utf8(&text[..digits]).ok()?;
     let number: i128 = if digits.is_empty() { 0 } else { digits.parse().ok()? };
-    Some(i64::try_from(number.checked_mul(unit)?).unwrap_or(i64::MAX))
+    Some(u64::try_from(number.checked_mul(unit)?).unwrap_or(u64::MAX))
 }
 
 fn memory_or_percent(text: &[u8]) -> Result<Value, String> {
@@ -346,7 +353,8 @@ fn memory_or_percent(text: &[u8]) -> Result<Value, String> {
             _ => Err("percentage argument must be less or equal to 100".into()),
         };
     }
-    memory(text).map(Value::Number).ok_or_else(|| FORM.into())
+    let bytes = memory(text).ok_or(FORM)?;
+    Ok(Value::Number(i64::try_from(bytes).unwrap_or(i64::MAX)))
 }
 
 /// `yes` or `no`.
@@ -400,7 +408,7 @@ mod tests {
 
     #[test]
     fn memory_values_take_units_of_both_kinds() {
-        let cases: [(&[u8], Option<i64>); 12] = [
+        let cases: [(&[u8], Option<u64>); 12] = [
             (b"0", Some(0)),
             (b"", Some(0)),
             (b"100", Some(100)),
@@ -409,7 +417,7 @@ mod tests {
             (b"2KB", Some(2048)),
             (b"3Mb", Some(3 << 20)),
             (b"1G", Some(1_000_000_000)),
-            (b"9999999999999999999gb", Some(i64::MAX)),
+            (b"9999999999999999999gb", Some(u64::MAX)),
             (b"1tb", None),
             (b"-1", None),
             (b"1.5mb", None),

@@ -136,6 +136,10 @@ impl Walk {
 
     fn accept(&mut self, segment: usize, position: u64, sealed: &Sealed) {
         let Sealed { header, crc } = sealed;
+        if header.always && !self.faults.drop_watermark {
+            self.durable_at = self.point;
+            self.above.clear();
+        }
         self.point = Point {
             segment: Some(segment),
             position: position + header.frame_len(),
@@ -145,9 +149,12 @@ impl Walk {
             term: header.term,
             wall_ms: header.wall_ms,
         };
-        self.above.push_back(self.point);
         if !self.faults.drop_watermark {
             self.durable = self.durable.max(header.durable);
+        }
+        // A mark takes no room in the stream, so no offset tells whether it was synced: only what follows it does.
+        if header.end_offset() > header.offset {
+            self.above.push_back(self.point);
         }
         while let Some(&first) = self.above.front().filter(|p| p.offset <= self.durable) {
             self.durable_at = first;

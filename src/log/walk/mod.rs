@@ -159,6 +159,8 @@ enum Phase {
 struct Damage {
     segment: usize,
     position: u64,
+    /// The start frame that is damaged, when that is what ended the chain.
+    start_of: Option<usize>,
     cause: String,
     broken_chain: bool,
     covered: bool,
@@ -297,9 +299,10 @@ impl Walk {
             at_ms: self.point.wall_ms,
             cause: d.cause.clone(),
         });
+        let clean = self.input.clean && self.point.offset == self.input.durable;
         Outcome {
             end: self.point,
-            durable_at: self.durable_at,
+            durable_at: if clean { self.point } else { self.durable_at },
             durable: self.durable.min(self.point.offset),
             torn,
             live,

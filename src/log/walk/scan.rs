@@ -17,7 +17,8 @@ impl Walk {
             Found::Broken(cause) => (cause, chained),
         };
         let ends_here = self.input.clean && self.point.offset == self.input.durable && !broken_chain;
-        let damage = Damage { segment, position, cause, broken_chain, covered: false, known: 0, bytes: 0 };
+        let damage =
+            Damage { segment, position, start_of: None, cause, broken_chain, covered: false, known: 0, bytes: 0 };
         self.damage = Some(damage);
         let last = self.chain.last().is_none_or(|l| l.segment == segment);
         let under_way = self.input.tail_is_live && last && self.point.offset >= self.durable;
@@ -62,12 +63,16 @@ impl Walk {
         let listed = self.input.segments[segment];
         let sealed = parse_header(bytes, listed.salt);
         let Some(damage) = &mut self.damage else { return Ok(()) };
+        if damage.bytes == 0 && position == listed.unit && self.surveyed[segment].start.is_none() {
+            damage.start_of = Some(segment);
+        }
         let before: u64 = if segment == damage.segment { damage.position } else { listed.unit };
         let whole: u64 = position + FRAME_ALIGN - before;
         damage.bytes = if segment == damage.segment { whole } else { damage.bytes.saturating_add(FRAME_ALIGN) };
         match sealed {
             Ok(Sealed { header, .. }) => {
-                let at_damage = (segment, position) == (damage.segment, damage.position);
+                let at_damage = (segment, position) == (damage.segment, damage.position)
+                    || (position == listed.unit && damage.start_of == Some(segment));
                 damage.covered |= header.always && (!at_damage || damage.broken_chain);
                 damage.known = damage.known.max(header.end_offset());
                 if !self.faults.drop_watermark {
@@ -97,7 +102,11 @@ impl Walk {
         };
         match cause {
             None => Ok(()),
-            Some(cause) => Err(self.refuse(damage.segment, damage.position, cause)),
+            Some(cause) => {
+                let start = damage.start_of.and_then(|s| Some((s, self.input.segments.get(s)?.unit)));
+                let (segment, position) = start.unwrap_or((damage.segment, damage.position));
+                Err(self.refuse(segment, position, cause))
+            }
         }
     }
 }

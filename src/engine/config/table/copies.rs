@@ -1,6 +1,6 @@
 //! Settings of replication, cluster and TLS.
 
-use super::super::composite::Composite::Primary;
+use super::super::composite::Composite::{HostName, NodeName, Primary};
 use super::super::setting::{Kind, bytes, choice, number, special, text, toggle};
 use super::Section;
 use super::serving::{INT, NATURAL, PORT, POSITIVE_INT};
@@ -109,6 +109,7 @@ pub static CLUSTER: Section = Section {
             .alias("cluster-slave-validity-factor")
             .remembered(),
         bytes("cluster-link-sendbuf-limit", "0", 0, "Memory of a bus link above which it is closed; 0 for no limit.")
+            .clamped(0, i64::MAX)
             .remembered(),
         choice(
             "cluster-preferred-endpoint-type",
@@ -118,8 +119,10 @@ pub static CLUSTER: Section = Section {
         )
         .remembered(),
         text("cluster-announce-ip", "", "Address that the node names.").remembered(),
-        text("cluster-announce-hostname", "", "Host name that the node names.").remembered(),
-        text("cluster-announce-human-nodename", "", "Name of the node in messages.").remembered(),
+        special("cluster-announce-hostname", "", Kind::Composite(HostName), "Host name that the node names.")
+            .remembered(),
+        special("cluster-announce-human-nodename", "", Kind::Composite(NodeName), "Name of the node in messages.")
+            .remembered(),
         number("cluster-announce-port", "0", PORT, "Port that the node names.").remembered(),
         number("cluster-announce-tls-port", "0", PORT, "TLS port that the node names.").remembered(),
         number("cluster-announce-bus-port", "0", PORT, "Bus port that the node names.").remembered(),

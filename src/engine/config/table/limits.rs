@@ -9,6 +9,7 @@ pub static MEMORY: Section = Section {
     title: "Memory",
     settings: &[
         bytes("maxmemory", "0", 0, "Memory above which keys are evicted or writes refused; 0 for no limit.")
+            .clamped(0, i64::MAX)
             .not_built(),
         choice(
             "maxmemory-policy",
@@ -103,10 +104,10 @@ pub static ENCODINGS: Section = Section {
             .remembered(),
         number("set-max-listpack-entries", "128", NATURAL, "Elements up to which a set is stored compactly.")
             .remembered(),
-        bytes(
+        number(
             "set-max-listpack-value",
             "64",
-            0,
+            NATURAL,
             "Length of its longest element up to which a set is stored compactly.",
         )
         .remembered(),

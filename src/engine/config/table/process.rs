@@ -1,6 +1,6 @@
 //! Settings of the process, its log of messages, and of what Redis has inside.
 
-use super::super::composite::Composite::{OomScores, TitleTemplate};
+use super::super::composite::Composite::{Locale, OomScores, TitleTemplate};
 use super::super::setting::{Kind, choice, number, path, special, text, toggle};
 use super::Section;
 use super::serving::INT;
@@ -57,7 +57,7 @@ pub static PROCESS: Section = Section {
             .remembered()
             .hidden(),
         text("ignore-warnings", "", "Warnings of the start that are not shown.").remembered(),
-        text("locale-collate", "", "Locale by which strings are compared.").remembered(),
+        special("locale-collate", "", Kind::Composite(Locale), "Locale by which strings are compared.").remembered(),
     ],
 };
 
