@@ -56,9 +56,9 @@ pub const NOT_ASKED: &[NotAsked] = &[
     },
     NotAsked {
         against: Against::Valkey,
-        what: "CONFIG with `dynamic-hz`",
-        reason: "Valkey 8.1 has dropped this parameter of Redis 7.2.",
-        is: |argv, _| word(argv, 0, &["CONFIG"]) && any_word(argv, &["dynamic-hz"]),
+        what: "CONFIG with `dynamic-hz` or `maxmemory-samples`",
+        reason: "Valkey 8.1 has dropped the first, and takes no more than 64 as the second.",
+        is: |argv, _| word(argv, 0, &["CONFIG"]) && any_word(argv, &["dynamic-hz", "maxmemory-samples"]),
     },
     NotAsked {
         against: Against::All,
@@ -68,11 +68,13 @@ pub const NOT_ASKED: &[NotAsked] = &[
     },
     NotAsked {
         against: Against::Redis7,
-        what: "SET IFEQ, CLIENT SETINFO, CLIENT NO-TOUCH, CLIENT KILL MAXAGE, WAITAOF, `set-max-listpack-*`",
+        what: "SET IFEQ, CLIENT SETINFO, CLIENT NO-TOUCH, CLIENT KILL MAXAGE, WAITAOF, DEBUG DICT-RESIZING, \
+               `set-max-listpack-*`",
         reason: "They are newer than 7.0.",
         is: |argv, _| {
             (word(argv, 0, &["SET"]) && any_word(argv, &["IFEQ"]))
                 || word(argv, 0, &["WAITAOF"])
+                || (word(argv, 0, &["DEBUG"]) && any_word(argv, &["DICT-RESIZING"]))
                 || (word(argv, 0, &["CLIENT"]) && any_word(argv, &["SETINFO", "NO-TOUCH", "MAXAGE"]))
                 || (word(argv, 0, &["CONFIG"]) && any_word(argv, &["set-max-listpack-entries"]))
         },

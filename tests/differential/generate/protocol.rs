@@ -84,7 +84,9 @@ impl Generator {
                 bytes.extend_from_slice(only);
             } else {
                 let line = self.string_command();
-                bytes.extend_from_slice(&encode(&line));
+                if !self.is_not_asked(self.current, &line) {
+                    bytes.extend_from_slice(&encode(&line));
+                }
             }
         }
         match self.rng.u32(0..10) {
@@ -136,7 +138,8 @@ impl Generator {
                 bytes.extend_from_slice(&encode(&line));
             }
         }
-        if self.percent(10) {
+        // Behind a RESET in the same packet they may be read with the rights from before.
+        if self.percent(10) && !bytes.windows(5).any(|word| word == b"RESET") {
             bytes.extend_from_slice(self.pick(&[&b"*11\r\n"[..], b"*1\r\n$16385\r\n", b"*10\r\n$1\r\nx\r\n"]));
         }
         bytes.extend_from_slice(QUIT);
