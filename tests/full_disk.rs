@@ -101,6 +101,11 @@ fn a_full_disk_refuses_writes_keeps_reads_alive_and_recovers_by_itself() {
     assert_eq!(client.command("STRLEN key:0"), Value::Integer(50_000));
     assert!(client.command("INFO persistence").text().unwrap().contains("aof_enabled"));
 
+    let refused = client.command("CONFIG SET appendfsync everysec");
+    assert!(refused.is_error(), "a policy that needs a segment: {refused:?}");
+    assert_eq!(client.command("CONFIG GET appendfsync").elements().unwrap()[1].text().unwrap(), "always");
+    assert_eq!(client.command("PING").text().unwrap(), "PONG");
+
     std::fs::remove_file(inside(&server, "filler")).unwrap();
     let deadline = Instant::now() + Duration::from_secs(20);
     while set(&mut client, "again", 50_000) != ok() {

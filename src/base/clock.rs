@@ -5,7 +5,9 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::time::{ClockId, clock_gettime};
 
 /// A boxed future on the one thread.
 pub type Sleep = Pin<Box<dyn Future<Output = ()>>>;
@@ -29,14 +31,20 @@ pub trait Clock {
 
 /// The clock of the machine; `sleep` needs a tokio runtime with its timer enabled.
 pub struct SystemClock {
-    start: Instant,
+    start_us: u64,
 }
 
 impl SystemClock {
     /// A clock whose monotonic reading starts at zero.
     pub fn new() -> Self {
-        Self { start: Instant::now() }
+        Self { start_us: monotonic_us() }
     }
+}
+
+/// Asked for once a command, so without the checks and conversions of `Instant`.
+fn monotonic_us() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000 + now.tv_nsec as u64 / 1000
 }
 
 impl Default for SystemClock {
@@ -52,7 +60,7 @@ impl Clock for SystemClock {
     }
 
     fn monotonic_us(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX)
+        monotonic_us() - self.start_us
     }
 
     fn sleep(&self, for_how_long: Duration) -> Sleep {

@@ -40,7 +40,10 @@ fn is_reached(engine: &Engine, on: BlockedOn) -> bool {
     match on {
         BlockedOn::Replicas { replicas, .. } => replicas <= 0,
         BlockedOn::Durable { offset, local, replicas } => replicas <= 0 && (!local || is_durable(engine, offset)),
-        BlockedOn::SyncPolicy => engine.log_policy.is_none_or(|policy| policy == engine.config.appendfsync()),
+        BlockedOn::SyncPolicy => {
+            engine.policy_refusal.is_some()
+                || engine.log_policy.is_none_or(|policy| policy == engine.config.appendfsync())
+        }
         BlockedOn::Reload { before } => engine.reloads > before,
         BlockedOn::Shutdown => false,
     }
@@ -55,7 +58,13 @@ fn write_end(engine: &Engine, reply: &mut Reply, on: BlockedOn) {
             reply.integer(i64::from(is_durable(engine, offset)));
             reply.integer(0);
         }
-        BlockedOn::SyncPolicy | BlockedOn::Reload { .. } => reply.ok(),
+        BlockedOn::SyncPolicy => match &engine.policy_refusal {
+            None => reply.ok(),
+            Some(reason) => reply.error(
+                format!("ERR CONFIG SET failed (possibly related to argument 'appendfsync') - {reason}").as_bytes(),
+            ),
+        },
+        BlockedOn::Reload { .. } => reply.ok(),
         BlockedOn::Shutdown => {}
     }
 }
@@ -72,6 +81,7 @@ fn block(ctx: &mut Ctx<'_>, on: BlockedOn, timeout_ms: i64) {
 
 /// Answers CONFIG SET appendfsync once the log is written as it says.
 pub fn wait_for_sync_policy(ctx: &mut Ctx<'_>) {
+    ctx.engine.policy_refusal = None;
     block(ctx, BlockedOn::SyncPolicy, 0);
 }
 

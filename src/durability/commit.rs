@@ -136,11 +136,13 @@ impl Committer {
 
 /// Writes batch after batch, until the log fails or [`Committer::stop`] was called and all is written.
 pub async fn write_batches(committer: Rc<Committer>) {
+    // Kept, because its memory is.
+    let mut frame = FrameBuf::new();
     loop {
         let step = next_step(&committer).await;
         let is_last = matches!(step, Step::Close);
         let result = match step {
-            Step::Write(batch) => write(&committer, batch).await,
+            Step::Write(batch) => write(&committer, batch, &mut frame).await,
             Step::Seal => seal(&committer).await,
             Step::Policy(setting) => change_policy(&committer, setting).await,
             Step::Close => close(&committer).await,
@@ -211,7 +213,7 @@ pub fn policy_of(setting: AppendFsync) -> SyncPolicy {
     }
 }
 
-async fn write(committer: &Committer, batch: Batch) -> Result<(), LogError> {
+async fn write(committer: &Committer, batch: Batch, frame: &mut FrameBuf) -> Result<(), LogError> {
     let (wall_ms, delay_us) = {
         let engine = committer.engine.borrow();
         (engine.now_ms(), engine.flush_delay_us)
@@ -222,10 +224,9 @@ async fn write(committer: &Committer, batch: Batch) -> Result<(), LogError> {
     }
     let started_us = committer.engine.borrow_mut().tick();
     let end = batch.end();
-    let mut frame = FrameBuf::new();
     frame.extend_from_slice(&batch.bytes);
     let position = loop {
-        match committer.log.append(&mut frame, wall_ms).await {
+        match committer.log.append(frame, wall_ms).await {
             Err(LogError::NoRoom { needed, .. }) => make_room(committer, needed).await,
             result => break result?,
         }
@@ -265,7 +266,14 @@ async fn seal(committer: &Committer) -> Result<(), LogError> {
 }
 
 async fn change_policy(committer: &Committer, setting: AppendFsync) -> Result<(), LogError> {
-    committer.log.set_policy(policy_of(setting)).await?;
+    match committer.log.set_policy(policy_of(setting)).await {
+        // There is no space for the segment that the change needs; the log goes on as before.
+        Err(error @ (LogError::Spare(_) | LogError::NoRoom { .. })) => {
+            committer.engine.borrow_mut().policy_refused(error.to_string());
+            return Ok(());
+        }
+        result => result?,
+    }
     let durable = committer.log.durable();
     committer.unsynced_since_us.set(None);
     let mut engine = committer.engine.borrow_mut();

@@ -144,6 +144,8 @@ pub struct Engine {
     pub stats: Stats,
     /// How the log is written now, if there is one; the setting may already say otherwise.
     pub log_policy: Option<AppendFsync>,
+    /// Why the last change of it was taken back, if it was.
+    pub policy_refusal: Option<String>,
     /// How often the data were loaded anew.
     pub reloads: u64,
     /// Recovery under way.
@@ -195,6 +197,7 @@ impl Engine {
             watches: Watches::default(),
             stats: Stats::default(),
             log_policy: None,
+            policy_refusal: None,
             reloads: 0,
             loading: None,
             pause: None,
@@ -296,6 +299,17 @@ impl Engine {
             drop(db.clear());
         }
         self.shadow = None;
+    }
+
+    /// The log cannot be written as the setting says: takes the setting back, and tells who waits for it.
+    pub fn policy_refused(&mut self, reason: String) {
+        if let Some(policy) = self.log_policy
+            && let Err(error) = self.config.set(&[(b"appendfsync", policy.name().as_bytes())], true)
+        {
+            tracing::warn!("{error}");
+        }
+        self.policy_refusal = Some(reason);
+        self.wake_blocked(|on| on == BlockedOn::SyncPolicy);
     }
 
     /// The data were loaded anew; tells who waits for it.

@@ -195,15 +195,13 @@ impl std::fmt::Display for Consequence {
 
 impl LogError {
     /// For [`Result::map_err`] behind an operation on a file.
-    pub(super) fn io(what: &'static str, file: &Path) -> impl FnOnce(io::Error) -> Self {
-        let file = file.to_owned();
-        move |source| Self::Io { what, file, offset: None, source: Arc::new(source) }
+    pub(super) fn io<'a>(what: &'static str, file: &'a Path) -> impl FnOnce(io::Error) -> Self + 'a {
+        move |source| Self::Io { what, file: file.to_owned(), offset: None, source: Arc::new(source) }
     }
 
     /// The same, with the place in the file.
-    pub(super) fn io_at(what: &'static str, file: &Path, offset: u64) -> impl FnOnce(io::Error) -> Self {
-        let file = file.to_owned();
-        move |source| Self::Io { what, file, offset: Some(offset), source: Arc::new(source) }
+    pub(super) fn io_at<'a>(what: &'static str, file: &'a Path, at: u64) -> impl FnOnce(io::Error) -> Self + 'a {
+        move |source| Self::Io { what, file: file.to_owned(), offset: Some(at), source: Arc::new(source) }
     }
 }
 

@@ -41,7 +41,7 @@ impl Log {
             let active = state.active.as_mut().expect("a spare was just entered");
             active.position = active.segment.unit + header.frame_len();
             active.barrier = active.segment.next_unit(active.position);
-            (active.segment.salt, active.segment.unit, Rc::clone(&active.file), active.path.clone())
+            (active.segment.salt, active.segment.unit, Rc::clone(&active.file), Rc::clone(&active.path))
         };
         let (mut start, crc) = start.finish(&header, salt);
         self.state.borrow_mut().crc = crc;

@@ -3,7 +3,7 @@
 //! Called off the hot path. Failing here is not final: what was begun is removed, and it can be tried again. What must
 //! always hold: a segment is listed durably before its first frame is written, and a listed file is never removed.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 
 use crate::disk::{AlignedBuf, File, Lock, Open};
@@ -18,7 +18,7 @@ use super::writer::Log;
 /// A segment without frames, open for writing.
 pub(super) struct Spare {
     pub segment: Segment,
-    pub path: PathBuf,
+    pub path: Rc<Path>,
     pub file: Rc<dyn File>,
     pub direct: bool,
     /// What the file was opened for.
@@ -37,7 +37,7 @@ impl Spare {
         if !directory.planted().read_without_lock {
             file.lock(0, Lock::Exclusive, true).await.map_err(LogError::io("lock", &path))?;
         }
-        Ok(Self { segment, path, file, direct, always })
+        Ok(Self { segment, path: path.into(), file, direct, always })
     }
 
     /// The same segment, open in the way that the policy asks for.
@@ -60,7 +60,8 @@ impl Log {
     }
 
     /// Makes segments until [`Log::room`] covers `payload_bytes` and there is a spare. For a task off the hot path:
-    /// reads, and appends to the segments at hand, go on meanwhile.
+    /// reads, and appends to the segments at hand, go on meanwhile. A caller that asks for room and gets it is not told
+    /// of a failure to make one spare more; one that asks for none is.
     pub async fn prepare(&self, payload_bytes: u64) -> Result<(), SpareError> {
         let _preparing = self.preparing.lock().await;
         self.usable().map_err(|e| SpareError::new(0, e))?;
@@ -177,7 +178,7 @@ impl Log {
                     state.manifest = manifest;
                     state.limbo.push_back(spare);
                 } else {
-                    let path = spare.path.clone();
+                    let path = Rc::clone(&spare.path);
                     drop(spare);
                     self.discard(&path).await;
                 }

@@ -30,8 +30,8 @@ const REQUESTS_A_TURN: usize = 512;
 /// Reads before other connections get their turn.
 const READS_A_TURN: usize = 16;
 
-/// Serves a connection until it ends.
-pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(node: Rc<Node>, stream: S, peer: Peer) {
+/// Registers a connection, at once, so that `maxclients` counts it; the future serves it until it ends.
+pub fn serve<S: AsyncRead + AsyncWrite + Unpin>(node: Rc<Node>, stream: S, peer: Peer) -> impl Future<Output = ()> {
     let id = {
         let mut engine = node.engine.borrow_mut();
         let now_us = engine.tick();
@@ -51,7 +51,6 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(node: Rc<Node>, stream: S,
         at_eof: false,
         waits_for: None,
     }
-    .await;
 }
 
 /// Keeps the connection in the registry for as long as its task lives.

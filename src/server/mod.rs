@@ -1,5 +1,6 @@
 //! Layer 6: listeners, connections, timers, signals, shutdown. No command semantics.
 
+mod accept;
 pub mod connection;
 mod listener;
 mod logging;

@@ -4,6 +4,8 @@ use std::io;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use crate::engine::config::{Config, Supervised};
 
 /// Where Redis puts the pid of a server in the background that names no pid file.
@@ -15,6 +17,46 @@ pub fn daemonize() -> io::Result<()> {
     match unsafe { libc::daemon(1, 0) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// What to know of storage that writes elsewhere than it was told, if `directory` lies on such: then overwriting a
+/// preallocated segment needs space too, so a full disk is noticed later than promised.
+pub fn copy_on_write_warning(directory: &Path) -> Option<String> {
+    const KINDS: [(u64, &str); 3] = [(0x9123_683e, "btrfs"), (0x2fc1_2fc1, "ZFS"), (0xca45_1a4e, "bcachefs")];
+    let kind = rustix::fs::statfs(directory).ok()?.f_type as u64;
+    let (_, name) = KINDS.into_iter().find(|(number, _)| *number == kind)?;
+    Some(format!(
+        "{} lies on {name}, which writes copies: overwriting a preallocated segment needs space too, and a write can \
+         meet a full disk after it was admitted; the log stops the server then, and nothing acknowledged is lost",
+        directory.display()
+    ))
+}
+
+/// Descriptors that the server needs besides one a client: log, sockets, ring, standard streams.
+const RESERVED_DESCRIPTORS: u64 = 64;
+
+/// Raises the limit of open files to what `maxclients` needs; where that is not allowed, lowers `maxclients`.
+pub fn fit_descriptors(config: &mut Config) {
+    let wanted = config.maxclients() as u64 + RESERVED_DESCRIPTORS;
+    let present = getrlimit(Resource::Nofile);
+    if present.current.is_none_or(|current| current >= wanted) {
+        return;
+    }
+    let possible = present.maximum.map_or(wanted, |maximum| maximum.min(wanted));
+    let raised = [
+        Rlimit { current: Some(wanted), maximum: present.maximum.map(|maximum| maximum.max(wanted)) },
+        Rlimit { current: Some(possible), ..present.clone() },
+    ]
+    .into_iter()
+    .find(|limit| setrlimit(Resource::Nofile, limit.clone()).is_ok());
+    let current = raised.unwrap_or(present).current.unwrap_or(wanted);
+    if current < wanted {
+        let clients = current.saturating_sub(RESERVED_DESCRIPTORS).max(1).to_string();
+        tracing::warn!("the limit of {current} open files allows maxclients {clients}; raise 'ulimit -n' for more");
+        if let Err(error) = config.set(&[(b"maxclients", clients.as_bytes())], true) {
+            tracing::warn!("{error}");
+        }
     }
 }
 

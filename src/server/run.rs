@@ -1,10 +1,11 @@
 //! A server from its start to its end: listen, recover, serve, stop.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::ExitCode;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -119,21 +120,31 @@ async fn serve(options: Options, logging: Logging) -> Result<(), ServeError> {
     if !options.start_empty {
         foreign::refuse(&options.config, &directory)?;
     }
-    let mut engine = Engine::new(clock, fastrand::Rng::new(), options.config);
+    let mut config = options.config;
+    process::fit_descriptors(&mut config);
+    let mut engine = Engine::new(clock, fastrand::Rng::new(), config);
     engine.process.config_file = engine.config.file().map(|path| path.display().to_string()).unwrap_or_default();
     engine.process.executable = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
     engine.process.run_id = std::iter::repeat_with(|| engine.rng.digit(16)).take(40).collect();
     engine.process.started_us = engine.monotonic_us();
     let _pid_file = process::PidFile::write(&engine.config);
-    let listeners = Listeners::bind(&engine.config)?;
-    engine.process.tcp_port = listeners.port();
     let node = Node::new(engine);
-    let accepting = spawn_local(listeners.accept(node.clone()));
+    let listeners = Listeners::start(&node)?;
+    node.engine.borrow_mut().process.tcp_port = listeners.port();
+    settings::follow(&node, &listeners, logging);
     let mut stops = stop_signals()?;
 
     let disk = best_disk();
-    let mut running = Running::start(&node, disk.clone(), &directory).await?;
+    let starting = Running::start(&node, disk.clone(), &directory);
+    let Some(running) = unless_stopped(starting, &mut stops).await else {
+        tracing::warn!("stopped while loading; nothing was changed");
+        return Ok(());
+    };
+    let mut running = running?;
     log_ready(&node);
+    if let Some(warning) = process::copy_on_write_warning(&directory) {
+        tracing::warn!("{warning}");
+    }
     process::notify_ready(&node.engine.borrow().config);
     loop {
         let next = next_event(&node, &mut stops).await;
@@ -148,7 +159,8 @@ async fn serve(options: Options, logging: Logging) -> Result<(), ServeError> {
             }
             Event::Request(Request::LogFailed(reason)) => return Err(ServeError::Log(reason)),
             Event::Request(Request::ApplySettings(names)) => {
-                settings::apply(&node, &logging, &names);
+                tracing::debug!("settings changed: {}", names.join(", "));
+                node.engine.borrow_mut().process.tcp_port = listeners.port();
                 running.committer.wake_writer();
             }
             Event::Request(Request::Reload) => {
@@ -159,7 +171,7 @@ async fn serve(options: Options, logging: Logging) -> Result<(), ServeError> {
             }
         }
     }
-    accepting.abort();
+    listeners.stop();
     node.engine.borrow_mut().stopping = true;
     running.stop(&node).await?;
     let clock = node.engine.borrow().clock.clone();
@@ -250,14 +262,31 @@ enum Event {
     Request(Request),
 }
 
+/// The result of `work`, or `None` if a signal comes first.
+async fn unless_stopped<T>(work: impl Future<Output = T>, stops: &mut Stops) -> Option<T> {
+    let mut work = pin!(work);
+    poll_fn(|cx| match stops.poll(cx) {
+        Poll::Ready(_) => Poll::Ready(None),
+        Poll::Pending => work.as_mut().poll(cx).map(Some),
+    })
+    .await
+}
+
+impl Stops {
+    /// The name of a signal that has come.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<&'static str> {
+        if self.terminate.poll_recv(cx).is_ready() {
+            return Poll::Ready("SIGTERM");
+        }
+        self.interrupt.poll_recv(cx).map(|_| "SIGINT")
+    }
+}
+
 /// Waits for a signal, or for something that a command asks for.
 async fn next_event(node: &Node, stops: &mut Stops) -> Event {
     poll_fn(|cx| {
-        if stops.terminate.poll_recv(cx).is_ready() {
-            return Poll::Ready(Event::Signal("SIGTERM"));
-        }
-        if stops.interrupt.poll_recv(cx).is_ready() {
-            return Poll::Ready(Event::Signal("SIGINT"));
+        if let Poll::Ready(name) = stops.poll(cx) {
+            return Poll::Ready(Event::Signal(name));
         }
         let mut engine = node.engine.borrow_mut();
         if engine.requests.is_empty() {

@@ -17,6 +17,17 @@ pub enum AppendFsync {
     No,
 }
 
+impl AppendFsync {
+    /// The name that the setting takes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::EverySec => "everysec",
+            Self::No => "no",
+        }
+    }
+}
+
 /// Who may use something.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Allowed {
@@ -198,7 +209,6 @@ live! {
     appendonly: bool = "appendonly";
     protected_mode: bool = "protected-mode";
     daemonize: bool = "daemonize";
-    any_port: bool = "ackd-any-port";
     self_check: bool = "ackd-self-check";
     lazyfree_lazy_expire: bool = "lazyfree-lazy-expire";
     lazyfree_lazy_server_del: bool = "lazyfree-lazy-server-del";

@@ -201,14 +201,12 @@ impl Setting {
             }
             Kind::Memory(min, max) => {
                 let value = memory(text).ok_or("argument must be a memory value")?;
-                match i64::try_from(value) {
-                    Ok(value) => {
-                        let value = within(value, min, max)?;
-                        Ok(Value::Number(self.clamp.map_or(value, |(low, high)| value.clamp(low, high))))
-                    }
-                    Err(_) if self.clamp.is_some() => Ok(Value::Number(max)),
-                    Err(_) => Err(beyond(min, max)),
-                }
+                let value = match i64::try_from(value) {
+                    Ok(value) => within(value, min, max)?,
+                    Err(_) if self.clamp.is_some() => max,
+                    Err(_) => return Err(beyond(min, max)),
+                };
+                Ok(Value::Number(self.clamp.map_or(value, |(low, high)| value.clamp(low, high))))
             }
             Kind::MemoryOrPercent => memory_or_percent(text),
             Kind::Octal(max) => {

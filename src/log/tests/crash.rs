@@ -185,7 +185,7 @@ fn no_crash_breaks_a_promise_under_no_without_direct_io() {
 
 fn is_found(planted: Planted) {
     let policies = [SyncPolicy::Always, SyncPolicy::EverySec];
-    let found = (0..10).any(|seed| policies.iter().any(|policy| campaign(seed, *policy, true, planted, 2).is_some()));
+    let found = (0..20).any(|seed| policies.iter().any(|policy| campaign(seed, *policy, true, planted, 2).is_some()));
     assert!(found, "{planted:?} was not found");
 }
 
@@ -219,7 +219,97 @@ fn trusting_the_cache_is_found() {
     is_found(Planted { trust_cache: true, ..Planted::default() });
 }
 
+/// Runs to the end without letting a dead process' write land.
+fn run_before_late_writes<T>(world: &World, future: impl Future<Output = T>) -> T {
+    world.set_manual();
+    let mut future = std::pin::pin!(future);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    loop {
+        if let std::task::Poll::Ready(done) = future.as_mut().poll(&mut context) {
+            world.set_auto(1);
+            return done;
+        }
+        for operation in world.pending().iter().filter(|o| !o.late && o.runnable) {
+            world.complete(operation.number);
+        }
+    }
+}
+
 #[test]
 fn reading_before_a_dead_process_has_landed_its_writes_is_found() {
-    is_found(Planted { read_without_lock: true, ..Planted::default() });
+    let planted = Planted { read_without_lock: true, ..Planted::default() };
+    let world = world(1);
+    let log = world.run(async { start(&boot(&world), data(), SyncPolicy::Always).await.0 }).unwrap();
+    world.run(append(&log, b"first")).unwrap();
+    world.set_manual();
+    let mut frame = FrameBuf::new();
+    frame.extend_from_slice(b"in flight");
+    let mut in_flight = Box::pin(log.append(&mut frame, 1));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(in_flight.as_mut().poll(&mut context).is_pending());
+    let is_late = |image: &World| image.pending().iter().any(|o| o.late);
+    let image = (0..100).map(|choice| world.image(Crash::Kill, choice)).find(is_late).unwrap();
+    let log = run_before_late_writes(&image, async {
+        let (log, _, found) = try_start(&boot(&image), data(), SyncPolicy::Always, planted).await.unwrap();
+        assert_eq!(found, [b"first"]);
+        append(&log, b"second").await;
+        log
+    });
+    assert_eq!(image.land_later(), 1);
+    drop(log);
+    let found = image.run(async { recover(&boot(&image), data()).await.unwrap().2 }).unwrap();
+    assert_ne!(found, [&b"first"[..], b"second"], "the planted bug loses an acked write");
+}
+
+#[test]
+fn recovery_waits_for_the_writes_of_a_dead_process() {
+    let world = world(1);
+    let log = world.run(async { start(&boot(&world), data(), SyncPolicy::Always).await.0 }).unwrap();
+    world.set_manual();
+    let mut frame = FrameBuf::new();
+    frame.extend_from_slice(b"in flight");
+    let mut in_flight = Box::pin(log.append(&mut frame, 1));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(in_flight.as_mut().poll(&mut context).is_pending());
+    let is_late = |image: &World| image.pending().iter().any(|o| o.late);
+    let image = (0..100).map(|choice| world.image(Crash::Kill, choice)).find(is_late).unwrap();
+    let found = image.run(async { recover(&boot(&image), data()).await.unwrap().2 }).unwrap();
+    assert_eq!((found, image.land_later()), (vec![b"in flight".to_vec()], 0));
+}
+
+#[test]
+fn a_failed_sync_that_is_ignored_loses_what_was_acked() {
+    for (ignore_failed_sync, lost) in [(false, false), (true, true)] {
+        let planted = Planted { ignore_failed_sync, ..Planted::default() };
+        let world = world(1);
+        let acked = world.run(async {
+            let (log, ..) = try_start(&boot(&world), data(), SyncPolicy::EverySec, planted).await.unwrap();
+            append(&log, b"acked at disk").await;
+            world.plant(world.operations(), crate::disk::sim::Fault::Error);
+            log.sync().await.is_ok()
+        });
+        let is_empty = |choice| {
+            let image = world.image(Crash::Power, choice);
+            image.run(async { recover(&boot(&image), data()).await.unwrap().2.is_empty() }).unwrap()
+        };
+        assert_eq!(acked == Some(true) && (0..100).any(is_empty), lost);
+    }
+}
+
+#[test]
+fn without_watermarks_damage_to_what_was_acked_passes_for_a_torn_tail() {
+    for (drop_watermark, lost) in [(false, false), (true, true)] {
+        let world = world(1);
+        let planted = Planted { drop_watermark, ..Planted::default() };
+        world.run(async {
+            let (log, ..) = start(&boot(&world), data(), SyncPolicy::Always).await;
+            append(&log, b"one").await;
+            append(&log, b"two").await;
+        });
+        let path = world.files().into_iter().find(|f| f.extension().is_some_and(|e| e == "seg")).unwrap();
+        world.flip_bit(&path, 2 * 4096 + 81, 0).unwrap();
+        world.drop_caches();
+        let found = world.run(async { recover_planted(&boot(&world), data(), planted).await.map(|f| f.2) }).unwrap();
+        assert_eq!(found.is_ok_and(|found| found.is_empty()), lost);
+    }
 }

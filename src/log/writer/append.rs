@@ -113,7 +113,15 @@ impl Log {
             let after = active.position.next_multiple_of(FRAME_ALIGN);
             let position = if planted { after } else { after.max(active.barrier) };
             let file = std::rc::Rc::clone(&active.file);
-            (file, active.path.clone(), active.segment, active.direct, active.always, position, active.barrier)
+            (
+                file,
+                std::rc::Rc::clone(&active.path),
+                active.segment,
+                active.direct,
+                active.always,
+                position,
+                active.barrier,
+            )
         };
         let end = position + header.frame_len();
         let (mut bytes, crc) = frame.finish(&header, segment.salt);

@@ -11,7 +11,7 @@ mod sync;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -76,7 +76,7 @@ pub struct Stats {
 pub(super) struct Active {
     pub segment: Segment,
     pub file: Rc<dyn File>,
-    pub path: PathBuf,
+    pub path: Rc<Path>,
     /// Written past the cache: durable when a write completes.
     pub direct: bool,
     /// Every frame is durable before the next one is written.
@@ -95,7 +95,7 @@ pub(super) struct Active {
 pub(super) struct Unsynced {
     pub sequence: u64,
     pub file: Rc<dyn File>,
-    pub path: PathBuf,
+    pub path: Rc<Path>,
 }
 
 pub(super) struct State {

@@ -1,6 +1,6 @@
 //! Making durable what was written: syncs, seals, and changes of the policy.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -80,12 +80,12 @@ impl Log {
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
         let mut files: Vec<_> =
-            state.unsynced.iter().map(|u| (u.sequence, Rc::clone(&u.file), u.path.clone())).collect();
+            state.unsynced.iter().map(|u| (u.sequence, Rc::clone(&u.file), Rc::clone(&u.path))).collect();
         let mut end = (0, 0);
         if let Some(active) = &mut state.active {
             active.barrier = active.barrier.max(active.segment.next_unit(active.position));
             if active.synced < active.position {
-                files.push((active.segment.sequence, Rc::clone(&active.file), active.path.clone()));
+                files.push((active.segment.sequence, Rc::clone(&active.file), Rc::clone(&active.path)));
             }
             end = (active.segment.sequence, active.position);
         }
@@ -124,7 +124,7 @@ impl Log {
 
 /// What a sync covers.
 pub(in crate::log) struct Flush {
-    files: Vec<(u64, Rc<dyn File>, PathBuf)>,
+    files: Vec<(u64, Rc<dyn File>, Rc<Path>)>,
     /// Stream offset that is durable afterwards.
     offset: u64,
     /// Sequence of the active segment and the end of its last frame.

@@ -20,7 +20,6 @@ pub static DURABILITY: Section = Section {
         path("dir", "./", "Folder of the data: ackd keeps them in `ackd-data` there.").protected(),
         bytes("log-segment-size", "64mb", 1 << 20, "Size of the log's segments. The first ones of a run are smaller.")
             .at_start(),
-        toggle("ackd-any-port", "no", "Lets the system choose a port when `port` is 0. For tests.").at_start().hidden(),
         toggle(
             "ackd-self-check",
             "no",

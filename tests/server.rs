@@ -1,0 +1,253 @@
+//! The server as a process: starting, stopping, refusing to start, and clients that behave badly.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use support::client::{Client, encode};
+use support::process::{Program, Server};
+use support::reply::Value;
+
+fn ok() -> Value {
+    Value::Simple(b"OK".to_vec())
+}
+
+/// Runs a server that is expected to end by itself.
+fn run_to_its_end(program: &Program, arguments: &[&str]) -> Output {
+    Command::new(&program.path).args(arguments).output().unwrap()
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[test]
+fn a_second_server_on_the_same_data_is_refused_with_the_holder() {
+    let server = Program::ackd().start();
+    let output = run_to_its_end(&Program::ackd(), &["--dir", server.dir().to_str().unwrap(), "--port", "0"]);
+    assert!(!output.status.success());
+    assert!(text(&output).contains(&format!("process {}", server.pid())), "{}", text(&output));
+}
+
+#[test]
+fn a_start_beside_the_data_of_redis_is_refused_unless_told_otherwise() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("dump.rdb"), b"REDIS0011").unwrap();
+    let place = dir.path().to_str().unwrap();
+    let output = run_to_its_end(&Program::ackd(), &["--dir", place, "--port", "0"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output).contains("dump.rdb") && text(&output).contains("ackd import"), "{}", text(&output));
+    assert!(!dir.path().join("ackd-data").exists(), "a refused start leaves nothing behind");
+}
+
+#[test]
+fn damage_refuses_the_start_with_code_three_and_changes_nothing() {
+    let mut server = Program::ackd().start();
+    let mut client = server.client();
+    for n in 0..50 {
+        assert_eq!(client.command(&format!("SET key:{n} {}", "v".repeat(200))), ok());
+    }
+    server.signal(libc::SIGTERM);
+    assert!(server.wait_for_exit(Duration::from_secs(10)).success());
+    let segment = server.dir().join("ackd-data/log/00000000000000000001.seg");
+    let mut bytes = std::fs::read(&segment).unwrap();
+    let place = bytes.windows(6).position(|window| window == b"key:20").unwrap();
+    bytes[place] ^= 0x20;
+    std::fs::write(&segment, &bytes).unwrap();
+    let output = run_to_its_end(&Program::ackd(), &["--dir", server.dir().to_str().unwrap(), "--port", "0"]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output));
+    assert!(text(&output).contains("00000000000000000001.seg at byte"), "{}", text(&output));
+    assert_eq!(std::fs::read(&segment).unwrap(), bytes);
+}
+
+#[test]
+fn the_policy_changes_while_clients_write() {
+    let mut server = Program::ackd().start();
+    let mut client = server.client();
+    for (round, policy) in ["everysec", "no", "always", "everysec", "always"].iter().enumerate() {
+        assert_eq!(client.command(&format!("CONFIG SET appendfsync {policy}")), ok());
+        assert_eq!(client.command(&format!("SET key:{round} {policy}")), ok());
+    }
+    server.kill();
+    server.start();
+    assert_eq!(server.client().command("DBSIZE"), Value::Integer(5));
+}
+
+#[test]
+fn a_connection_chooses_its_own_durability() {
+    let server = Program::ackd().with("appendfsync", "everysec").start();
+    let mut client = server.client();
+    let level = |client: &mut Client| client.command("CLIENT DURABILITY").text().unwrap();
+    assert_eq!(level(&mut client), "os");
+    assert_eq!(client.command("CLIENT DURABILITY disk"), ok());
+    assert_eq!(level(&mut client), "disk");
+    assert_eq!(client.command("SET key value"), ok());
+    let offsets = client.command("INFO persistence").text().unwrap();
+    let offset = |name: &str| {
+        let line = offsets.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name} in {offsets}"));
+        line.split(':').nth(1).unwrap().parse::<u64>().unwrap()
+    };
+    assert_eq!(
+        offset("log_durable_offset"),
+        offset("log_executed_offset"),
+        "more than the server's level was really waited for"
+    );
+    assert_eq!(client.command("CLIENT DURABILITY memory"), ok());
+    assert_eq!(client.command("WAITAOF 1 0 0"), Value::Array(vec![Value::Integer(1), Value::Integer(0)]));
+}
+
+#[test]
+fn listening_follows_port_and_bind() {
+    let server = Program::ackd().start();
+    let mut client = server.client();
+    let taken = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let taken_port = taken.local_addr().unwrap().port();
+    let refused = client.command(&format!("CONFIG SET port {taken_port}"));
+    assert!(refused.text().is_none_or(|_| refused.is_error()), "{refused:?}");
+    assert_eq!(client.command("PING").text().unwrap(), "PONG");
+    drop(taken);
+    assert_eq!(client.command(&format!("CONFIG SET port {taken_port}")), ok());
+    let mut second = Client::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, taken_port))).unwrap();
+    assert_eq!(second.command("PING").text().unwrap(), "PONG");
+    assert_eq!(client.command("PING").text().unwrap(), "PONG", "connections outlive the port that they came by");
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while TcpStream::connect(server.address()).is_ok() {
+        assert!(Instant::now() < deadline, "the old port is still open");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_unix_socket_serves_too_and_goes_with_the_server() {
+    let mut server = Program::ackd().with("unixsocket", "ackd.sock").with("unixsocketperm", "700").start();
+    let path = server.dir().join("ackd.sock");
+    let mut stream = UnixStream::connect(&path).unwrap();
+    stream.write_all(b"SET key value\r\nGET key\r\n").unwrap();
+    let mut reply = [0; 16];
+    stream.read_exact(&mut reply).unwrap();
+    assert_eq!(&reply, b"+OK\r\n$5\r\nvalue\r\n");
+    server.signal(libc::SIGINT);
+    assert!(server.wait_for_exit(Duration::from_secs(10)).success());
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_password_is_asked_for_and_large_requests_wait_for_it() {
+    let server = Program::ackd().with("requirepass", "secret").start();
+    let mut client = server.client();
+    assert_eq!(client.command("GET key"), Value::Error(b"NOAUTH Authentication required.".to_vec()));
+    assert!(client.command("AUTH wrong").is_error());
+    assert_eq!(client.command("AUTH secret"), ok());
+    while client.command("SET key value") != ok() {
+        // A server that asks for a password cannot be asked whether it has loaded; it soon has.
+    }
+    let mut stranger = server.client();
+    stranger.send(b"*2\r\n$3\r\nGET\r\n$20000\r\n").unwrap();
+    let (said, closed) = stranger.read_to_end();
+    assert_eq!(String::from_utf8_lossy(&said), "-ERR Protocol error: unauthenticated bulk length\r\n");
+    assert!(closed);
+}
+
+/// The longest of some round trips of a well-behaved client.
+fn longest_ping(server: &Server) -> Duration {
+    let mut client = server.client();
+    (0..50)
+        .map(|_| {
+            let start = Instant::now();
+            assert_eq!(client.command("PING").text().unwrap(), "PONG");
+            start.elapsed()
+        })
+        .max()
+        .unwrap()
+}
+
+fn resident_bytes(server: &Server) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+}
+
+#[test]
+fn bad_neighbours_do_not_stall_the_others() {
+    let server = Program::ackd().start();
+    let mut client = server.client();
+    assert_eq!(client.call(&["SET", "large", &"v".repeat(100_000)]).unwrap().value, ok());
+    // One asks for 50 MB of replies and reads none of them.
+    let mut slow = server.client();
+    slow.send(&encode(&["GET", "large"]).repeat(500)).unwrap();
+    // One sends half a command, one announces a large argument and sends nothing of it.
+    let mut half = server.client();
+    half.send(b"*3\r\n$3\r\nSET\r\n$3\r\nke").unwrap();
+    let mut announced = server.client();
+    announced.send(b"*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$500000000\r\n").unwrap();
+    assert!(longest_ping(&server) < Duration::from_secs(2));
+    half.send(b"y\r\n$1\r\n1\r\n").unwrap();
+    assert_eq!(half.receive().unwrap().value, ok());
+    for _ in 0..500 {
+        assert_eq!(slow.receive().unwrap().value, Value::Bulk(vec![b'v'; 100_000]));
+    }
+}
+
+#[test]
+fn a_large_argument_is_taken_while_others_are_served() {
+    let megabytes = std::env::var("ACKD_BIG_MB").map_or(32, |mb| mb.parse::<usize>().unwrap());
+    let mut server = Program::ackd().start();
+    let value = vec![b'v'; megabytes << 20];
+    let mut client = server.client();
+    client.set_timeout(Duration::from_secs(120)).unwrap();
+    let writer = {
+        let mut large = server.client();
+        large.set_timeout(Duration::from_secs(120)).unwrap();
+        let request = encode(&[b"SET", b"large" as &[u8], &value]);
+        std::thread::spawn(move || {
+            large.send(&request).unwrap();
+            large.receive().unwrap().value
+        })
+    };
+    while !writer.is_finished() {
+        assert_eq!(client.command("PING").text().unwrap(), "PONG");
+    }
+    assert_eq!(writer.join().unwrap(), ok());
+    server.kill();
+    server.start();
+    assert_eq!(server.client().command("STRLEN large"), Value::Integer(value.len() as i64));
+}
+
+#[test]
+fn idle_clients_cost_little() {
+    let wanted: usize = std::env::var("ACKD_IDLE_CLIENTS").map_or(400, |clients| clients.parse().unwrap());
+    let server = Program::ackd().with("maxclients", &(wanted + 10).to_string()).start();
+    let before = resident_bytes(&server);
+    let mut clients: Vec<Client> = (0..wanted).map(|_| server.client()).collect();
+    for client in &mut clients {
+        assert_eq!(client.command("PING").text().unwrap(), "PONG");
+    }
+    let per_client = (resident_bytes(&server).saturating_sub(before)) / wanted as u64;
+    println!("{wanted} idle clients: {per_client} bytes each");
+    assert!(per_client < 16 * 1024, "{per_client} bytes an idle client");
+    assert!(longest_ping(&server) < Duration::from_secs(2));
+    let mut surplus: Vec<Client> = (0..11).map(|_| server.client()).collect();
+    let (said, _) = surplus.last_mut().unwrap().read_to_end();
+    assert_eq!(String::from_utf8_lossy(&said), "-ERR max number of clients reached\r\n");
+}
+
+#[test]
+fn reload_from_the_log_keeps_everything() {
+    let server = Program::ackd().start();
+    let mut client = server.client();
+    for n in 0..20 {
+        client.command(&format!("SET key:{n} {n} PX 10000000"));
+    }
+    let digest = client.command("DEBUG DIGEST");
+    assert_eq!(client.command("DEBUG RELOAD"), ok());
+    assert_eq!(client.command("DEBUG DIGEST"), digest);
+    assert_eq!(client.command("DEBUG LOADAOF"), ok());
+    assert_eq!(client.command("DEBUG DIGEST"), digest);
+    assert_eq!(client.command("SET more 1"), ok());
+}
