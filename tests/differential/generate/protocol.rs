@@ -3,7 +3,8 @@
 
 use super::super::super::support::client::encode;
 use super::super::accepted::Against;
-use super::{Generator, PASSWORD};
+use super::super::step::Arg;
+use super::{Generator, PASSWORD, born_expired};
 
 const QUIT: &[u8] = b"*1\r\n$4\r\nQUIT\r\n";
 
@@ -84,7 +85,8 @@ impl Generator {
                 bytes.extend_from_slice(only);
             } else {
                 let line = self.string_command();
-                if !self.is_not_asked(self.current, &line) {
+                let argv: Vec<Arg> = line.iter().cloned().map(Arg::Bytes).collect();
+                if !self.is_not_asked(self.current, &line) && born_expired(&argv).is_none() {
                     bytes.extend_from_slice(&encode(&line));
                 }
             }
