@@ -32,15 +32,12 @@ pub fn parse_i64(text: &[u8]) -> Option<i64> {
     if negative { Some(sum) } else { sum.checked_neg() }
 }
 
-/// Reads an unsigned integer as the cursors of SCAN are read: a canonical integer that is not negative, or else what
-/// C's `strtoull` makes of it, which skips spaces, takes a sign (a negative number wraps around) and ends at a zero byte.
+/// Reads an unsigned integer as Redis 7.2 reads the cursors of SCAN: by C's `strtoul`, which takes a sign (a negative
+/// number wraps around), ends at a zero byte and makes 0 of nothing; but without blanks before it.
 pub fn parse_cursor(text: &[u8]) -> Option<u64> {
-    if let Some(value) = parse_i64(text) {
-        return u64::try_from(value).ok();
-    }
-    let text = text.split(|&byte| byte == 0).next()?;
-    let spaces = text.iter().take_while(|byte| matches!(byte, b'\t'..=b'\r' | b' ')).count();
-    let (negative, digits) = match &text[spaces..] {
+    let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
+    let (negative, digits) = match text {
+        [] => return Some(0),
         [b'-', digits @ ..] => (true, digits),
         [b'+', digits @ ..] | digits => (false, digits),
     };
@@ -248,12 +245,12 @@ mod tests {
     }
 
     #[test]
-    fn cursors_are_read_as_the_first_oracle_reads_them() {
-        for (text, value) in [("0", 0), ("+1", 1), ("00", 0), ("  7", 7), ("1\0x", 1), ("-05", 5u64.wrapping_neg())] {
+    fn cursors_are_read_as_redis_reads_them() {
+        let read = [("0", 0), ("+1", 1), ("00", 0), ("", 0), ("1\0x", 1), ("\0x", 0), ("-05", 5u64.wrapping_neg())];
+        for (text, value) in read.into_iter().chain([("-1", u64::MAX), ("18446744073709551615", u64::MAX)]) {
             assert_eq!(parse_cursor(text.as_bytes()), Some(value), "{text:?}");
         }
-        assert_eq!(parse_cursor(b"18446744073709551615"), Some(u64::MAX));
-        for text in ["-1", "", " ", "-", "+-1", "1 ", "x", "18446744073709551616", "\x001"] {
+        for text in [" ", " 1", "-", "+-1", "1 ", "x", "18446744073709551616"] {
             assert_eq!(parse_cursor(text.as_bytes()), None, "{text:?}");
         }
     }

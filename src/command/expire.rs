@@ -29,7 +29,11 @@ impl Conditions {
                 b"XX" => &mut conditions.present,
                 b"GT" => &mut conditions.greater,
                 b"LT" => &mut conditions.less,
-                _ => return Err(Failure::new([b"ERR Unsupported option ", *word].concat())),
+                _ => {
+                    // Redis prints it as a C string.
+                    let shown = word.split(|byte| *byte == 0).next().unwrap_or_default();
+                    return Err(Failure::new([b"ERR Unsupported option ", shown].concat()));
+                }
             };
             *flag = true;
         }

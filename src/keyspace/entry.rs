@@ -16,14 +16,9 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The type with this name, in any case: nothing if there is no such type, and `None` if no value can be of it
-    /// (yet).
-    pub fn named(name: &[u8]) -> Option<Option<Self>> {
-        const OTHERS: [&str; 5] = ["list", "set", "zset", "hash", "stream"];
-        if name.eq_ignore_ascii_case(Self::String.name().as_bytes()) {
-            return Some(Some(Self::String));
-        }
-        OTHERS.iter().any(|other| name.eq_ignore_ascii_case(other.as_bytes())).then_some(None)
+    /// The type with this name, in any case, if a value can be of it.
+    pub fn named(name: &[u8]) -> Option<Self> {
+        name.eq_ignore_ascii_case(Self::String.name().as_bytes()).then_some(Self::String)
     }
 
     /// The name that TYPE answers.

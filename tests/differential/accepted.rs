@@ -85,7 +85,7 @@ impl Row {
     }
 }
 
-use Against::{All, Valkey};
+use Against::{All, Redis7, Valkey};
 
 const CLOCK: &str = "The two servers are asked at slightly different times.";
 const ORDER: &str = "No order is promised; it depends on the hash table.";
@@ -149,10 +149,10 @@ pub const TABLE: &[Row] = &[
         against: All,
         command: "debug|object",
         how: How::Property {
-            said: "fields in Redis' order; refcount equal, serialized length at least as large",
+            said: "fields in Redis' order; serialized length at least as large",
             holds: compare::debug_object,
         },
-        reason: "Addresses, clocks and compression are the server's own; Valkey 8.1 embeds by key and value together and shares no integers.",
+        reason: "Addresses, references, clocks and compression are the server's own; Valkey 8.1 embeds by key and value together.",
     },
     Row {
         against: All,
@@ -213,10 +213,16 @@ pub const TABLE: &[Row] = &[
         reason: "Valkey 8.1 embeds by the length of key and value together, Redis by that of the value alone.",
     },
     Row {
-        against: Valkey,
+        against: All,
         command: "object|refcount",
         how: How::Texts { oracle: ":1", tested: ":2147483647" },
-        reason: "Valkey 8.1 keeps no shared integers as values of keys; Redis shares 0 to 9999.",
+        reason: "ackd shares all integers from 0 to 9999; Redis not those that COPY makes, Valkey 8.1 none.",
+    },
+    Row {
+        against: Redis7,
+        command: "object|idletime",
+        how: How::SameKind,
+        reason: "Integers that Redis shares have one idle time together, which begins with the server.",
     },
     Row {
         against: Valkey,

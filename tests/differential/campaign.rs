@@ -170,7 +170,11 @@ pub fn replay(oracle: &Server, tested: &Server, seed: u64) -> Option<Finding> {
 impl std::fmt::Display for Finding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let cut = |text: &str| -> String { text.chars().take(600).collect() };
-        writeln!(f, "seed {}: {} (seen {} times)", self.seed, self.mismatch.command, self.seen)?;
+        writeln!(
+            f,
+            "seed {}: {}, {} (seen {} times)",
+            self.seed, self.mismatch.name, self.mismatch.command, self.seen
+        )?;
         writeln!(f, "  oracle: {}", cut(&self.mismatch.oracle))?;
         writeln!(f, "  tested: {}", cut(&self.mismatch.tested))?;
         write!(f, "{}", script(&self.steps))

@@ -20,6 +20,8 @@ fn any_word(argv: &[Vec<u8>], words: &[&str]) -> bool {
     (1..argv.len()).any(|n| word(argv, n, words))
 }
 
+const TYPES: &[&str] = &["string", "list", "set", "zset", "hash", "stream"];
+
 /// All of them.
 pub const NOT_ASKED: &[NotAsked] = &[
     NotAsked {
@@ -40,7 +42,8 @@ pub const NOT_ASKED: &[NotAsked] = &[
         reason: "Valkey 8.1 refuses such types, and reads cursors by other rules.",
         is: |argv, _| {
             word(argv, 0, &["SCAN"])
-                && (any_word(argv, &["foo", "", "NOVALUES"])
+                && (any_word(argv, &["NOVALUES"])
+                    || (1..argv.len()).any(|n| word(argv, n, &["TYPE"]) && !word(argv, n + 1, TYPES))
                     || argv.get(1).is_some_and(|cursor| !cursor.first().is_some_and(u8::is_ascii_alphanumeric)))
         },
     },
@@ -56,9 +59,9 @@ pub const NOT_ASKED: &[NotAsked] = &[
     },
     NotAsked {
         against: Against::Valkey,
-        what: "CONFIG with `dynamic-hz`",
-        reason: "Valkey 8.1 has dropped this parameter of Redis 7.2.",
-        is: |argv, _| word(argv, 0, &["CONFIG"]) && any_word(argv, &["dynamic-hz"]),
+        what: "CONFIG with `dynamic-hz` or `maxmemory-samples`",
+        reason: "Valkey 8.1 has dropped the first, and takes no more than 64 as the second.",
+        is: |argv, _| word(argv, 0, &["CONFIG"]) && any_word(argv, &["dynamic-hz", "maxmemory-samples"]),
     },
     NotAsked {
         against: Against::All,
@@ -68,13 +71,15 @@ pub const NOT_ASKED: &[NotAsked] = &[
     },
     NotAsked {
         against: Against::Redis7,
-        what: "SET IFEQ, CLIENT SETINFO, CLIENT NO-TOUCH, CLIENT KILL MAXAGE, WAITAOF, `set-max-listpack-*`",
+        what: "SET IFEQ, CLIENT SETINFO, CLIENT NO-TOUCH, CLIENT KILL MAXAGE, WAITAOF, DEBUG DICT-RESIZING, \
+               `set-max-listpack-*`, the choices of `loglevel`",
         reason: "They are newer than 7.0.",
         is: |argv, _| {
             (word(argv, 0, &["SET"]) && any_word(argv, &["IFEQ"]))
                 || word(argv, 0, &["WAITAOF"])
+                || (word(argv, 0, &["DEBUG"]) && any_word(argv, &["DICT-RESIZING"]))
                 || (word(argv, 0, &["CLIENT"]) && any_word(argv, &["SETINFO", "NO-TOUCH", "MAXAGE"]))
-                || (word(argv, 0, &["CONFIG"]) && any_word(argv, &["set-max-listpack-entries"]))
+                || (word(argv, 0, &["CONFIG"]) && any_word(argv, &["set-max-listpack-entries", "loud"]))
         },
     },
     NotAsked {

@@ -3,7 +3,8 @@
 
 use super::super::super::support::client::encode;
 use super::super::accepted::Against;
-use super::{Generator, PASSWORD};
+use super::super::step::Arg;
+use super::{Generator, PASSWORD, born_expired};
 
 const QUIT: &[u8] = b"*1\r\n$4\r\nQUIT\r\n";
 
@@ -84,7 +85,10 @@ impl Generator {
                 bytes.extend_from_slice(only);
             } else {
                 let line = self.string_command();
-                bytes.extend_from_slice(&encode(&line));
+                let argv: Vec<Arg> = line.iter().cloned().map(Arg::Bytes).collect();
+                if !self.is_not_asked(self.current, &line) && born_expired(&argv).is_none() {
+                    bytes.extend_from_slice(&encode(&line));
+                }
             }
         }
         match self.rng.u32(0..10) {
@@ -136,7 +140,8 @@ impl Generator {
                 bytes.extend_from_slice(&encode(&line));
             }
         }
-        if self.percent(10) {
+        // Behind a RESET in the same packet they may be read with the rights from before.
+        if self.percent(10) && !bytes.windows(5).any(|word| word == b"RESET") {
             bytes.extend_from_slice(self.pick(&[&b"*11\r\n"[..], b"*1\r\n$16385\r\n", b"*10\r\n$1\r\nx\r\n"]));
         }
         bytes.extend_from_slice(QUIT);

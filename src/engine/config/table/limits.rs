@@ -26,7 +26,7 @@ pub static MEMORY: Section = Section {
             ],
             "Which keys are evicted above `maxmemory`. It also decides whether OBJECT IDLETIME or OBJECT FREQ is kept.",
         ),
-        number("maxmemory-samples", "5", (1, 64), "Keys looked at for each one that is evicted.").remembered(),
+        number("maxmemory-samples", "5", POSITIVE_INT, "Keys looked at for each one that is evicted.").remembered(),
         number("maxmemory-eviction-tenacity", "10", (0, 100), "How long one round of eviction may take.").remembered(),
         number("lfu-log-factor", "10", INT, "How slowly the access frequency counter grows."),
         number("lfu-decay-time", "1", INT, "Minutes after which the access frequency counter loses one."),
