@@ -39,7 +39,7 @@ fn main() -> ExitCode {
             let started = Instant::now();
             let mut tally = Tally::default();
             std::thread::scope(|scope| {
-                let share = |job| Share { part: part * jobs + job, parts: parts * jobs, bits: Bits::All };
+                let share = |job| Share { part: part * jobs + job, parts: parts * jobs, bits: Bits::All, zeros: 1 };
                 let threads: Vec<_> = (0..jobs).map(|job| scope.spawn(move || run(&plan, share(job)))).collect();
                 for thread in threads {
                     tally += thread.join().expect("a share does not panic");
