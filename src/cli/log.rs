@@ -171,11 +171,10 @@ fn read_on(directory: &Path, view: &mut View, reached: &mut Option<(u64, Point)>
     let mut reader = inspection.reader(true, *reached);
     while let Some(frame) = reader.next() {
         match frame {
-            Ok(frame) if inspection.fault().is_none() => {
+            Ok(frame) => {
                 view.frame(&inspection, &frame)?;
                 *reached = reader.position();
             }
-            Ok(_) => break,
             Err(refusal) => return Ok(Some(Damage::Refused(refusal).to_string())),
         }
     }
@@ -301,6 +300,7 @@ impl View {
 
     fn effects(&mut self, frame: &FrameAt<'_>) -> Result<(), Ended> {
         let mut db = None;
+        let mut unsaid = None;
         for command in resp::commands(frame.payload) {
             let (position, start) = (frame.position, frame.header.offset);
             let command = command.map_err(|error| {
@@ -315,9 +315,17 @@ impl View {
                 db = std::str::from_utf8(number).ok().and_then(|number| number.parse::<u64>().ok());
             }
             if !self.covers(offset, frame.header.wall_ms) {
+                unsaid = db;
                 continue;
             }
             let bare = !self.segments;
+            if let Some(db) = unsaid.take()
+                && bare
+                && !self.json
+            {
+                // What is shown may be fed to a server: there it must meet the same database.
+                writeln!(self.out, "\"SELECT\" \"{db}\"")?;
+            }
             self.line(
                 || {
                     let text = words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");

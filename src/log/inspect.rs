@@ -26,6 +26,9 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// How long the last writes of a dead process may take to land before they count as those of a running one.
 const LANDING: Duration = Duration::from_secs(2);
 
+/// Bytes between two reports of progress.
+const PROGRESS_STEP: u64 = 4 << 20;
+
 /// A directory, opened.
 pub struct Inspection {
     directory: PathBuf,
@@ -291,17 +294,23 @@ fn check_once(directory: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Re
     report.progress.total = inspection.segments.iter().map(|s| s.size).sum();
     report.segments = inspection.segments.iter().map(|segment| CheckedSegment::untouched(*segment)).collect();
     let mut reader = inspection.reader(inspection.in_use.is_some(), None);
+    let (mut at, mut shown) = (0, 0);
     for frame in reader.by_ref() {
         match frame {
             Ok(frame) => {
-                let checked = report.segments.iter_mut().find(|s| s.segment.sequence == frame.sequence);
-                if let Some(checked) = checked {
+                if report.segments.get(at).is_none_or(|s| s.segment.sequence != frame.sequence) {
+                    at = report.segments.iter().position(|s| s.segment.sequence == frame.sequence).unwrap_or(at);
+                }
+                if let Some(checked) = report.segments.get_mut(at) {
                     checked.take(&frame.header, frame.payload, frame.position);
                 }
                 report.progress.frames += 1;
                 report.progress.bytes += frame.header.frame_len();
                 report.progress.offset = frame.header.end_offset();
-                progress(report.progress);
+                if report.progress.bytes - shown >= PROGRESS_STEP {
+                    shown = report.progress.bytes;
+                    progress(report.progress);
+                }
             }
             Err(refusal) => report.damage = Some(Damage::Refused(refusal)),
         }
