@@ -1,5 +1,6 @@
 //! Layer 0: clock, randomness, numbers, globs and checksums. No state, and no knowledge of anything above.
 
+pub mod calendar;
 pub mod clock;
 pub mod crc16;
 pub mod crc64;

@@ -10,6 +10,7 @@
 mod buffer;
 #[cfg(test)]
 mod conformance;
+mod mapped;
 mod portable;
 mod posix;
 pub mod sim;
@@ -22,6 +23,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 pub use buffer::AlignedBuf;
+pub use mapped::{MapFault, Mapped, is_locked};
 pub use portable::PortableDisk;
 pub use uring::UringDisk;
 

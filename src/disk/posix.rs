@@ -145,30 +145,47 @@ impl OpenFile {
 
     /// Takes an open-file-description lock on one byte, or answers `false` when another holds it.
     pub(super) fn try_lock(&self, byte: u64, kind: Lock) -> io::Result<bool> {
-        let l_type = match kind {
-            Lock::Shared => libc::F_RDLCK,
-            Lock::Exclusive => libc::F_WRLCK,
-        };
-        let range = libc::flock {
-            l_type: l_type as libc::c_short,
-            l_whence: libc::SEEK_SET as libc::c_short,
-            l_start: i64::try_from(byte).map_err(io::Error::other)?,
-            l_len: 1,
-            l_pid: 0,
-        };
+        let mut range = lock_range(byte, kind)?;
+        match self.lock_call(libc::F_OFD_SETLK, &mut range) {
+            Ok(()) => Ok(true),
+            Err(e) if matches!(e.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Whether another holds an exclusive lock on this byte. Takes none, and so keeps nobody out.
+    pub(super) fn is_locked(&self, byte: u64) -> io::Result<bool> {
+        let mut range = lock_range(byte, Lock::Shared)?;
+        self.lock_call(libc::F_OFD_GETLK, &mut range)?;
+        Ok(i32::from(range.l_type) != libc::F_UNLCK)
+    }
+
+    fn lock_call(&self, call: libc::c_int, range: &mut libc::flock) -> io::Result<()> {
         loop {
             // SAFETY: the descriptor is open, and `range` is a valid `flock` that outlives the call.
-            if unsafe { libc::fcntl(self.raw_fd(), libc::F_OFD_SETLK, &range) } == 0 {
-                return Ok(true);
+            if unsafe { libc::fcntl(self.raw_fd(), call, std::ptr::from_mut(range)) } == 0 {
+                return Ok(());
             }
             let error = io::Error::last_os_error();
-            match error.raw_os_error() {
-                Some(libc::EINTR) => {}
-                Some(libc::EAGAIN | libc::EACCES) => return Ok(false),
-                _ => return Err(error),
+            if error.raw_os_error() != Some(libc::EINTR) {
+                return Err(error);
             }
         }
     }
+}
+
+fn lock_range(byte: u64, kind: Lock) -> io::Result<libc::flock> {
+    let l_type = match kind {
+        Lock::Shared => libc::F_RDLCK,
+        Lock::Exclusive => libc::F_WRLCK,
+    };
+    Ok(libc::flock {
+        l_type: l_type as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: i64::try_from(byte).map_err(io::Error::other)?,
+        l_len: 1,
+        l_pid: 0,
+    })
 }
 
 /// How far a write that may come back short has got.

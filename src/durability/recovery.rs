@@ -19,7 +19,7 @@ const PROGRESS_INTERVAL_US: u64 = 1_000_000;
 /// The data could not be made ready.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub struct RecoveryFailure(#[from] LogError);
+pub struct RecoveryFailure(#[from] pub LogError);
 
 impl RecoveryFailure {
     /// Whether the data did not verify and were left as they are.
@@ -34,22 +34,28 @@ pub async fn recover(
     disk: Rc<dyn Disk>,
     directory: &Path,
 ) -> Result<Rc<Log>, RecoveryFailure> {
-    let started_us = begin(&mut engine.borrow_mut());
+    begin(&mut engine.borrow_mut());
     let planted = engine.borrow().trial.planted.log;
     let directory = Directory::open_planted(disk, directory, planted).await?;
-    let mut loader =
-        Loader { engine: engine.clone(), applier: Applier::default(), reported_us: started_us, commands: 0 };
-    let recovered = directory.recover(&mut loader).await?;
-    let commands = loader.commands;
-    report(&engine.borrow(), &recovered, commands, started_us);
+    let recovered = load(engine, &directory).await?;
     let (settings, clock, rng) = {
         let mut engine = engine.borrow_mut();
-        engine.saw_frame_time(recovered.wall_ms);
         (settings(&engine), engine.clock.clone(), engine.rng.fork())
     };
     let log = Log::start(directory, &recovered, settings, clock, rng).await?;
     finish(&mut engine.borrow_mut(), &log);
     Ok(log)
+}
+
+/// The first half of [`recover`]: reads, checks and applies the log, and changes nothing on disk.
+pub async fn load(engine: &Rc<RefCell<Engine>>, directory: &Directory) -> Result<Recovered, RecoveryFailure> {
+    let started_us = begin(&mut engine.borrow_mut());
+    let mut loader =
+        Loader { engine: engine.clone(), applier: Applier::default(), reported_us: started_us, commands: 0 };
+    let recovered = directory.recover(&mut loader).await?;
+    report(&engine.borrow(), &recovered, loader.commands, started_us);
+    engine.borrow_mut().saw_frame_time(recovered.wall_ms);
+    Ok(recovered)
 }
 
 fn begin(engine: &mut Engine) -> u64 {
@@ -83,7 +89,7 @@ fn report(engine: &Engine, recovered: &Recovered, commands: u64, started_us: u64
     }
     if let Some(torn) = &recovered.torn {
         tracing::warn!(
-            "torn tail cut: {} at byte {}, stream offset {}: {}; {} bytes behind it were never acknowledged at level disk",
+            "torn tail cut: {} at byte {}, stream offset {}: {}; {} bytes behind it were not known to be durable",
             torn.file.display(),
             torn.position,
             torn.offset,

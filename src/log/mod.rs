@@ -17,6 +17,7 @@ mod directory;
 mod error;
 mod frame;
 mod history;
+pub mod inspect;
 mod manifest;
 #[doc(hidden)]
 pub mod planted;

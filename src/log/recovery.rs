@@ -222,11 +222,16 @@ impl Directory {
         }
         let head = usize::try_from(MIN_UNIT + MAX_UNIT).unwrap_or(usize::MAX);
         let head = file.read_at(0, head).await.map_err(LogError::io_at("read", path, 0))?;
-        let at = |unit: u64| head.get(usize::try_from(unit).unwrap_or(usize::MAX)..).unwrap_or_default();
-        Ok(match Segment::decode(&head) {
-            Ok((segment, _)) => parse_header(at(segment.unit), segment.salt).is_ok(),
-            Err(_) => (MIN_UNIT.ilog2()..=MAX_UNIT.ilog2()).any(|bits| at(1 << bits).starts_with(&FRAME_MAGIC)),
-        })
+        Ok(begins_with_a_frame(&head))
+    }
+}
+
+/// Whether the first frame was ever written behind this header block.
+pub(super) fn begins_with_a_frame(head: &[u8]) -> bool {
+    let at = |unit: u64| head.get(usize::try_from(unit).unwrap_or(usize::MAX)..).unwrap_or_default();
+    match Segment::decode(head) {
+        Ok((segment, _)) => parse_header(at(segment.unit), segment.salt).is_ok(),
+        Err(_) => (MIN_UNIT.ilog2()..=MAX_UNIT.ilog2()).any(|bits| at(1 << bits).starts_with(&FRAME_MAGIC)),
     }
 }
 

@@ -17,9 +17,11 @@
 //! assert_eq!(reply.as_bytes(), b"$-1\r\n");
 //! ```
 
+mod commands;
 mod parser;
 mod reply;
 
+pub use commands::{Command, Commands, NoCommand, commands};
 pub use parser::{Arguments, Limits, Parser, ProtocolError, Span, Step};
 pub use reply::{Deferred, Reply};
 

@@ -1,0 +1,54 @@
+//! Flips every bit of every byte of small data directories, and starts the server's recovery after each.
+//!
+//! ```text
+//! cargo run --release --example flips -- [--jobs N] [--runs N] [--turns N] [--part N --parts N]
+//! ```
+//!
+//! Prints one line for each way in which the server had ended, and everything that ended neither in the same content
+//! nor in a refusal with file and offset. Exit code 1 when there was any.
+
+#[path = "../tests/flips/mod.rs"]
+mod flips;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use ackd::log::SyncPolicy;
+use flips::campaign::{Bits, Share, Tally, run};
+use flips::directory::{End, Plan};
+
+fn main() -> ExitCode {
+    let (mut jobs, mut runs, mut turns, mut part, mut parts) = (2, 2, 8, 0, 1);
+    let mut arguments = std::env::args().skip(1);
+    while let Some(option) = arguments.next() {
+        let value = arguments.next().and_then(|value| value.parse::<u64>().ok());
+        let value = value.unwrap_or_else(|| panic!("{option} needs a number"));
+        match option.as_str() {
+            "--jobs" => jobs = value.max(1),
+            "--runs" => runs = value.max(1),
+            "--turns" => turns = value.max(1),
+            "--part" => part = value,
+            "--parts" => parts = value.max(1),
+            _ => panic!("unknown option {option}"),
+        }
+    }
+    let mut failed = false;
+    for policy in [SyncPolicy::Always, SyncPolicy::EverySec] {
+        for end in [End::Stopped, End::KilledIdle, End::KilledBusy] {
+            let plan = Plan { policy, end, runs, turns };
+            let started = Instant::now();
+            let mut tally = Tally::default();
+            std::thread::scope(|scope| {
+                let share = |job| Share { part: part * jobs + job, parts: parts * jobs, bits: Bits::All, zeros: 1 };
+                let threads: Vec<_> = (0..jobs).map(|job| scope.spawn(move || run(&plan, share(job)))).collect();
+                for thread in threads {
+                    tally += thread.join().expect("a share does not panic");
+                }
+            });
+            println!("{policy:?} {end:?}: {tally} ({:.0} s)", started.elapsed().as_secs_f64());
+            tally.wrong.iter().take(20).for_each(|wrong| println!("  {wrong}"));
+            failed |= !tally.wrong.is_empty();
+        }
+    }
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}

@@ -1,0 +1,205 @@
+//! `ackd check DIR`: says whether a data directory is sound, and where it is not. The checking is `log::inspect`'s.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+
+use super::{Tool, data};
+use crate::base::calendar::utc;
+use crate::log::inspect::{self, Damage, Report, Role};
+
+/// Its row.
+pub const TOOL: Tool = Tool { command, run };
+
+fn command() -> Command {
+    Command::new("check")
+        .about("Verifies a data directory and reports what is in it; changes nothing")
+        .long_about(
+            "Verifies every checksum of a data directory, read-only, and reaches the verdict that a start would reach. \
+             Safe beside a running server: what it is just writing is not called damage.",
+        )
+        .after_help(
+            "Exit code 0: the directory is sound; a torn tail, which nobody was promised, is reported and cut by the \
+             next start.\nExit code 1: it is damaged, or could not be checked.",
+        )
+        .arg(data::argument())
+        .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Prints the report as one JSON object"))
+}
+
+fn run(matches: &ArgMatches) -> ExitCode {
+    let started = Instant::now();
+    let bar = ProgressBar::new(0);
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes}  {binary_bytes_per_sec}  {eta}") {
+        bar.set_style(style);
+    }
+    let checked = data::directory(matches).and_then(|directory| {
+        let mut show = |progress: crate::log::Progress| {
+            bar.set_length(progress.total);
+            bar.set_position(progress.bytes);
+        };
+        inspect::check(&directory, &mut show).map_err(|error| error.to_string())
+    });
+    bar.finish_and_clear();
+    let report = match checked {
+        Ok(report) => report,
+        Err(error) => {
+            eprintln!("ackd check: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let seconds = started.elapsed();
+    let text =
+        if matches.get_flag("json") { format!("{}\n", as_json(&report, seconds)) } else { as_text(&report, seconds) };
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            eprintln!("ackd check: cannot write the report: {error}");
+            ExitCode::FAILURE
+        }
+        _ if report.is_sound() => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+fn megabytes_per_second(bytes: u64, time: Duration) -> f64 {
+    bytes as f64 / 1e6 / time.as_secs_f64().max(1e-6)
+}
+
+fn role(role: Role) -> &'static str {
+    match role {
+        Role::Live => "live",
+        Role::Spare => "spare",
+        Role::NotReached => "not reached",
+    }
+}
+
+fn as_text(report: &Report, time: Duration) -> String {
+    let mut lines = Vec::new();
+    let verdict = match (&report.damage, report.is_sound(), &report.manifest) {
+        (Some(_), ..) => "DAMAGED",
+        (None, false, _) => "a start would succeed, but there is DAMAGE where it does not look",
+        (None, true, Some(_)) => "sound",
+        (None, true, None) => "sound and empty: no server has written here",
+    };
+    lines.push(format!("{}: {verdict}", report.directory.display()));
+    if let Some(damage) = &report.damage {
+        lines.push(format!("  damage     {damage}"));
+    }
+    lines.extend(report.warnings.iter().map(|warning| format!("  damage     {warning}")));
+    if let Some(holder) = report.in_use {
+        let pid = holder.pid.map(|pid| format!(" by process {pid}")).unwrap_or_default();
+        lines.push(format!("  in use{pid}: checked up to what was written a moment ago"));
+    }
+    if let Some(manifest) = &report.manifest {
+        for history in &manifest.histories {
+            lines.push(format!("  history    {} from offset {}", history.id, history.first_offset));
+        }
+    }
+    for checked in &report.segments {
+        let file = checked.segment.file_name();
+        let mut line = format!("  segment    {file}  {} bytes, {}", checked.segment.size, role(checked.role));
+        if checked.role == Role::Live {
+            let (from, to) = checked.offsets;
+            let policy = if checked.always { "written under always" } else { "written buffered" };
+            let (frames, end) = (checked.frames, checked.end);
+            line.push_str(&format!(", {frames} frames to byte {end}, offsets {from} to {to}, {policy}"));
+        }
+        lines.push(line);
+    }
+    for snapshot in report.manifest.iter().flat_map(|m| &m.snapshots) {
+        lines.push(format!("  snapshot   {}  {} bytes, offset {}", snapshot.file, snapshot.size, snapshot.offset));
+    }
+    if let Some(outcome) = &report.outcome {
+        let frames = report.progress.frames;
+        lines.push(format!("  log        {frames} frames, offsets up to {}", outcome.end.offset));
+        lines.push(format!("  durable    offsets up to {}, as recorded", outcome.durable));
+        if let Some(torn) = &outcome.torn {
+            lines.push(format!(
+                "  torn tail  {} at byte {}, offset {}: {} ({} bytes, last frame before it {}); the next start cuts it",
+                torn.file.display(),
+                torn.position,
+                torn.offset,
+                torn.cause,
+                torn.bytes,
+                utc(torn.at_ms),
+            ));
+        }
+    }
+    let (bytes, seconds) = (report.progress.bytes, time.as_secs_f64());
+    let rate = megabytes_per_second(bytes, time);
+    lines.push(format!("  checked    {bytes} bytes in {seconds:.3} s, {rate:.0} MB/s"));
+    lines.join("\n") + "\n"
+}
+
+fn as_json(report: &Report, time: Duration) -> Value {
+    let manifest = report.manifest.as_ref();
+    let outcome = report.outcome.as_ref();
+    let segments = report.segments.iter().map(|checked| {
+        json!({
+            "file": checked.segment.file_name(),
+            "sequence": checked.segment.sequence,
+            "size": checked.segment.size,
+            "role": role(checked.role),
+            "frames": checked.frames,
+            "end": checked.end,
+            "first_offset": checked.offsets.0,
+            "end_offset": checked.offsets.1,
+            "always": checked.always,
+            "history": checked.history.map(|id| id.to_string()),
+        })
+    });
+    let histories = manifest.iter().flat_map(|m| &m.histories);
+    let snapshots = manifest.iter().flat_map(|m| &m.snapshots);
+    json!({
+        "directory": report.directory.display().to_string(),
+        "sound": report.is_sound(),
+        "in_use": report.in_use.map(|holder| json!({ "pid": holder.pid })),
+        "node": manifest.map(|m| m.node.to_string()),
+        "clean": manifest.map(|m| m.clean),
+        "histories": histories
+            .map(|h| json!({ "id": h.id.to_string(), "first_offset": h.first_offset }))
+            .collect::<Vec<_>>(),
+        "segments": segments.collect::<Vec<_>>(),
+        "snapshots": snapshots
+            .map(|s| json!({ "file": s.file, "offset": s.offset, "size": s.size }))
+            .collect::<Vec<_>>(),
+        "frames": report.progress.frames,
+        "end_offset": outcome.map(|o| o.end.offset),
+        "durable_offset": outcome.map(|o| o.durable),
+        "torn_tail": outcome.and_then(|o| o.torn.as_ref()).map(|torn| json!({
+            "file": torn.file.display().to_string(),
+            "position": torn.position,
+            "offset": torn.offset,
+            "bytes": torn.bytes,
+            "time": utc(torn.at_ms),
+            "cause": torn.cause,
+        })),
+        "damage": report.damage.as_ref().map(damage_as_json),
+        "warnings": report.warnings,
+        "bytes": report.progress.bytes,
+        "seconds": time.as_secs_f64(),
+        "megabytes_per_second": megabytes_per_second(report.progress.bytes, time),
+    })
+}
+
+fn damage_as_json(damage: &Damage) -> Value {
+    match damage {
+        Damage::Refused(refusal) => json!({
+            "kind": "refused",
+            "file": refusal.file.display().to_string(),
+            "position": refusal.position,
+            "cause": refusal.cause.to_string(),
+            "repair_keeps_offset": refusal.consequence.kept,
+            "repair_loses_at_least": refusal.consequence.known.saturating_sub(refusal.consequence.kept),
+        }),
+        Damage::Medium { file, position, cause } => json!({
+            "kind": "medium",
+            "file": file.display().to_string(),
+            "position": position,
+            "cause": cause,
+        }),
+    }
+}

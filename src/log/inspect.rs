@@ -1,0 +1,450 @@
+//! A data directory seen from outside: opened read-only, also beside a running server, and checked to the end.
+//!
+//! For `ackd check` and `ackd log`. Takes no lock that a server asks for: only the readers' lock on byte 1 of each
+//! segment. What must always hold: nothing on disk is changed; the verdict is that of a start, from the same
+//! [`walk`](super::walk); and what a running server is just writing or replacing is not called damage.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::disk::{Mapped, is_locked};
+
+use super::error::{Cause, Consequence, LogError, Refusal};
+use super::frame::{FrameHeader, FrameKind, StartMark};
+use super::history::HistoryId;
+use super::manifest::Manifest;
+use super::reader::LogReader;
+use super::recovery::{Progress, begins_with_a_frame};
+use super::segment::{MAX_UNIT, MIN_UNIT, Segment};
+use super::walk::{Outcome, Point, WalkInput};
+
+/// How often a directory that changes while it is looked at is looked at again.
+const ATTEMPTS: u32 = 20;
+/// Pause between two looks.
+const PAUSE: Duration = Duration::from_millis(20);
+/// How long the last writes of a dead process may take to land before they count as those of a running one.
+const LANDING: Duration = Duration::from_secs(2);
+
+/// Bytes between two reports of progress.
+const PROGRESS_STEP: u64 = 4 << 20;
+
+/// A directory, opened.
+pub struct Inspection {
+    directory: PathBuf,
+    manifest: Option<Manifest>,
+    segments: Vec<Segment>,
+    maps: Vec<Mapped>,
+    in_use: Option<Holder>,
+}
+
+/// Who uses a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// Process id, if LOCK tells it.
+    pub pid: Option<u32>,
+}
+
+/// What is wrong with a directory.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Damage {
+    /// A start would be refused.
+    #[error("{} at byte {}: {}. {}", .0.file.display(), .0.position, .0.cause, .0.consequence)]
+    Refused(Refusal),
+    /// A file could not be read, so nothing is known of what stands there.
+    #[error("{} at byte {position}: {cause}. The file cannot be read there: copy the directory while most of it can be, and look at the medium", file.display())]
+    Medium {
+        /// The file.
+        file: PathBuf,
+        /// The first place that could not be read.
+        position: u64,
+        /// What the system says.
+        cause: String,
+    },
+}
+
+/// What a segment is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It holds frames of the chain.
+    Live,
+    /// Prepared, not yet used.
+    Spare,
+    /// Not reached, for the chain ends before it.
+    NotReached,
+}
+
+/// A segment, checked.
+#[derive(Clone, Copy, Debug)]
+pub struct CheckedSegment {
+    /// As listed.
+    pub segment: Segment,
+    /// What it is for.
+    pub role: Role,
+    /// Frames of the chain in it.
+    pub frames: u64,
+    /// Where the last of them ends, in bytes from the start of the file.
+    pub end: u64,
+    /// Stream offsets of what it holds: from, to.
+    pub offsets: (u64, u64),
+    /// Written under `appendfsync always`, as far as its frames tell.
+    pub always: bool,
+    /// The history that its start frame names.
+    pub history: Option<HistoryId>,
+}
+
+/// What [`check`] found.
+pub struct Report {
+    /// The data directory.
+    pub directory: PathBuf,
+    /// Who uses it.
+    pub in_use: Option<Holder>,
+    /// What MANIFEST says, if it can be read; `None` with no damage for a directory in which nothing was begun.
+    pub manifest: Option<Manifest>,
+    /// Segments, as listed.
+    pub segments: Vec<CheckedSegment>,
+    /// How much was read.
+    pub progress: Progress,
+    /// The end of the chain.
+    pub outcome: Option<Outcome>,
+    /// What would stop a start.
+    pub damage: Option<Damage>,
+    /// What is wrong where a start does not need it.
+    pub warnings: Vec<String>,
+}
+
+impl Report {
+    /// Whether everything that was checked is as it was written; a torn tail, which nobody was promised, aside.
+    pub fn is_sound(&self) -> bool {
+        self.damage.is_none() && self.warnings.is_empty()
+    }
+}
+
+/// The data directory that `path` means: itself, or its folder `name`, which holds the data of a server whose `dir` is
+/// `path`.
+pub fn locate(path: &Path, name: &str) -> Option<PathBuf> {
+    let holds_data = |path: &Path| ["MANIFEST", "LOCK"].iter().any(|file| path.join(file).is_file());
+    let inner = path.join(name);
+    let begun = |path: &Path| path.join("log").is_dir() && path.join("snapshots").is_dir();
+    [holds_data, begun]
+        .into_iter()
+        .find_map(|is_data| [path.to_owned(), inner.clone()].into_iter().find(|candidate| is_data(candidate)))
+}
+
+impl Inspection {
+    /// Opens a directory: MANIFEST, and the segments from this sequence number on.
+    pub fn open(directory: &Path, from_sequence: u64) -> Result<Self, LogError> {
+        let mut attempt = 1;
+        loop {
+            match Self::look(directory, from_sequence) {
+                // A server replaces MANIFEST and removes files as it goes.
+                Err(LogError::Refused(_)) if attempt < ATTEMPTS && holder(directory)?.is_some() => {
+                    attempt += 1;
+                    std::thread::sleep(PAUSE);
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn look(directory: &Path, from_sequence: u64) -> Result<Self, LogError> {
+        let mut in_use = holder(directory)?;
+        let manifest = read_manifest(directory)?;
+        let mut found =
+            Self { directory: directory.to_owned(), manifest, segments: Vec::new(), maps: Vec::new(), in_use };
+        if from_sequence == 0 {
+            found.look_for_unlisted()?;
+            found.check_snapshot_files()?;
+        }
+        let listed = found.manifest.iter().flat_map(|m| &m.segments).filter(|s| s.sequence >= from_sequence);
+        found.segments = listed.copied().collect();
+        for segment in &found.segments {
+            let path = found.log_dir().join(segment.file_name());
+            check_length(&path, segment.size)?;
+            let map = Mapped::open(&path, segment.size).map_err(LogError::io("map", &path))?;
+            if !map.share_lock(1).map_err(LogError::io("lock", &path))? {
+                return Err(refuse(&path, Cause::Missing).into());
+            }
+            if in_use.is_none() && !has_landed(&path)? {
+                in_use = Some(Holder { pid: None });
+            }
+            found.maps.push(map);
+        }
+        found.in_use = in_use;
+        Ok(found)
+    }
+
+    /// Who uses the directory.
+    pub fn in_use(&self) -> Option<Holder> {
+        self.in_use
+    }
+
+    /// MANIFEST; `None` for a directory in which nothing was begun.
+    pub fn manifest(&self) -> Option<&Manifest> {
+        self.manifest.as_ref()
+    }
+
+    /// The segments opened.
+    pub fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    /// The folder of the segments.
+    pub fn log_dir(&self) -> PathBuf {
+        self.directory.join("log")
+    }
+
+    /// The frames; behind a point that an earlier reader reached, if there is one. What does not verify at the end of a
+    /// log that is `live` is taken for frames under way.
+    pub fn reader(&self, live: bool, behind: Option<(u64, Point)>) -> LogReader<'_> {
+        let manifest = self.manifest.as_ref();
+        let input = WalkInput {
+            segments: self.segments.clone(),
+            directory: self.log_dir(),
+            durable: manifest.map_or(0, |m| m.durable),
+            clean: manifest.is_some_and(|m| m.clean),
+            base_offset: manifest.and_then(|m| m.snapshots.first()).map_or(0, |s| s.offset),
+            tail_is_live: live,
+        };
+        let bytes = self.maps.iter().map(Mapped::bytes).collect();
+        match behind {
+            Some((sequence, point)) => LogReader::resuming(input, bytes, sequence, point),
+            None => LogReader::new(input, bytes),
+        }
+    }
+
+    /// A fault of the medium met so far. To be asked before a verdict is believed.
+    pub fn fault(&self) -> Option<Damage> {
+        self.segments.iter().zip(&self.maps).find_map(|(segment, map)| {
+            let fault = map.fault()?;
+            let file = self.log_dir().join(segment.file_name());
+            Some(Damage::Medium { file, position: fault.offset, cause: fault.cause.to_string() })
+        })
+    }
+
+    fn check_snapshot_files(&self) -> Result<(), LogError> {
+        for snapshot in self.manifest.iter().flat_map(|m| &m.snapshots) {
+            check_length(&self.directory.join("snapshots").join(&snapshot.file), snapshot.size)?;
+        }
+        Ok(())
+    }
+
+    /// Segments that no list names must never have been begun, as at a start.
+    fn look_for_unlisted(&self) -> Result<(), LogError> {
+        let manifest = self.manifest.as_ref();
+        let cause = || if manifest.is_some() { Cause::Unlisted } else { Cause::NoManifest };
+        let snapshots = self.directory.join("snapshots");
+        if manifest.is_none()
+            && let Some(name) = names(&snapshots)?.first()
+        {
+            return Err(refuse(&snapshots.join(name), cause()).into());
+        }
+        for name in names(&self.log_dir())? {
+            let Some(sequence) = Segment::sequence_of(&name) else { continue };
+            let known = manifest
+                .is_some_and(|m| m.dropped.contains(&sequence) || m.segments.iter().any(|s| s.sequence == sequence));
+            let path = self.log_dir().join(&name);
+            if !known && head(&path)?.is_some_and(|head| begins_with_a_frame(&head)) {
+                return Err(refuse(&path, cause()).into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Checks a whole directory. An error is one of looking at it; what is wrong with the data is in the report.
+pub fn check(directory: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Report, LogError> {
+    let mut attempt = 1;
+    loop {
+        let before = (read_text(directory)?, holder(directory)?);
+        let report = check_once(directory, progress)?;
+        // What changes meanwhile is looked at anew: a server may have started, stopped, or replaced files.
+        let changed = || Ok::<_, LogError>(before != (read_text(directory)?, holder(directory)?));
+        if report.damage.is_none() || attempt == ATTEMPTS || !changed()? {
+            return Ok(report);
+        }
+        attempt += 1;
+        std::thread::sleep(PAUSE);
+    }
+}
+
+fn check_once(directory: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Report, LogError> {
+    let mut report = Report {
+        directory: directory.to_owned(),
+        in_use: None,
+        manifest: None,
+        segments: Vec::new(),
+        progress: Progress::default(),
+        outcome: None,
+        damage: None,
+        warnings: Vec::new(),
+    };
+    let inspection = match Inspection::open(directory, 0) {
+        Ok(inspection) => inspection,
+        Err(LogError::Refused(refusal)) => {
+            report.in_use = holder(directory)?;
+            report.manifest = read_manifest(directory).ok().flatten();
+            report.damage = Some(Damage::Refused(refusal));
+            return Ok(report);
+        }
+        Err(error) => return Err(error),
+    };
+    report.in_use = inspection.in_use;
+    report.manifest = inspection.manifest.clone();
+    report.progress.total = inspection.segments.iter().map(|s| s.size).sum();
+    report.segments = inspection.segments.iter().map(|segment| CheckedSegment::untouched(*segment)).collect();
+    let mut reader = inspection.reader(inspection.in_use.is_some(), None);
+    let (mut at, mut shown) = (0, 0);
+    for frame in reader.by_ref() {
+        match frame {
+            Ok(frame) => {
+                if report.segments.get(at).is_none_or(|s| s.segment.sequence != frame.sequence) {
+                    at = report.segments.iter().position(|s| s.segment.sequence == frame.sequence).unwrap_or(at);
+                }
+                if let Some(checked) = report.segments.get_mut(at) {
+                    checked.take(&frame.header, frame.payload, frame.position);
+                }
+                report.progress.frames += 1;
+                report.progress.bytes += frame.header.frame_len();
+                report.progress.offset = frame.header.end_offset();
+                if report.progress.bytes - shown >= PROGRESS_STEP {
+                    shown = report.progress.bytes;
+                    progress(report.progress);
+                }
+            }
+            Err(refusal) => report.damage = Some(Damage::Refused(refusal)),
+        }
+    }
+    let outcome = reader.outcome();
+    report.warnings = outcome.warnings.clone();
+    let last = report.segments.iter().rposition(|s| s.role == Role::Live);
+    for checked in report.segments.iter_mut().skip(last.map_or(0, |last| last + 1)) {
+        checked.role = if report.damage.is_some() { Role::NotReached } else { Role::Spare };
+    }
+    report.outcome = Some(outcome);
+    check_snapshots(&inspection, &mut report)?;
+    // Zeros stand in for what could not be read, so whatever the walk made of them says nothing.
+    if let Some(fault) = inspection.fault() {
+        report.damage = Some(fault);
+    }
+    Ok(report)
+}
+
+/// Snapshots by their checksums. Today's starts do not need one as long as the log reaches back to its beginning.
+fn check_snapshots(inspection: &Inspection, report: &mut Report) -> Result<(), LogError> {
+    for snapshot in inspection.manifest.iter().flat_map(|m| &m.snapshots) {
+        let path = inspection.directory.join("snapshots").join(&snapshot.file);
+        let map = Mapped::open(&path, snapshot.size).map_err(LogError::io("map", &path))?;
+        let intact = crc32fast::hash(map.bytes()) == snapshot.crc;
+        report.progress.bytes += snapshot.size;
+        if let Some(fault) = map.fault() {
+            let (position, cause) = (fault.offset, fault.cause.to_string());
+            report.damage = Some(Damage::Medium { file: path, position, cause });
+        } else if !intact {
+            report.warnings.push(format!("{}: the snapshot does not match its checksum", path.display()));
+        }
+    }
+    Ok(())
+}
+
+impl CheckedSegment {
+    fn untouched(segment: Segment) -> Self {
+        let role = Role::NotReached;
+        Self { segment, role, frames: 0, end: 0, offsets: (0, 0), always: false, history: None }
+    }
+
+    fn take(&mut self, header: &FrameHeader, payload: &[u8], position: u64) {
+        if self.frames == 0 {
+            self.offsets.0 = header.offset;
+        }
+        self.role = Role::Live;
+        self.frames += 1;
+        self.end = position + header.frame_len();
+        self.offsets.1 = header.end_offset();
+        self.always |= header.always;
+        if header.kind == FrameKind::Start {
+            self.history = StartMark::decode(payload).ok().map(|mark| mark.history);
+        }
+    }
+}
+
+/// Who holds LOCK.
+fn holder(directory: &Path) -> Result<Option<Holder>, LogError> {
+    let path = directory.join("LOCK");
+    match is_locked(&path, 0) {
+        Ok(true) => {
+            let text = std::fs::read_to_string(&path).unwrap_or_default();
+            Ok(Some(Holder { pid: text.trim().parse().ok() }))
+        }
+        Ok(false) => Ok(None),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(LogError::io("open", &path)(e)),
+    }
+}
+
+/// Whether no write of a process that died is still on its way to this segment; waits a moment for it.
+fn has_landed(path: &Path) -> Result<bool, LogError> {
+    let deadline = std::time::Instant::now() + LANDING;
+    while is_locked(path, 0).map_err(LogError::io("examine", path))? {
+        if std::time::Instant::now() > deadline {
+            return Ok(false);
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Ok(true)
+}
+
+fn read_text(directory: &Path) -> Result<Option<Vec<u8>>, LogError> {
+    let path = directory.join("MANIFEST");
+    match std::fs::read(&path) {
+        Ok(text) => Ok(Some(text)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(LogError::io("read", &path)(e)),
+    }
+}
+
+fn read_manifest(directory: &Path) -> Result<Option<Manifest>, LogError> {
+    let Some(text) = read_text(directory)? else { return Ok(None) };
+    match Manifest::parse(&text) {
+        Ok(manifest) => Ok(Some(manifest)),
+        Err(fault) => Err(refuse(&directory.join("MANIFEST"), fault.into()).into()),
+    }
+}
+
+fn check_length(path: &Path, listed: u64) -> Result<(), LogError> {
+    match std::fs::metadata(path) {
+        Ok(found) if found.len() == listed => Ok(()),
+        Ok(found) => Err(refuse(path, Cause::Length { found: found.len(), listed }).into()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Err(refuse(path, Cause::Missing).into()),
+        Err(e) => Err(LogError::io("examine", path)(e)),
+    }
+}
+
+fn names(folder: &Path) -> Result<Vec<String>, LogError> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(LogError::io("list", folder)(e)),
+    };
+    let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    let mut names = names.collect::<io::Result<Vec<_>>>().map_err(LogError::io("list", folder))?;
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// The bytes of a file in which a first frame would begin; `None` if it was removed meanwhile.
+fn head(path: &Path) -> Result<Option<Vec<u8>>, LogError> {
+    use std::io::Read;
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(LogError::io("open", path)(e)),
+    };
+    let mut head = Vec::new();
+    file.take(MIN_UNIT + MAX_UNIT).read_to_end(&mut head).map_err(LogError::io("read", path))?;
+    Ok(Some(head))
+}
+
+fn refuse(file: &Path, cause: Cause) -> Refusal {
+    Refusal { file: file.to_owned(), position: 0, cause, consequence: Consequence { kept: 0, known: 0 } }
+}

@@ -1,0 +1,84 @@
+//! The commands of a stretch of the effect stream, for looking at a log without applying it.
+
+use super::{Limits, Parser, Step};
+
+/// Iterates over the commands of a stretch of stream bytes; made by [`commands`].
+pub struct Commands<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    parser: Parser,
+}
+
+/// A command of the stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command<'a> {
+    /// Where it begins in the bytes.
+    pub at: usize,
+    /// Its arguments, the name first.
+    pub arguments: Vec<&'a [u8]>,
+}
+
+/// Bytes that are no whole multibulk request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("byte {at} of the effects begins no command")]
+pub struct NoCommand {
+    /// Where the command should begin.
+    pub at: usize,
+}
+
+/// The commands in `bytes`, which begin and end between two of them. Ends at the first thing that is none.
+pub fn commands(bytes: &[u8]) -> Commands<'_> {
+    Commands { bytes, at: 0, parser: Parser::default() }
+}
+
+impl<'a> Iterator for Commands<'a> {
+    type Item = Result<Command<'a>, NoCommand>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let limits = Limits { max_bulk: u64::MAX >> 2, authenticated: true };
+        while self.at < self.bytes.len() {
+            let at = self.at;
+            let rest = &self.bytes[at..];
+            match self.parser.step(rest, &limits) {
+                Ok(Step::Empty { len }) => self.at += len,
+                Ok(Step::Request { len }) if self.parser.spans().is_some() => {
+                    self.at += len;
+                    let spans = self.parser.spans().unwrap_or_default();
+                    let arguments = spans.iter().map(|span| &rest[span.start..span.start + span.len]).collect();
+                    return Some(Ok(Command { at, arguments }));
+                }
+                _ => {
+                    self.at = self.bytes.len();
+                    return Some(Err(NoCommand { at }));
+                }
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::write_command;
+    use super::*;
+
+    #[test]
+    fn commands_come_with_their_places_until_something_is_none() {
+        let mut bytes = Vec::new();
+        write_command(&mut bytes, &[b"SELECT", b"1"]);
+        let second = bytes.len();
+        write_command(&mut bytes, &[b"SET", b"\r\n", b""]);
+        let third = bytes.len();
+        bytes.extend_from_slice(b"*1\r\n$4\r\nPI");
+        let found: Vec<_> = commands(&bytes).collect();
+        assert_eq!(
+            found,
+            [
+                Ok(Command { at: 0, arguments: vec![b"SELECT", b"1"] }),
+                Ok(Command { at: second, arguments: vec![b"SET", b"\r\n", b""] }),
+                Err(NoCommand { at: third }),
+            ]
+        );
+        assert_eq!(commands(b"PING\r\n").next(), Some(Err(NoCommand { at: 0 })));
+    }
+}

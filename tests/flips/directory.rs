@@ -1,0 +1,240 @@
+//! Small data directories, made by real commands through engine and log, on the simulated disk.
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::task::Waker;
+
+use ackd::command::dispatch;
+use ackd::disk::Disk;
+use ackd::disk::sim::{Crash, World};
+use ackd::durability::recovery::{self, RecoveryFailure};
+use ackd::engine::Engine;
+use ackd::engine::client::{ClientId, Peer};
+use ackd::engine::config::Config;
+use ackd::log::reader::LogReader;
+use ackd::log::{Directory, FrameBuf, Log, Manifest, Settings, SyncPolicy, WalkInput};
+
+/// Where the data are in the simulated machine.
+const DATA: &str = "/d/data";
+
+/// The smallest segments that the log makes.
+const SEGMENT: u64 = 32 << 10;
+
+/// How the server ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// By SHUTDOWN or SIGTERM.
+    Stopped,
+    /// By `kill -9` after a moment of idleness: the last frame is sealed.
+    KilledIdle,
+    /// By `kill -9` right behind its last acknowledgement.
+    KilledBusy,
+}
+
+/// What to make.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    pub policy: SyncPolicy,
+    pub end: End,
+    /// Starts of a server, one after the other.
+    pub runs: u64,
+    /// Turns of commands in each run.
+    pub turns: u64,
+}
+
+/// Content of all databases.
+pub type Digest = Vec<u128>;
+
+/// Where a frame with effects stands.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    pub file: PathBuf,
+    pub position: u64,
+    pub end: u64,
+    pub offset: u64,
+    pub end_offset: u64,
+}
+
+/// A directory at rest.
+pub struct AtRest {
+    pub world: World,
+    /// Stream offsets and the content there, ascending; the first is empty, the last is all.
+    pub states: Vec<(u64, Digest)>,
+    pub frames: Vec<Frame>,
+    /// Everything below this offset is vouched for by something behind it: a watermark, or a frame that was written only
+    /// when all before it was durable.
+    pub vouched: u64,
+}
+
+/// What a start ended in.
+pub struct Started {
+    pub end_offset: u64,
+    pub digest: Digest,
+}
+
+fn digest(engine: &Engine) -> Digest {
+    engine.dbs.iter().map(|db| db.digest()).collect()
+}
+
+fn settings(policy: SyncPolicy) -> Settings {
+    Settings { segment_size: 2 * SEGMENT, first_segment_size: SEGMENT, policy, slice: SEGMENT }
+}
+
+fn empty_engine(world: &World) -> Rc<RefCell<Engine>> {
+    thread_local! {
+        static CONFIG: Config = {
+            let mut config = Config::new();
+            let words = [b"databases".to_vec(), b"3".to_vec()];
+            ackd::engine::config::Reader::new(&mut config).command_line(&words).unwrap();
+            config
+        };
+    }
+    let config = CONFIG.with(Clone::clone);
+    Rc::new(RefCell::new(Engine::new(Rc::new(world.clock()), fastrand::Rng::with_seed(1), config)))
+}
+
+/// A start of the server on this machine: the recovery of `durability::recovery`, and the log begun behind it.
+async fn start(world: &World, policy: SyncPolicy) -> Result<(Rc<RefCell<Engine>>, Rc<Log>, u64), RecoveryFailure> {
+    let engine = empty_engine(world);
+    let disk: Rc<dyn Disk> = Rc::new(world.boot());
+    let directory = Directory::open(disk, Path::new(DATA)).await?;
+    let recovered = recovery::load(&engine, &directory).await?;
+    let rng = engine.borrow_mut().rng.fork();
+    let log = Log::start(directory, &recovered, settings(policy), Rc::new(world.clock()), rng).await?;
+    engine.borrow_mut().continue_at(log.written());
+    engine.borrow_mut().loading = None;
+    Ok((engine, log, recovered.end_offset))
+}
+
+/// Starts on a copy, and answers what is served.
+pub fn started(world: &World) -> Result<Started, RecoveryFailure> {
+    let run = world.run(async {
+        let (engine, _log, end_offset) = start(world, SyncPolicy::Always).await?;
+        let digest = digest(&engine.borrow());
+        Ok(Started { end_offset, digest })
+    });
+    run.expect("a start does not get stuck")
+}
+
+impl Plan {
+    /// Makes the directory.
+    pub fn make(&self) -> AtRest {
+        let world = World::new(11);
+        world.make_dir(Path::new("/d"));
+        let mut states = Vec::new();
+        world.run(async {
+            for run in 1..=self.runs {
+                let (engine, log, _) = start(&world, self.policy).await.unwrap();
+                if states.is_empty() {
+                    states.push((0, digest(&engine.borrow())));
+                }
+                let is_last = run == self.runs;
+                self.serve(&engine, &log, run, &mut states).await;
+                match (is_last, self.end) {
+                    (true, End::KilledBusy) => {}
+                    (true, End::KilledIdle) => {
+                        log.sync().await.unwrap();
+                        log.seal().await.unwrap();
+                    }
+                    _ => log.close().await.unwrap(),
+                }
+            }
+        });
+        // Everything written has reached the medium, and nothing is in the cache: flips are seen.
+        let world = world.image(Crash::Power, 1);
+        let (frames, vouched) = frames(&world);
+        AtRest { world, states, frames, vouched }
+    }
+
+    async fn serve(&self, engine: &Rc<RefCell<Engine>>, log: &Log, run: u64, states: &mut Vec<(u64, Digest)>) {
+        let client = {
+            let mut engine = engine.borrow_mut();
+            engine.admission.set_room(u64::MAX >> 1);
+            let client = engine.clients.add(Peer { is_local: true, ..Peer::default() }, 0);
+            engine.clients.get_mut(client).unwrap().authenticated = true;
+            client
+        };
+        for turn in 0..self.turns {
+            for line in commands(run, turn) {
+                request(&mut engine.borrow_mut(), client, &line);
+            }
+            let batch = engine.borrow_mut().stream.take(Waker::noop()).expect("each turn changes something");
+            if log.room() < batch.bytes.len() as u64 || log.needs_spare().is_some() {
+                log.prepare(batch.bytes.len() as u64).await.unwrap();
+            }
+            let mut frame = FrameBuf::new();
+            frame.extend_from_slice(&batch.bytes);
+            let wall_ms = engine.borrow().now_ms();
+            assert_eq!(log.append(&mut frame, wall_ms).await.unwrap().end, batch.end());
+            states.push((batch.end(), digest(&engine.borrow())));
+            if self.policy == SyncPolicy::EverySec && turn % 4 == 1 {
+                log.sync().await.unwrap();
+            }
+        }
+    }
+}
+
+/// A turn: one write or a few, of all shapes, to all databases.
+fn commands(run: u64, turn: u64) -> Vec<Vec<Vec<u8>>> {
+    let words = |line: &str| line.split(' ').map(|word| word.as_bytes().to_vec()).collect::<Vec<_>>();
+    let mut lines = vec![words(&format!("SELECT {}", turn % 3)), words(&format!("SET run:{run}:{turn} {turn}"))];
+    match turn % 6 {
+        0 => lines.push(words("INCR counter")),
+        1 => lines.push(vec![b"SET".to_vec(), b"\x00binary\xff".to_vec(), vec![turn as u8; 900]]),
+        2 => lines.extend(["MULTI", "APPEND text abc", "INCRBY counter 7", "DEL run:1:0", "EXEC"].map(words)),
+        3 => lines.push(words("SET lease 1 PXAT 99999999999999")),
+        4 => lines.push(vec![b"SET".to_vec(), b"large".to_vec(), vec![b'L'; 5000]]),
+        _ => lines.push(words("COPY large copied REPLACE")),
+    }
+    lines
+}
+
+fn request(engine: &mut Engine, client: ClientId, words: &[Vec<u8>]) {
+    engine.read_clock();
+    let mut client = engine.clients.take(client);
+    let arguments: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+    dispatch::request(engine, &mut client, &arguments);
+    let end = engine.stream.offset();
+    engine.gate.advance_durable(end);
+    let reply = client.output.sendable(&engine.gate).to_vec();
+    client.output.consume(reply.len());
+    assert!(!reply.starts_with(b"-"), "{}: {}", words[0].escape_ascii(), reply.escape_ascii());
+    engine.clients.put(client);
+}
+
+/// The frames with effects, and the offset up to which something behind vouches for them.
+fn frames(world: &World) -> (Vec<Frame>, u64) {
+    let manifest = Manifest::parse(&world.read(&Path::new(DATA).join("MANIFEST")).unwrap()).unwrap();
+    let folder = Path::new(DATA).join("log");
+    let bytes: Vec<Vec<u8>> =
+        manifest.segments.iter().map(|segment| world.read(&folder.join(segment.file_name())).unwrap()).collect();
+    let input = WalkInput {
+        segments: manifest.segments.clone(),
+        directory: folder.clone(),
+        durable: manifest.durable,
+        clean: manifest.clean,
+        base_offset: 0,
+        tail_is_live: false,
+    };
+    let mut vouched = manifest.durable;
+    let mut frames = Vec::new();
+    for frame in LogReader::new(input, bytes.iter().map(Vec::as_slice).collect()) {
+        let frame = frame.unwrap();
+        let header = frame.header;
+        vouched = vouched.max(header.durable);
+        if header.always {
+            vouched = vouched.max(header.offset);
+        }
+        if header.end_offset() > header.offset {
+            frames.push(Frame {
+                file: folder.join(ackd::log::Segment::name_of(frame.sequence)),
+                position: frame.position,
+                end: frame.position + header.frame_len(),
+                offset: header.offset,
+                end_offset: header.end_offset(),
+            });
+        }
+    }
+    (frames, vouched)
+}
