@@ -1,5 +1,7 @@
 //! `ackd check` and `ackd log` on directories that real servers left, and beside running ones.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::io::{BufRead, BufReader, Write};
@@ -200,6 +202,26 @@ fn a_flipped_byte_is_reported_with_file_offset_and_cause_and_what_a_repair_keeps
     assert_eq!(shown.status.code(), Some(1));
     assert!(text(&shown.stdout).contains("key:6") && !text(&shown.stdout).contains("key:8"));
     assert!(text(&shown.stderr).contains(&place), "{}", text(&shown.stderr));
+}
+
+#[test]
+fn damage_is_told_from_the_moving_end_of_a_running_server() {
+    let (server, mut client) = filled();
+    let follower = Follower::start(server.dir());
+    follower.expect("\"INCR\" \"counter\"");
+    client.command("SET unlucky 1");
+    follower.expect("\"SET\" \"unlucky\" \"1\"");
+    client.command("SET behind 1");
+    let (file, _) = damage(&server, b"unlucky");
+    let (sound, report) = check(server.dir());
+    assert!(!sound, "{report}");
+    assert_eq!(report["damage"]["file"], file.display().to_string());
+    let shown = tool(&["log"], server.dir());
+    assert_eq!(shown.status.code(), Some(1));
+    assert!(text(&shown.stderr).contains(&file.display().to_string()), "{}", text(&shown.stderr));
+    let mut late = Follower::start(server.dir());
+    late.expect("\"INCR\" \"counter\"");
+    assert_eq!(late.child.wait().unwrap().code(), Some(1), "it must not wait for what is damaged");
 }
 
 #[test]

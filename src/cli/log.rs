@@ -22,7 +22,8 @@ pub const TOOL: Tool = Tool { command, run };
 /// How often `--follow` looks for more.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// `--follow` bears with a directory that a server is just changing for so many looks.
+/// `--follow` bears with a directory that a server is just changing for so many looks, and calls so many without
+/// anything new a pause.
 const PATIENCE: u32 = 40;
 
 fn command() -> Command {
@@ -117,19 +118,10 @@ fn run(matches: &ArgMatches) -> ExitCode {
 
 fn show(directory: &Path, view: &mut View) -> Result<(), Ended> {
     let inspection = Inspection::open(directory, 0).map_err(failed)?;
-    let live = inspection.in_use().is_some();
-    let mut reader = inspection.reader(live, None);
-    let mut refused = None;
-    for frame in reader.by_ref() {
-        match frame {
-            Ok(frame) => view.frame(&inspection, &frame)?,
-            Err(refusal) => refused = Some(Damage::Refused(refusal)),
-        }
-    }
-    if let Some(damage) = inspection.fault().or(refused) {
+    let (outcome, damage) = inspection.read(|frame| view.frame(&inspection, frame))?;
+    if let Some(damage) = damage {
         return Err(Ended::Log(damage.to_string()));
     }
-    let outcome = reader.outcome();
     if let Some(torn) = &outcome.torn {
         view.torn(torn)?;
     }
@@ -144,12 +136,19 @@ fn show(directory: &Path, view: &mut View) -> Result<(), Ended> {
 /// Shows what is there, and then what comes, across segments and restarts of the server. Ends only by an error.
 fn follow(directory: &Path, view: &mut View) -> Result<(), Ended> {
     let mut reached: Option<(u64, Point)> = None;
-    let mut failures = 0;
+    let (mut failures, mut idle) = (0, 0);
     loop {
-        match read_on(directory, view, &mut reached)? {
+        let before = reached;
+        // A damaged frame looks like one that is not written yet; so, once in a pause, what lies behind is looked at.
+        let found = read_on(directory, view, &mut reached, idle != PATIENCE)?;
+        idle = if reached == before { idle + 1 } else { 0 };
+        match found {
             None => failures = 0,
             Some(error) if failures >= PATIENCE => return Err(Ended::Log(error)),
-            Some(_) => failures += 1,
+            Some(_) => {
+                failures += 1;
+                idle = PATIENCE;
+            }
         }
         view.out.flush()?;
         std::thread::sleep(LOOK_AGAIN);
@@ -157,7 +156,12 @@ fn follow(directory: &Path, view: &mut View) -> Result<(), Ended> {
 }
 
 /// Shows what there is behind `reached`, and answers what stopped it.
-fn read_on(directory: &Path, view: &mut View, reached: &mut Option<(u64, Point)>) -> Result<Option<String>, Ended> {
+fn read_on(
+    directory: &Path,
+    view: &mut View,
+    reached: &mut Option<(u64, Point)>,
+    live: bool,
+) -> Result<Option<String>, Ended> {
     let from = reached.map_or(0, |(sequence, _)| sequence);
     let inspection = match Inspection::open(directory, from) {
         Ok(inspection) => inspection,
@@ -168,7 +172,7 @@ fn read_on(directory: &Path, view: &mut View, reached: &mut Option<(u64, Point)>
         let why = format!("the segment that was followed is gone; go on with --follow --from {offset}");
         return Ok(Some(why));
     }
-    let mut reader = inspection.reader(true, *reached);
+    let mut reader = inspection.reader(live, *reached);
     while let Some(frame) = reader.next() {
         match frame {
             Ok(frame) => {

@@ -14,7 +14,7 @@ use super::error::{Cause, Consequence, LogError, Refusal};
 use super::frame::{FrameHeader, FrameKind, StartMark};
 use super::history::HistoryId;
 use super::manifest::Manifest;
-use super::reader::LogReader;
+use super::reader::{FrameAt, LogReader};
 use super::recovery::{Progress, begins_with_a_frame};
 use super::segment::{MAX_UNIT, MIN_UNIT, Segment};
 use super::walk::{Outcome, Point, WalkInput};
@@ -194,8 +194,8 @@ impl Inspection {
         self.directory.join("log")
     }
 
-    /// The frames; behind a point that an earlier reader reached, if there is one. What does not verify at the end of a
-    /// log that is `live` is taken for frames under way.
+    /// The frames; behind a point that an earlier reader reached, if there is one. If the log is `live`, what does not
+    /// verify in the last segment is taken for a frame under way, and nothing behind it is looked at.
     pub fn reader(&self, live: bool, behind: Option<(u64, Point)>) -> LogReader<'_> {
         let manifest = self.manifest.as_ref();
         let input = WalkInput {
@@ -211,6 +211,38 @@ impl Inspection {
             Some((sequence, point)) => LogReader::resuming(input, bytes, sequence, point),
             None => LogReader::new(input, bytes),
         }
+    }
+
+    /// Reads all frames, and then looks behind them as a start does. Answers the end of the chain, and what is wrong.
+    pub fn read<E>(
+        &self,
+        mut visit: impl FnMut(&FrameAt<'_>) -> Result<(), E>,
+    ) -> Result<(Outcome, Option<Damage>), E> {
+        let mut reader = self.reader(false, None);
+        let mut damage = None;
+        while let Some(frame) = reader.next() {
+            match frame {
+                Ok(frame) => visit(&frame)?,
+                Err(refusal) => {
+                    if self.in_use.is_none() || !self.has_moved_on(reader.position()) {
+                        damage = Some(Damage::Refused(refusal));
+                    }
+                }
+            }
+        }
+        let mut outcome = reader.outcome();
+        if self.in_use.is_some() {
+            // A frame under way.
+            outcome.torn = None;
+        }
+        // Zeros stand in for what could not be read, so whatever the walk made of them says nothing.
+        Ok((outcome, self.fault().or(damage)))
+    }
+
+    /// Whether an intact frame stands now where there was none: then what stood behind it was written meanwhile, by a
+    /// server that writes one frame after the other.
+    fn has_moved_on(&self, behind: Option<(u64, Point)>) -> bool {
+        matches!(self.reader(true, behind).next(), Some(Ok(_)))
     }
 
     /// A fault of the medium met so far. To be asked before a verdict is believed.
@@ -293,40 +325,31 @@ fn check_once(directory: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Re
     report.manifest = inspection.manifest.clone();
     report.progress.total = inspection.segments.iter().map(|s| s.size).sum();
     report.segments = inspection.segments.iter().map(|segment| CheckedSegment::untouched(*segment)).collect();
-    let mut reader = inspection.reader(inspection.in_use.is_some(), None);
     let (mut at, mut shown) = (0, 0);
-    for frame in reader.by_ref() {
-        match frame {
-            Ok(frame) => {
-                if report.segments.get(at).is_none_or(|s| s.segment.sequence != frame.sequence) {
-                    at = report.segments.iter().position(|s| s.segment.sequence == frame.sequence).unwrap_or(at);
-                }
-                if let Some(checked) = report.segments.get_mut(at) {
-                    checked.take(&frame.header, frame.payload, frame.position);
-                }
-                report.progress.frames += 1;
-                report.progress.bytes += frame.header.frame_len();
-                report.progress.offset = frame.header.end_offset();
-                if report.progress.bytes - shown >= PROGRESS_STEP {
-                    shown = report.progress.bytes;
-                    progress(report.progress);
-                }
-            }
-            Err(refusal) => report.damage = Some(Damage::Refused(refusal)),
+    let (outcome, damage) = inspection.read(|frame| {
+        if report.segments.get(at).is_none_or(|s| s.segment.sequence != frame.sequence) {
+            at = report.segments.iter().position(|s| s.segment.sequence == frame.sequence).unwrap_or(at);
         }
-    }
-    let outcome = reader.outcome();
+        if let Some(checked) = report.segments.get_mut(at) {
+            checked.take(&frame.header, frame.payload, frame.position);
+        }
+        report.progress.frames += 1;
+        report.progress.bytes += frame.header.frame_len();
+        report.progress.offset = frame.header.end_offset();
+        if report.progress.bytes - shown >= PROGRESS_STEP {
+            shown = report.progress.bytes;
+            progress(report.progress);
+        }
+        Ok::<_, LogError>(())
+    })?;
     report.warnings = outcome.warnings.clone();
+    report.damage = damage;
     let last = report.segments.iter().rposition(|s| s.role == Role::Live);
     for checked in report.segments.iter_mut().skip(last.map_or(0, |last| last + 1)) {
         checked.role = if report.damage.is_some() { Role::NotReached } else { Role::Spare };
     }
     report.outcome = Some(outcome);
     check_snapshots(&inspection, &mut report)?;
-    // Zeros stand in for what could not be read, so whatever the walk made of them says nothing.
-    if let Some(fault) = inspection.fault() {
-        report.damage = Some(fault);
-    }
     Ok(report)
 }
 

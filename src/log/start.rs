@@ -158,8 +158,11 @@ impl Log {
             state.closed = true;
             Manifest { durable: state.durable, clean: true, ..state.manifest.clone() }
         };
-        self.directory.write_manifest(&manifest).await.map_err(|e| e.cause)?;
-        self.state.borrow_mut().manifest = manifest;
+        match self.directory.write_manifest(&manifest).await {
+            Ok(()) => self.state.borrow_mut().manifest = manifest,
+            // All is durable and sealed; without the note the next start begins a new history.
+            Err(e) => tracing::warn!("cannot note the clean shutdown in MANIFEST: {}", e.cause),
+        }
         Ok(())
     }
 }

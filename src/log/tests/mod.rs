@@ -3,6 +3,7 @@
 mod crash;
 mod damage;
 mod faults;
+mod inspect;
 mod reading;
 mod round_trip;
 
