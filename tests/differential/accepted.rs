@@ -218,6 +218,7 @@ pub const TABLE: &[Row] = &[
         how: How::Texts { oracle: ":1", tested: ":2147483647" },
         reason: "ackd shares all integers from 0 to 9999; Redis not those that COPY makes, Valkey 8.1 none.",
     },
+    Row { against: All, command: "object|freq", how: How::Within(255), reason: "The counter is raised by chance." },
     Row {
         against: Redis7,
         command: "object|idletime",

@@ -205,14 +205,20 @@ impl Generator {
                         word(self.pick(&["normal", "normal", "normal", "pubsub", "replica", "slave", "master", "foo"])),
                     ]);
                 }
-                if self.percent(15) {
-                    filters.push(vec![word("USER"), word(self.pick(&["default", "default", "nobody"]))]);
+                if self.percent(22) {
+                    filters.push(vec![
+                        word("USER"),
+                        word(self.pick(&["default", "default", "default", "default", "nobody"])),
+                    ]);
                 }
-                if self.percent(15) {
-                    filters.push(vec![word("MAXAGE"), word(self.pick(&["0", "0", "0", "0", "1000000", "-1", "x"]))]);
+                if self.percent(20) {
+                    filters.push(vec![
+                        word("MAXAGE"),
+                        word(self.pick(&["1000000", "1000000", "10000000", "99999", "0", "-1", "x"])),
+                    ]);
                 }
                 if self.percent(40) {
-                    filters.push(vec![word("SKIPME"), word(self.pick(&["yes", "no", "YES", "maybe"]))]);
+                    filters.push(vec![word("SKIPME"), word(self.pick(&["yes", "no", "YES", "NO", "yes", "maybe"]))]);
                 }
                 if self.percent(5) {
                     filters.push(vec![word(self.pick(&["FOO", "ID"])), word(self.pick(&["0", "-1", "x", "99999999"]))]);

@@ -56,7 +56,7 @@ impl Generator {
             75..=77 => self.scan_once(),
             78..=79 => self.line("RANDOMKEY", vec![]),
             80..=82 => self.line("DBSIZE", vec![]),
-            83..=84 if self.percent(15) => {
+            83..=84 if self.percent(35) => {
                 let name = self.pick(&["FLUSHDB", "FLUSHALL"]);
                 let arguments = match self.rng.u32(0..10) {
                     0..=2 => vec![self.case("ASYNC")],
@@ -64,7 +64,10 @@ impl Generator {
                     6 => vec![self.pick(&["FOO", "ASYNC SYNC", ""]).into()],
                     _ => vec![],
                 };
-                self.line(name, arguments)
+                let (connection, line) = (self.connection(), self.line(name, arguments));
+                self.push(connection, line);
+                // What comes next should find something.
+                self.some_keys(Use::Any)
             }
             _ => self.object(),
         }
@@ -83,7 +86,12 @@ impl Generator {
             let connection = self.connection();
             let value = self.value(Use::Any);
             let mut line = vec![b"SET".to_vec(), arguments[0].clone(), value];
-            line.extend(self.expiry_option());
+            if self.percent(50) {
+                // Less than what most commands here ask for.
+                line.extend([self.case("EX"), b"900".to_vec()]);
+            } else {
+                line.extend(self.expiry_option());
+            }
             self.push(connection, line);
         }
         if self.percent(60) {

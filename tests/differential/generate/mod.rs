@@ -3,12 +3,13 @@
 
 mod episodes;
 mod keys;
+mod parameters;
 mod protocol;
 mod server;
 mod strings;
 mod values;
 
-pub use server::PARAMETERS;
+pub use parameters::PARAMETERS;
 
 use super::accepted::Against;
 use super::not_asked::NOT_ASKED;
@@ -75,14 +76,20 @@ impl Generator {
         for database in 0..3 {
             self.push(0, vec![b"SELECT".to_vec(), vec![b'2' - database]]);
             for usage in [values::Use::Any, values::Use::Number, values::Use::Text] {
-                let mut line = vec![b"MSET".to_vec()];
-                for _ in 0..10 {
-                    line.push(self.key(usage));
-                    line.push(self.value(usage));
-                }
+                let line = self.some_keys(usage);
                 self.push(0, line);
             }
         }
+    }
+
+    /// An MSET of several keys.
+    fn some_keys(&mut self, usage: values::Use) -> Vec<Vec<u8>> {
+        let mut line = vec![b"MSET".to_vec()];
+        for _ in 0..10 {
+            line.push(self.key(usage));
+            line.push(self.value(usage));
+        }
+        line
     }
 
     fn step(&mut self) {
@@ -91,24 +98,24 @@ impl Generator {
         }
         let connection = self.current;
         match self.rng.u32(0..1000) {
-            0..=469 => {
+            0..=439 => {
                 let line = self.string_command();
                 self.push_mutated(connection, line);
             }
-            470..=749 => {
+            440..=719 => {
                 let line = self.key_command();
                 self.push_mutated(connection, line);
             }
-            750..=869 => self.server_command(connection),
+            720..=869 => self.server_command(connection),
             870..=929 => self.transaction(),
             930..=959 => self.conditional_pair(),
             960..=965 => self.expiring_episode(),
-            966..=985 => {
+            966..=978 => {
                 let options = self.scan_options();
                 self.push_scan(connection, options);
             }
-            986..=988 => self.protocol(),
-            989..=991 => self.kill(),
+            979..=982 => self.protocol(),
+            983..=991 => self.kill(),
             992 => self.steps.push(Step::Dump),
             993 => self.password_episode(),
             _ if self.in_transaction[connection] => self.finish(connection),

@@ -1,78 +1,8 @@
 //! Commands about the connection and the server.
 
 use super::super::step::Arg;
+use super::parameters::PARAMETERS;
 use super::{CONNECTIONS, Generator};
-
-/// Parameters that sessions set, with the value that every session begins with, and values to try. Those that would
-/// disturb the comparison itself (ports, limits on clients, real snapshots) are only read.
-pub const PARAMETERS: &[(&str, &str, &[&str])] = &[
-    ("hash-max-listpack-entries", "128", &["0", "64", "512", "-1", "x", ""]),
-    ("hash-max-ziplist-value", "64", &["0", "128", "1kb", "-1"]),
-    ("list-max-listpack-size", "-2", &["-5", "-1", "16", "0", "x"]),
-    ("list-compress-depth", "0", &["1", "2147483648", "-1"]),
-    ("set-max-intset-entries", "512", &["0", "1000", "1e3"]),
-    ("set-max-listpack-entries", "128", &["5", "9223372036854775808"]),
-    ("zset-max-ziplist-entries", "128", &["0", "12"]),
-    ("zset-max-listpack-value", "64", &["7", " 7"]),
-    ("stream-node-max-bytes", "4096", &["0", "1mb", "1k", "1m", "1kb", "10mbx"]),
-    ("stream-node-max-entries", "100", &["0", "5"]),
-    ("hll-sparse-max-bytes", "3000", &["0", "16000"]),
-    ("hz", "10", &["1", "500", "501", "0", "-1", "x"]),
-    ("dynamic-hz", "yes", &["no", "YES", "true", ""]),
-    ("slowlog-log-slower-than", "10000", &["-1", "0", "9223372036854775807"]),
-    ("slowlog-max-len", "128", &["0", "1000"]),
-    ("latency-monitor-threshold", "0", &["100"]),
-    ("latency-tracking", "yes", &["no", "maybe"]),
-    ("latency-tracking-info-percentiles", "50 99 99.9", &["", "50", "0 100", "101", "x", "50 50"]),
-    ("replica-lazy-flush", "no", &["yes"]),
-    ("lazyfree-lazy-user-del", "no", &["yes", "x"]),
-    ("lazyfree-lazy-user-flush", "no", &["yes"]),
-    ("lazyfree-lazy-expire", "no", &["yes"]),
-    ("lazyfree-lazy-eviction", "no", &["yes"]),
-    ("lazyfree-lazy-server-del", "no", &["yes"]),
-    ("tcp-keepalive", "300", &["0", "60", "-1"]),
-    ("timeout", "0", &["100000", "-1"]),
-    ("maxmemory-samples", "5", &["10", "0", "65"]),
-    ("maxmemory-eviction-tenacity", "10", &["0", "100", "101"]),
-    ("lfu-log-factor", "10", &["0", "1"]),
-    ("lfu-decay-time", "1", &["0", "-1"]),
-    ("active-expire-effort", "1", &["10", "11", "0"]),
-    ("notify-keyspace-events", "", &["KEA", "Kg$lshzxetdmn", "Ex", "x", "AK", "Q", "KEn", "ggg"]),
-    ("proto-max-bulk-len", "512mb", &["1mb", "1048576", "1gb", "1", "x"]),
-    ("client-query-buffer-limit", "1gb", &["1mb", "100mb", "1"]),
-    (
-        "client-output-buffer-limit",
-        "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
-        &["normal 1gb 0 0", "replica 1gb 512mb 30", "pubsub 1 2", "foo 1 2 3", "master 1 2 3", "normal x 0 0", ""],
-    ),
-    ("appendfsync", "everysec", &["no", "always", "ALWAYS", "often"]),
-    ("no-appendfsync-on-rewrite", "no", &["yes"]),
-    ("auto-aof-rewrite-percentage", "100", &["0", "-1"]),
-    ("auto-aof-rewrite-min-size", "64mb", &["1gb", "1"]),
-    ("busy-reply-threshold", "5000", &["0", "100"]),
-    ("lua-time-limit", "5000", &["1000"]),
-    ("acllog-max-len", "128", &["0", "10"]),
-    ("tracking-table-max-keys", "1000000", &["0", "5"]),
-    ("loglevel", "notice", &["warning", "verbose", "loud"]),
-    ("repl-backlog-size", "1mb", &["16384", "1", "2mb"]),
-    ("repl-timeout", "60", &["1", "0"]),
-    ("repl-diskless-sync", "yes", &["no"]),
-    ("replica-priority", "100", &["0", "1"]),
-    ("slave-priority", "100", &["10"]),
-    ("min-replicas-max-lag", "10", &["0", "5"]),
-    ("cluster-node-timeout", "15000", &["1000"]),
-    ("rdbcompression", "yes", &["no"]),
-    ("sanitize-dump-payload", "no", &["yes", "clients"]),
-    ("stop-writes-on-bgsave-error", "yes", &["no"]),
-    ("shutdown-timeout", "10", &["0", "5"]),
-    ("shutdown-on-sigterm", "default", &["nosave", "save now", "nosave save", "force nosave", "x"]),
-    ("propagation-error-behavior", "ignore", &["panic-on-replicas", "x"]),
-    ("crash-log-enabled", "yes", &["no"]),
-    ("jemalloc-bg-thread", "yes", &["no"]),
-    ("activerehashing", "yes", &["no"]),
-    ("rdb-save-incremental-fsync", "yes", &["no"]),
-    ("aof-use-rdb-preamble", "yes", &["no"]),
-];
 
 /// Parameters that cannot be changed while the server runs.
 const READ_ONLY: &[&str] = &[
@@ -245,8 +175,8 @@ impl Generator {
                     _ => {}
                 }
             }
-            17 => line.push(self.pick(&["RESETSTAT", "resetstat"]).into()),
-            18 => line.push("HELP".into()),
+            17 => line.push(self.pick(&["RESETSTAT", "REWRITE"]).into()),
+            18 => line.push(self.pick(&["HELP", "REWRITE"]).into()),
             _ => line.push(self.pick(&["NOSUCH", "GET", "RESETSTAT x", "REWRITE"]).into()),
         }
         self.push(connection, line.into_iter().map(String::into_bytes).collect());
@@ -301,21 +231,28 @@ impl Generator {
                         &["CLIENT", "PAUSE", "2", "WRITE"],
                         &["CLIENT", "PAUSE", "1", "all"],
                     ]);
-                    return self.words(connection, line);
+                    self.words(connection, line);
+                    // What comes now waits; nothing else is under way.
+                    self.words(connection, &["SET", "k0", "paused"]);
+                    self.words(connection, &["GET", "k0"]);
+                    return self.words(connection, &["CLIENT", "UNPAUSE"]);
                 }
                 let line: &[&str] = self.pick(&[
                     &["CLIENT", "PAUSE", "0"] as &[&str],
                     &["CLIENT", "PAUSE", "0", "WRITE"],
+                    &["CLIENT", "PAUSE", "0", "WRITE"],
                     &["CLIENT", "PAUSE", "0", "all"],
+                    &["CLIENT", "PAUSE", "0", "ALL"],
                     &["CLIENT", "PAUSE", "-1"],
                     &["CLIENT", "PAUSE", "x"],
                     &["CLIENT", "PAUSE", "1", "foo"],
                     &["CLIENT", "PAUSE"],
                     &["CLIENT", "UNPAUSE"],
-                    &["CLIENT", "UNPAUSE"],
                     &["CLIENT", "UNPAUSE", "x"],
                 ]);
                 self.words(connection, line);
+                // Even a pause of no time lasts until the server next looks.
+                self.words(connection, &["CLIENT", "UNPAUSE"]);
             }
             23..=25 => {
                 let mut argv = vec![Arg::from("CLIENT"), Arg::from("UNBLOCK")];
@@ -437,7 +374,7 @@ impl Generator {
             22 => vec![self.pick(&["HTSTATS-KEY", "LISTPACK"]).into(), key],
             23..=24 => vec!["SET-ACTIVE-EXPIRE".into(), self.pick(&["1", "1", "0"]).into()],
             25 => vec!["LOG".into(), "a line of the test".into()],
-            27 => vec![
+            26..=27 | 20 => vec![
                 self.pick(&[
                     "REPLYBUFFER",
                     "QUICKLIST-PACKED-THRESHOLD",
@@ -446,7 +383,7 @@ impl Generator {
                     "SET-DISABLE-DENY-SCRIPTS",
                 ])
                 .into(),
-                self.pick(&["0", "0", "PEAK-RESET-TIME"]).into(),
+                self.pick(&["0", "0", "0", "PEAK-RESET-TIME"]).into(),
             ],
             28 => vec!["HELP".into()],
             _ => vec![self.pick(&["NOSUCH", "OBJECT", "ERROR", "SLEEP", "PROTOCOL", "DIGEST x"]).into()],
@@ -566,7 +503,7 @@ impl Generator {
                 self.words(connection, line);
             }
             16 => self.words(connection, &["MODULE", "LIST"]),
-            17 => {
+            17 if self.percent(30) => {
                 let line: &[&str] = self.pick(&[
                     &["CLUSTER", "INFO"] as &[&str],
                     &["CLUSTER", "NODES"],
@@ -575,7 +512,7 @@ impl Generator {
                 ]);
                 self.words(connection, line);
             }
-            18 => {
+            18 if self.percent(30) => {
                 let line: &[&str] = self.pick(&[
                     &["SHUTDOWN", "FOO"] as &[&str],
                     &["SHUTDOWN", "SAVE", "NOSAVE"],
@@ -585,7 +522,7 @@ impl Generator {
                 ]);
                 self.words(connection, line);
             }
-            19 => {
+            17..=19 => {
                 let line: &[&str] = self.pick(&[
                     &["FUNCTION", "FLUSH"] as &[&str],
                     &["FUNCTION", "FLUSH", "ASYNC"],
@@ -594,11 +531,9 @@ impl Generator {
                 ]);
                 self.words(connection, line);
             }
-            20 => self.words(connection, &["REPLICAOF", "NO", "ONE"]),
+            20 if self.percent(40) => self.words(connection, &["REPLICAOF", "NO", "ONE"]),
             _ => {
-                let container = self.pick(&[
-                    "CONFIG", "CLIENT", "COMMAND", "OBJECT", "DEBUG", "MODULE", "CLUSTER", "SCRIPT", "FUNCTION",
-                ]);
+                let container = self.pick(&["OBJECT", "MODULE", "MODULE", "CLUSTER", "SCRIPT", "SCRIPT", "FUNCTION"]);
                 self.words(connection, &[container, "HELP"]);
             }
         }
