@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cargo run --release --example flips -- [--jobs N] [--runs N] [--turns N] [--part N --parts N]
+//!     [--policy always|everysec]
 //! ```
 //!
 //! Prints one line for each way in which the server had ended, and everything that ended neither in the same content
@@ -19,9 +20,15 @@ use flips::directory::{End, Plan};
 
 fn main() -> ExitCode {
     let (mut jobs, mut runs, mut turns, mut part, mut parts) = (2, 2, 8, 0, 1);
+    let mut policies = vec![SyncPolicy::Always, SyncPolicy::EverySec];
     let mut arguments = std::env::args().skip(1);
     while let Some(option) = arguments.next() {
-        let value = arguments.next().and_then(|value| value.parse::<u64>().ok());
+        let value = arguments.next();
+        if option == "--policy" {
+            policies.retain(|policy| (value.as_deref() == Some("always")) == policy.is_always());
+            continue;
+        }
+        let value = value.and_then(|value| value.parse::<u64>().ok());
         let value = value.unwrap_or_else(|| panic!("{option} needs a number"));
         match option.as_str() {
             "--jobs" => jobs = value.max(1),
@@ -33,7 +40,7 @@ fn main() -> ExitCode {
         }
     }
     let mut failed = false;
-    for policy in [SyncPolicy::Always, SyncPolicy::EverySec] {
+    for policy in policies {
         for end in [End::Stopped, End::KilledIdle, End::KilledBusy] {
             let plan = Plan { policy, end, runs, turns };
             let started = Instant::now();

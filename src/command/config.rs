@@ -31,6 +31,7 @@ pub fn set(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     for warning in names.iter().filter_map(|name| ctx.engine.config.warning(name)) {
         tracing::warn!("{warning}");
     }
+    ctx.engine.renew_access();
     let changes_policy = names.contains(&"appendfsync");
     if !names.is_empty() {
         ctx.engine.request(Request::ApplySettings(names));

@@ -237,6 +237,11 @@ impl Engine {
     pub fn read_clock(&mut self) {
         self.monotonic_us = self.clock.monotonic_us();
         self.wall_minus_monotonic_us = self.clock.wall_us().wrapping_sub(self.monotonic_us);
+        self.renew_access();
+    }
+
+    /// Notes how uses of keys are kept from now on: each turn, and when a setting was changed.
+    pub fn renew_access(&mut self) {
         let access = Access::at(&self.config, self.wall_us() / 1000);
         if self.access != access {
             self.access = access;

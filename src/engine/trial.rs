@@ -6,6 +6,9 @@ use super::client::ClientId;
 use super::gate::Level;
 use crate::log;
 
+/// Is told of every event.
+pub type Observer = Box<dyn FnMut(Event<'_>)>;
+
 /// See the module.
 #[derive(Default)]
 pub struct Trial {
@@ -14,7 +17,7 @@ pub struct Trial {
     /// Length of a run's first segment, and what its segments grow to.
     pub segment_sizes: Option<(u64, u64)>,
     /// Is told what is executed, in order.
-    pub observer: Option<Box<dyn FnMut(Event<'_>)>>,
+    pub observer: Option<Observer>,
 }
 
 impl Trial {

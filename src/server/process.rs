@@ -46,10 +46,10 @@ pub fn fit_descriptors(config: &mut Config) {
     let possible = present.maximum.map_or(wanted, |maximum| maximum.min(wanted));
     let raised = [
         Rlimit { current: Some(wanted), maximum: present.maximum.map(|maximum| maximum.max(wanted)) },
-        Rlimit { current: Some(possible), ..present.clone() },
+        Rlimit { current: Some(possible), ..present },
     ]
     .into_iter()
-    .find(|limit| setrlimit(Resource::Nofile, limit.clone()).is_ok());
+    .find(|limit| setrlimit(Resource::Nofile, *limit).is_ok());
     let current = raised.unwrap_or(present).current.unwrap_or(wanted);
     if current < wanted {
         let clients = current.saturating_sub(RESERVED_DESCRIPTORS).max(1).to_string();

@@ -141,6 +141,8 @@ async fn serve(options: Options, logging: Logging) -> Result<(), ServeError> {
         return Ok(());
     };
     let mut running = running?;
+    let place = std::path::absolute(&directory).unwrap_or_else(|_| directory.clone());
+    tracing::info!("The data are in {}", place.display());
     log_ready(&node);
     if let Some(warning) = process::copy_on_write_warning(&directory) {
         tracing::warn!("{warning}");

@@ -92,7 +92,7 @@ impl std::fmt::Display for Report {
 impl std::fmt::Display for Violation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { seed, operation, points, what } = self;
-        write!(f, "seed {seed}, at disk operation {operation}, after {points} crash points of it: {what}\n")?;
+        writeln!(f, "seed {seed}, at disk operation {operation}, after {points} crash points of it: {what}")?;
         write!(f, "replay: ACKD_SIM_SEED={seed} cargo test --test simulation -- --nocapture a_seed_replays")
     }
 }

@@ -199,12 +199,12 @@ impl Generator {
             48 => plain(words(&[b"PTTL", &a]), slots(&[one])),
             49 => plain(words(&[b"GETDEL", &a]), slots(&[one])),
             50 => plain(words(&[b"GETEX", &a, b"PX", &ttl]), slots(&[one])),
-            51 => plain(words(&[b"RENAME", &a, &b]), slots(&[one, two])),
-            52 => plain(words(&[b"COPY", &a, &b, b"REPLACE"]), slots(&[one, two])),
+            // Without a source, these three do not look at the destination; with one, they have effects.
+            51 => plain(words(&[b"RENAME", &a, &b]), slots(&[one])),
+            52 => plain(words(&[b"COPY", &a, &b, b"REPLACE"]), slots(&[one])),
             53 => {
                 let other = (db + 1) % DATABASES;
-                let there = other * KEYS + one % KEYS;
-                plain(words(&[b"MOVE", &a, &number(other as u64)]), slots(&[one, there]))
+                plain(words(&[b"MOVE", &a, &number(other as u64)]), slots(&[one]))
             }
             54 => plain(words(&[b"DBSIZE"]), all_of(db)),
             55 => plain(words(&[b"KEYS", b"*"]), all_of(db)),

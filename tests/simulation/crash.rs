@@ -44,6 +44,8 @@ pub struct Moment<'a> {
     pub operation: u64,
     /// The disk has lied: what it then lost cannot be known, only that nothing wrong may be served.
     pub lied: bool,
+    /// The power has failed already, and nothing was served since.
+    pub power_failed: bool,
 }
 
 /// Crash points that were tried.
@@ -89,6 +91,7 @@ impl Moment<'_> {
     }
 
     fn judge(&self, crash: Crash, start: &Start) -> Result<(), String> {
+        let crash = if self.power_failed { Crash::Power } else { crash };
         match start {
             Start::Recovered(found) if self.lied => self.model.check_prefix_or_before(found),
             Start::Recovered(found) => self.model.check(crash, found),

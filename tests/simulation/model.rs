@@ -126,9 +126,9 @@ impl Model {
         if foreign > 0 {
             return Err(format!("a unit made keys that no client asked for: {}", effects.escape_ascii()));
         }
-        for slot in 0..SLOTS {
-            if state[slot] != self.state[slot] {
-                self.last_change[slot] = end;
+        for (change, (new, old)) in self.last_change.iter_mut().zip(state.iter().zip(&self.state)) {
+            if new != old {
+                *change = end;
             }
         }
         if end <= self.executed() {

@@ -15,7 +15,7 @@ use super::command::{Generator, Meaning};
 use super::crash::{Moment, Tried};
 use super::model::{Model, Recovered};
 use super::panics;
-use super::server::{Happening, Phase, Server, Settings};
+use super::server::{DIRECTORY, Happening, Phase, Server, Settings};
 use super::weather::Weather;
 
 /// Lives of a server in one run.
@@ -76,6 +76,11 @@ pub struct Simulation {
     model: Model,
     weather: Weather,
     has_lied: bool,
+    /// The disk's size is limited.
+    is_limited: bool,
+    has_direct: bool,
+    /// A sync has failed at some time.
+    log_has_failed: bool,
     served: bool,
     /// How the life before ended.
     last_crash: Crash,
@@ -105,7 +110,8 @@ impl Simulation {
         let mut rng = fastrand::Rng::with_seed(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0xacd);
         let world = World::new(rng.u64(..));
         world.make_dir(Path::new("/data"));
-        world.set_direct(rng.u8(..10) < 6);
+        let has_direct = rng.u8(..10) < 6;
+        world.set_direct(has_direct);
         let settings = draw_settings(&mut rng, planted);
         let model = Model::new(&world, &settings);
         let server = Server::start(&world, &settings);
@@ -124,6 +130,9 @@ impl Simulation {
             model,
             weather: Weather::default(),
             has_lied: false,
+            is_limited: false,
+            has_direct,
+            log_has_failed: false,
             served: false,
             last_crash: Crash::Kill,
             policy_in_flight: false,
@@ -168,9 +177,10 @@ impl Simulation {
             }
             self.weather = Weather::draw(&mut self.rng, self.seed % LYING_ONE_IN == LYING_ONE_IN - 1);
             self.has_lied |= self.weather.lies;
+            self.log_has_failed |= self.weather.log_may_fail;
             self.world.set_faults(self.weather.faults.clone());
             if self.rng.bool() {
-                self.world.set_capacity(None);
+                self.limit(None);
             }
             let crash = match self.life()? {
                 End::Over => return Ok(()),
@@ -251,7 +261,7 @@ impl Simulation {
             }
             Phase::Failed { refused: true, .. } if self.has_lied => Ok(Some(End::Over)),
             Phase::Failed { refused: true, reason } => Err(format!("an undamaged history is refused: {reason}")),
-            Phase::Failed { reason, .. } if !self.weather.log_may_fail => {
+            Phase::Failed { reason, .. } if !self.weather.log_may_fail && !self.start_may_need_space() => {
                 Err(format!("the start failed on a healthy disk: {reason}"))
             }
             Phase::Failed { .. } => Ok(Some(End::Exit)),
@@ -261,6 +271,13 @@ impl Simulation {
             }
             Phase::Stopped(Err(_)) => Ok(Some(End::Exit)),
         }
+    }
+
+    /// Whether a start may fail on a full disk: one that makes a new directory, or that must write the end of the log
+    /// anew because it cannot be read back past the cache.
+    fn start_may_need_space(&self) -> bool {
+        let is_new = self.world.read(&Path::new(DIRECTORY).join("MANIFEST")).is_none();
+        self.is_limited && (is_new || !self.has_direct || self.log_has_failed)
     }
 
     /// The server has started: what it found must be right, and counts from here on.
@@ -403,11 +420,16 @@ impl Simulation {
                 drop(client);
             }
             98 => {
-                let capacity = self.rng.u8(..3);
-                self.world.set_capacity((capacity == 0).then(|| self.rng.u64(100_000..600_000)));
+                let limit = (self.rng.u8(..3) == 0).then(|| self.rng.u64(100_000..600_000));
+                self.limit(limit);
             }
             _ => self.world.drop_caches(),
         }
+    }
+
+    fn limit(&mut self, bytes: Option<u64>) {
+        self.is_limited = bytes.is_some();
+        self.world.set_capacity(bytes);
     }
 
     fn let_time_pass(&mut self) {
@@ -447,7 +469,7 @@ impl Simulation {
     /// The disk is well again and all operations end: every request is answered, and all is synced that must be.
     fn settle(&mut self) -> Result<Option<End>, String> {
         self.world.set_faults(Default::default());
-        self.world.set_capacity(None);
+        self.limit(None);
         let clock = self.world.clock();
         let started_us = clock.monotonic_us();
         for _ in 0..3_000 {
@@ -518,6 +540,8 @@ impl Simulation {
             settings: Settings { policy: draw_policy(&mut self.rng), shadow: false, ..self.settings },
             operation: self.earlier_operations + self.world.operations(),
             lied: self.has_lied,
+            // What an earlier crash took is gone, whatever comes now, until a start has said what is there.
+            power_failed: !self.served && self.last_crash == Crash::Power,
         };
         for _ in 0..count {
             let crash = if self.rng.u8(..4) == 0 { Crash::Kill } else { Crash::Power };
