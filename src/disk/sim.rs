@@ -369,11 +369,12 @@ impl World {
         Ok(())
     }
 
-    /// Drops the clean pages of the cache, as memory pressure does: what a failed sync left unwritten is then gone.
-    pub fn drop_caches(&self) {
-        for inode in self.0.state.borrow_mut().storage.inodes.values_mut().filter(|inode| inode.has_cached_pages()) {
-            Rc::make_mut(inode).drop_clean_pages();
-        }
+    /// Drops the clean pages of the cache, as memory pressure does. Answers how many showed what the medium does not
+    /// have: what a failed sync left unwritten is now gone.
+    pub fn drop_caches(&self) -> usize {
+        let mut state = self.0.state.borrow_mut();
+        let inodes = state.storage.inodes.values_mut().filter(|inode| inode.has_cached_pages());
+        inodes.map(|inode| Rc::make_mut(inode).drop_clean_pages()).sum()
     }
 
     // Looking in from outside. None of this is an operation.

@@ -57,6 +57,17 @@ pub enum LogError {
     /// The log has failed before, and nothing that it says later can be trusted.
     #[error("the log has failed and takes no more writes: {0}")]
     Failed(Arc<LogError>),
+    /// What a start had read was no longer there when it was to be made durable: the cache had shown it, and the medium
+    /// does not have it. The next start sees what there is.
+    #[error("{} holds less than at first reading: the cache showed stream bytes up to {read}, and now only {found} are there; start again", directory.display())]
+    Vanished {
+        /// The folder of the log.
+        directory: PathBuf,
+        /// Stream offset up to which the log was read and applied.
+        read: u64,
+        /// Stream offset up to which it is there now.
+        found: u64,
+    },
     /// A write was abandoned half-way, so what the file holds is unknown.
     #[error("a write to {} at byte {position} was abandoned half-way", file.display())]
     Abandoned {

@@ -6,6 +6,7 @@
 //! force, a crash after it the new one. What must always hold: frames that stand behind a missing start frame prove
 //! nothing, so they carry the old durable offset and no `always` flag.
 
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use crate::disk::Open;
@@ -16,7 +17,7 @@ use super::manifest::Manifest;
 use super::recovery::{Plan, SegmentReader, yield_now};
 use super::segment::{MAX_UNIT, Segment};
 use super::start::drop_dead;
-use super::walk::Step;
+use super::walk::{Point, Step};
 use super::writer::Log;
 
 impl Log {
@@ -92,6 +93,9 @@ struct Tail<'a> {
     walk: super::walk::Walk,
     reader: SegmentReader<'a>,
     payload: Vec<u8>,
+    /// Where the frames ended that were applied: those rewritten must end there too.
+    end: Point,
+    directory: PathBuf,
 }
 
 impl<'a> Tail<'a> {
@@ -104,6 +108,8 @@ impl<'a> Tail<'a> {
             walk: walk.again(outcome.durable_at),
             reader: SegmentReader::new(&log.directory, segments, Open::Buffered),
             payload: Vec::new(),
+            end: outcome.end,
+            directory: log.directory.log_dir(),
         })
     }
 
@@ -120,7 +126,11 @@ impl<'a> Tail<'a> {
                     return Ok(Some((header, &self.payload)));
                 }
                 Step::Frame { .. } => {}
-                Step::End => return Ok(None),
+                Step::End if self.walk.point() == self.end => return Ok(None),
+                Step::End => {
+                    let (read, found) = (self.end.offset, self.walk.point().offset);
+                    return Err(LogError::Vanished { directory: self.directory.clone(), read, found });
+                }
             }
         }
     }

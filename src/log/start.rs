@@ -201,6 +201,8 @@ fn next_manifest(mut manifest: Manifest, recovered: &Recovered, vouched: bool, r
     manifest.dropped.extend(plan.leftovers.iter().filter_map(|name| Segment::sequence_of(name)));
     manifest.dropped.sort_unstable();
     manifest.dropped.dedup();
+    // A start that was cut short may have listed one that begins behind what is left of what it read. It served nothing.
+    manifest.histories.retain(|history| history.first_offset <= recovered.end_offset);
     if !recovered.clean {
         manifest.histories.push(History { id: HistoryId::draw(rng), first_offset: recovered.end_offset });
         let surplus = manifest.histories.len().saturating_sub(HISTORIES_KEPT);

@@ -201,6 +201,8 @@ impl Generator {
             50 => plain(words(&[b"GETEX", &a, b"PX", &ttl]), slots(&[one])),
             // Without a source, these three do not look at the destination; with one, they have effects.
             51 => plain(words(&[b"RENAME", &a, &b]), slots(&[one])),
+            // To itself it is refused before it looks.
+            52 if a == b => plain(words(&[b"COPY", &a, &b, b"REPLACE"]), Touch::Nothing),
             52 => plain(words(&[b"COPY", &a, &b, b"REPLACE"]), slots(&[one])),
             53 => {
                 let other = (db + 1) % DATABASES;

@@ -110,6 +110,9 @@ impl Moment<'_> {
     fn same(&self, second: &Start, found: &Recovered) -> Result<(), String> {
         match second {
             Start::Recovered(second) if **second == *found => Ok(()),
+            Start::Recovered(second) if second.end == found.end => {
+                Err(format!("two starts found the same offset {}, and different keys", found.end))
+            }
             Start::Recovered(second) => {
                 Err(format!("one start found offset {}, and the next one {}", found.end, second.end))
             }

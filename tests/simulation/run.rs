@@ -19,7 +19,7 @@ use super::server::{DIRECTORY, Happening, Phase, Server, Settings};
 use super::weather::Weather;
 
 /// Lives of a server in one run.
-const LIVES: u32 = 5;
+const LIVES: u32 = 12;
 
 /// One seed in so many has a disk that lies.
 const LYING_ONE_IN: u64 = 10;
@@ -76,11 +76,13 @@ pub struct Simulation {
     model: Model,
     weather: Weather,
     has_lied: bool,
-    /// The disk's size is limited.
+    /// The disk's size is limited, or was earlier in this life.
     is_limited: bool,
     has_direct: bool,
     /// A sync has failed at some time.
     log_has_failed: bool,
+    /// The cache lost during this life what it alone had.
+    cache_has_lost: bool,
     served: bool,
     /// How the life before ended.
     last_crash: Crash,
@@ -133,6 +135,7 @@ impl Simulation {
             is_limited: false,
             has_direct,
             log_has_failed: false,
+            cache_has_lost: false,
             served: false,
             last_crash: Crash::Kill,
             policy_in_flight: false,
@@ -167,6 +170,7 @@ impl Simulation {
                 self.policy = self.settings.policy;
                 self.policy_in_flight = false;
                 self.served = false;
+                self.cache_has_lost = false;
                 self.server = Server::start(&self.world, &self.settings);
             }
             self.lives += 1;
@@ -176,11 +180,15 @@ impl Simulation {
                 self.print_operations();
             }
             self.weather = Weather::draw(&mut self.rng, self.seed % LYING_ONE_IN == LYING_ONE_IN - 1);
+            if self.verbose {
+                println!("{:?}", self.weather);
+            }
             self.has_lied |= self.weather.lies;
             self.log_has_failed |= self.weather.log_may_fail;
             self.world.set_faults(self.weather.faults.clone());
             if self.rng.bool() {
                 self.limit(None);
+                self.is_limited = false;
             }
             let crash = match self.life()? {
                 End::Over => return Ok(()),
@@ -204,11 +212,11 @@ impl Simulation {
 
     /// One life, up to the moment of its death.
     fn life(&mut self) -> Result<End, String> {
-        for _ in 0..self.rng.u32(60..500) {
+        for _ in 0..self.rng.u32(30..160) {
             if let Some(end) = self.turn()? {
                 return Ok(end);
             }
-            self.crash_points(3)?;
+            self.crash_points(2)?;
             self.act();
         }
         match self.rng.u8(..10) {
@@ -223,10 +231,20 @@ impl Simulation {
             3 => return self.stop(),
             _ => {}
         }
+        // Death finds a server at work more often than an idle one.
+        for _ in 0..self.rng.u8(1..16) {
+            if let Some(end) = self.turn()? {
+                return Ok(end);
+            }
+            if self.world.at_risk().in_flight > 0 {
+                break;
+            }
+            self.command();
+        }
         if let Some(end) = self.turn()? {
             return Ok(end);
         }
-        Ok(if self.rng.bool() { End::Power } else { End::Exit })
+        Ok(if self.rng.u8(..3) == 0 { End::Power } else { End::Exit })
     }
 
     /// Lets the server go on until it waits, and looks at all it has done.
@@ -261,6 +279,7 @@ impl Simulation {
             }
             Phase::Failed { refused: true, .. } if self.has_lied => Ok(Some(End::Over)),
             Phase::Failed { refused: true, reason } => Err(format!("an undamaged history is refused: {reason}")),
+            Phase::Failed { .. } if self.cache_has_lost => Ok(Some(End::Exit)),
             Phase::Failed { reason, .. } if !self.weather.log_may_fail && !self.start_may_need_space() => {
                 Err(format!("the start failed on a healthy disk: {reason}"))
             }
@@ -423,12 +442,17 @@ impl Simulation {
                 let limit = (self.rng.u8(..3) == 0).then(|| self.rng.u64(100_000..600_000));
                 self.limit(limit);
             }
-            _ => self.world.drop_caches(),
+            // What a failed sync left in the cache alone is lost now, as with the power. A server that was there has ended.
+            _ if self.world.drop_caches() > 0 && !self.served => {
+                self.last_crash = Crash::Power;
+                self.cache_has_lost = true;
+            }
+            _ => {}
         }
     }
 
     fn limit(&mut self, bytes: Option<u64>) {
-        self.is_limited = bytes.is_some();
+        self.is_limited |= bytes.is_some();
         self.world.set_capacity(bytes);
     }
 
@@ -558,7 +582,7 @@ impl Simulation {
             self.last_crash = crash;
         }
         if self.verbose {
-            println!("{crash:?}");
+            println!("{crash:?}, with {:?} under way", self.world.pending());
         }
         self.clients.clear();
         self.earlier_operations += self.world.operations();

@@ -192,9 +192,11 @@ impl Inode {
         }
     }
 
-    /// Forgets the clean pages of the cache, as memory pressure does.
-    pub(super) fn drop_clean_pages(&mut self) {
+    /// Forgets the clean pages of the cache, as memory pressure does. Answers how many differed from the medium.
+    pub(super) fn drop_clean_pages(&mut self) -> usize {
+        let before = self.cache.len();
         self.cache.retain(|_, cached| !cached.unsynced.is_empty());
+        before - self.cache.len()
     }
 
     /// Inverts one bit on the medium, and in the cache if the page is there.

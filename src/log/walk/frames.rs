@@ -156,6 +156,11 @@ impl Walk {
         if header.end_offset() > header.offset {
             self.above.push_back(self.point);
         }
+        self.raise_durable_at();
+    }
+
+    /// Follows what is known to be durable, by a frame of the chain or by a header behind its end.
+    pub(super) fn raise_durable_at(&mut self) {
         while let Some(&first) = self.above.front().filter(|p| p.offset <= self.durable) {
             self.durable_at = first;
             self.above.pop_front();

@@ -71,8 +71,11 @@ impl Walk {
         damage.bytes = if segment == damage.segment { whole } else { damage.bytes.saturating_add(FRAME_ALIGN) };
         match sealed {
             Ok(Sealed { header, .. }) => {
+                // A start frame that does not verify cuts nothing off, and proves only what lies before its offset.
                 let at_damage = (segment, position) == (damage.segment, damage.position)
-                    || (position == listed.unit && damage.start_of == Some(segment));
+                    || (position == listed.unit
+                        && self.surveyed[segment].start.is_none()
+                        && header.offset <= self.point.offset);
                 damage.covered |= header.always && (!at_damage || damage.broken_chain);
                 damage.known = damage.known.max(header.end_offset());
                 if !self.faults.drop_watermark {
@@ -101,7 +104,10 @@ impl Walk {
             None
         };
         match cause {
-            None => Ok(()),
+            None => {
+                self.raise_durable_at();
+                Ok(())
+            }
             Some(cause) => {
                 let start = damage.start_of.and_then(|s| Some((s, self.input.segments.get(s)?.unit)));
                 let (segment, position) = start.unwrap_or((damage.segment, damage.position));
