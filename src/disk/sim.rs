@@ -437,7 +437,13 @@ impl World {
             }
             let runnable = state.runnable(number);
             let blocked = !runnable && state.under_way[&number].not_before_us <= state.clock.monotonic_us();
-            let left: Vec<u64> = state.under_way.iter().filter(|(_, op)| op.abandoned).map(|(n, _)| *n).collect();
+            let (left, later): (Vec<u64>, Vec<u64>) = state
+                .under_way
+                .iter()
+                .filter(|(_, op)| op.abandoned)
+                .map(|(n, _)| *n)
+                .partition(|n| state.runnable(*n));
+            let next_left = later.iter().map(|n| state.under_way[n].not_before_us).min();
             let in_passing = (!left.is_empty() && (blocked || state.rng.u32(..LATE_ONE_IN) == 0))
                 .then(|| left[state.rng.usize(..left.len())]);
             let now = state.clock.monotonic_us();
@@ -447,6 +453,8 @@ impl World {
                 state.clock.wake_at(op.not_before_us, cx.waker().clone());
             } else if runnable || in_passing.is_some() {
                 cx.waker().wake_by_ref();
+            } else if let Some(due) = next_left {
+                state.clock.wake_at(due, cx.waker().clone());
             }
             (in_passing, runnable && op.polls_left == 0)
         };

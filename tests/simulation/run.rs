@@ -19,7 +19,7 @@ use super::server::{DIRECTORY, Happening, Phase, Server, Settings};
 use super::weather::Weather;
 
 /// Lives of a server in one run.
-const LIVES: u32 = 12;
+const LIVES: u32 = 10;
 
 /// One seed in so many has a disk that lies.
 const LYING_ONE_IN: u64 = 10;
@@ -212,7 +212,7 @@ impl Simulation {
 
     /// One life, up to the moment of its death.
     fn life(&mut self) -> Result<End, String> {
-        for _ in 0..self.rng.u32(30..160) {
+        for _ in 0..self.rng.u32(40..250) {
             if let Some(end) = self.turn()? {
                 return Ok(end);
             }
