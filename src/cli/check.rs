@@ -192,8 +192,8 @@ fn damage_as_json(damage: &Damage) -> Value {
             "file": refusal.file.display().to_string(),
             "position": refusal.position,
             "cause": refusal.cause.to_string(),
-            "repair_keeps_offset": refusal.consequence.kept,
-            "repair_loses_at_least": refusal.consequence.known.saturating_sub(refusal.consequence.kept),
+            "repair_keeps_offset": refusal.consequence.map(|c| c.kept),
+            "repair_loses_at_least": refusal.consequence.map(|c| c.known.saturating_sub(c.kept)),
         }),
         Damage::Medium { file, position, cause } => json!({
             "kind": "medium",

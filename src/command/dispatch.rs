@@ -93,7 +93,9 @@ fn allowed(engine: &Engine, client: &Client, row: &Row) -> Result<(), Failure> {
     if !client.authenticated && !has(spec::NO_AUTH) {
         return Err(failure::NO_AUTH);
     }
-    if engine.loading.is_some() && !has(spec::LOADING) {
+    let queue_needs_data =
+        row.spec.name == "exec" && client.transaction.as_ref().is_some_and(|transaction| transaction.needs_data);
+    if engine.loading.is_some() && (!has(spec::LOADING) || queue_needs_data) {
         return Err(failure::LOADING);
     }
     if has(spec::NO_MULTI) && client.transaction.is_some() {
@@ -150,6 +152,7 @@ fn queue(engine: &mut Engine, client: &mut Client, row: &Row, arguments: &[&[u8]
     if !transaction.aborted && !client.watch_broken {
         transaction.queue.push(arguments.iter().map(|argument| argument.to_vec()).collect());
         transaction.writes |= writes;
+        transaction.needs_data |= !row.spec.flags.has(spec::LOADING);
         transaction.bytes += arguments.iter().map(|argument| argument.len()).sum::<usize>();
     }
     answer(engine, client, |ctx| ctx.reply.simple("QUEUED"));

@@ -2,8 +2,12 @@
 //!
 //! Three tasks beside the connections. [`write_batches`] has one frame in flight while the next batch fills, so batches
 //! grow under load by themselves and a lone client waits for nobody. [`sync_in_background`] serves `everysec`, and
-//! connections that ask for more than the server's level. [`prepare_segments`] makes room before it is needed. A failed
-//! write or sync is final: the tasks end, nothing is acknowledged any more, and the server is asked to stop.
+//! connections that ask for more than the server's level; under `no` it makes durable what nobody waits for.
+//! [`prepare_segments`] makes room before it is needed. A failed write or sync is final: the tasks end, nothing is
+//! acknowledged any more, and the server is asked to stop.
+//!
+//! The tasks are never aborted: an operation that is dropped while it is under way may still fail, and nobody would hear
+//! of it. [`Committer::end_helpers`] and then [`Committer::stop`] let them end by themselves.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -20,8 +24,8 @@ use crate::log::{FrameBuf, Log, LogError, SpareError, Stats, SyncPolicy};
 /// Idleness after which the log is sealed, so that the last frame can be told from a torn one.
 const IDLE_BEFORE_SEAL: Duration = Duration::from_millis(50);
 
-/// How often `everysec` syncs.
-const SYNC_INTERVAL: Duration = Duration::from_secs(1);
+/// From the start of one sync under `everysec` to that of the next. Under `no`, idleness after which there is one.
+const SYNC_INTERVAL_US: u64 = 1_000_000;
 
 /// Under `everysec`, acks are held once the oldest acked byte that is not durable is this old.
 const MAX_UNSYNCED_US: u64 = 2_000_000;
@@ -29,8 +33,8 @@ const MAX_UNSYNCED_US: u64 = 2_000_000;
 /// After a segment could not be made, how long until the next try.
 const RETRY_SEGMENT: Duration = Duration::from_millis(500);
 
-/// Room that a frame may take besides its payload: header, padding to a fresh write unit, and a seal.
-const FRAME_OVERHEAD: u64 = 16 * 1024;
+/// Write units that a frame may take besides its payload: header and padding to a fresh unit, a seal and its padding.
+const FRAME_OVERHEAD_UNITS: u64 = 4;
 
 /// What the tasks share.
 pub struct Committer {
@@ -40,7 +44,12 @@ pub struct Committer {
     unsynced_since_us: Cell<Option<u64>>,
     /// When the oldest byte was written that the sync under way covers.
     syncing_since_us: Cell<Option<u64>>,
+    /// When something was written last.
+    written_us: Cell<u64>,
     preparer: RefCell<Option<Waker>>,
+    syncer: RefCell<Option<Waker>>,
+    /// The tasks beside the writer are to end.
+    helpers_end: Cell<bool>,
     stopping: Cell<bool>,
     writer: RefCell<Option<Waker>>,
     /// What is durable stands in a seal on disk.
@@ -57,7 +66,10 @@ impl Committer {
             log,
             unsynced_since_us: Cell::new(None),
             syncing_since_us: Cell::new(None),
+            written_us: Cell::new(0),
             preparer: RefCell::new(None),
+            syncer: RefCell::new(None),
+            helpers_end: Cell::new(false),
             stopping: Cell::new(false),
             writer: RefCell::new(None),
             sealed: Cell::new(true),
@@ -86,7 +98,17 @@ impl Committer {
         &self.log
     }
 
-    /// Lets [`write_batches`] write what there is, close the log and end.
+    /// Lets [`sync_in_background`] and [`prepare_segments`] finish what is under way, and end.
+    pub fn end_helpers(&self) {
+        self.helpers_end.set(true);
+        for task in [&self.syncer, &self.preparer] {
+            if let Some(waker) = task.borrow_mut().take() {
+                waker.wake();
+            }
+        }
+    }
+
+    /// Lets [`write_batches`] write what there is, close the log and end. The helpers have ended.
     pub fn stop(&self) {
         self.stopping.set(true);
         self.wake_writer();
@@ -111,24 +133,36 @@ impl Committer {
         }
     }
 
-    /// Notes that something was written that is not durable, and holds acks if the sync is too far behind.
+    /// Notes that something was written that is not durable.
     fn note_unsynced(&self, engine: &mut Engine, now_us: u64) {
         if self.unsynced_since_us.get().is_none() {
             self.unsynced_since_us.set(Some(now_us));
         }
-        let oldest = self.syncing_since_us.get().or(self.unsynced_since_us.get());
-        let is_late = oldest.is_some_and(|since| now_us.saturating_sub(since) >= MAX_UNSYNCED_US);
-        if is_late && self.log.policy() == SyncPolicy::EverySec && !engine.gate.holds_os() {
+        self.hold_if_late(engine, now_us);
+    }
+
+    /// Holds acks while the oldest byte that is written and not durable is too old, and lets them go again.
+    fn hold_if_late(&self, engine: &mut Engine, now_us: u64) {
+        let is_late = self.is_late(now_us);
+        if is_late && !engine.gate.holds_os() {
             tracing::warn!("the disk is too slow for appendfsync everysec: acknowledgements wait for the sync");
-            engine.gate.hold_os(true);
         }
+        if is_late != engine.gate.holds_os() {
+            engine.gate.hold_os(is_late);
+        }
+    }
+
+    fn is_late(&self, now_us: u64) -> bool {
+        let oldest = self.syncing_since_us.get().or(self.unsynced_since_us.get());
+        let is_old = oldest.is_some_and(|since| now_us.saturating_sub(since) >= MAX_UNSYNCED_US);
+        is_old && self.log.policy() == SyncPolicy::EverySec
     }
 
     /// Takes back a change of the policy that waits for a segment which cannot be made.
     fn refuse_pending_policy(&self, error: &SpareError) {
         let mut engine = self.engine.borrow_mut();
         let policy = policy_of(engine.config.appendfsync());
-        if policy != self.log.policy() && !self.log.can_take(policy) {
+        if policy != self.log.policy() && !self.log.can_take(policy, 0) {
             engine.policy_refused(error.to_string());
         }
     }
@@ -194,12 +228,13 @@ async fn next_step(committer: &Committer) -> Step {
         let mut engine = committer.engine.borrow_mut();
         let wanted = engine.config.appendfsync();
         let policy = policy_of(wanted);
-        // Without a spare to roll to, writing goes on until one is made, or the change is refused.
-        if policy != committer.log.policy() && committer.log.can_take(policy) {
+        // Without a spare that takes what was admitted, writing goes on until there is one, or the change is refused.
+        let pending = engine.stream.pending() as u64;
+        if policy != committer.log.policy() && committer.log.can_take(policy, pending) {
             return Poll::Ready(Step::Policy(wanted));
         }
         if let Some(batch) = engine.stream.take(cx.waker()) {
-            committer.in_flight.set(batch.bytes.len() as u64 + FRAME_OVERHEAD);
+            committer.in_flight.set(batch.bytes.len() as u64 + FRAME_OVERHEAD_UNITS * committer.log.unit());
             engine.admission.set_room(committer.log.room().saturating_sub(committer.in_flight.get()));
             return Poll::Ready(Step::Write(batch));
         }
@@ -241,11 +276,12 @@ async fn write(committer: &Committer, batch: Batch, frame: &mut FrameBuf) -> Res
     }
     let position = loop {
         match committer.log.append(frame, wall_ms).await {
-            Err(LogError::NoRoom { needed, .. }) => make_room(committer, needed).await,
+            Err(LogError::NoRoom { needed, .. }) => make_room(committer, needed).await?,
             result => break result?,
         }
     };
     committer.in_flight.set(0);
+    committer.written_us.set(committer.engine.borrow().monotonic_us());
     assert_eq!(position.end, end, "the log and the stream count the same bytes");
     committer.sealed.set(false);
     let durable = committer.log.durable();
@@ -264,13 +300,27 @@ async fn write(committer: &Committer, batch: Batch, frame: &mut FrameBuf) -> Res
     Ok(())
 }
 
-/// Effects that outgrew their estimate wait, and with them everybody who would see them, until a segment is made.
-async fn make_room(committer: &Committer, needed: u64) {
+/// Effects that outgrew their estimate wait, and with them everybody who would see them, until a segment is made. An
+/// error when the log has failed, or when the server is to stop and there still is no space: then they are lost, and
+/// nobody was told of them.
+async fn make_room(committer: &Committer, needed: u64) -> Result<(), LogError> {
     let clock = committer.engine.borrow().clock.clone();
     while let Err(error) = committer.log.prepare(needed).await {
+        if let Some(first) = committer.log.failure() {
+            return Err(LogError::Failed(first));
+        }
+        if committer.stopping.get() {
+            return Err(error.into());
+        }
         tracing::warn!(%error, bytes = needed, "executed writes wait for a log segment");
-        clock.sleep(RETRY_SEGMENT).await;
+        let mut pause = clock.sleep(RETRY_SEGMENT);
+        poll_fn(|cx| {
+            *committer.writer.borrow_mut() = Some(cx.waker().clone());
+            if committer.stopping.get() { Poll::Ready(()) } else { pause.as_mut().poll(cx) }
+        })
+        .await;
     }
+    Ok(())
 }
 
 async fn seal(committer: &Committer) -> Result<(), LogError> {
@@ -293,49 +343,78 @@ async fn change_policy(committer: &Committer, setting: AppendFsync) -> Result<()
 async fn close(committer: &Committer) -> Result<(), LogError> {
     committer.log.close().await?;
     let mut engine = committer.engine.borrow_mut();
-    let end = engine.stream.offset();
-    engine.gate.advance_durable(end);
+    let durable = committer.log.durable();
+    assert_eq!(durable, engine.stream.offset(), "nothing is executed once the log is being closed");
+    engine.gate.advance_durable(durable);
     Ok(())
 }
 
-/// Syncs each second under `everysec`, and at once when somebody waits for the disk.
+/// Syncs each second under `everysec`, at once when somebody waits for the disk, and under `no` when it costs nobody
+/// anything: so that damage is told from a torn tail there too, and segments rolled away from are let go.
 pub async fn sync_in_background(committer: Rc<Committer>) {
-    loop {
-        let is_wanted = somebody_waits_or_a_second_passed(&committer).await;
-        if !is_wanted && committer.log.policy() != SyncPolicy::EverySec {
+    let mut due_us = committer.engine.borrow().monotonic_us() + SYNC_INTERVAL_US;
+    while let Some(reason) = sync_is_due(&committer, due_us).await {
+        let started_us = committer.engine.borrow_mut().tick();
+        due_us = started_us + SYNC_INTERVAL_US;
+        let is_idle = started_us.saturating_sub(committer.written_us.get()) >= SYNC_INTERVAL_US;
+        let is_needed = match committer.log.policy() {
+            SyncPolicy::EverySec => true,
+            SyncPolicy::Always => reason == Due::Wanted,
+            SyncPolicy::No => reason == Due::Wanted || is_idle || committer.log.has_rolled_away(),
+        };
+        if !is_needed || committer.unsynced_since_us.get().is_none() {
             continue;
         }
         committer.syncing_since_us.set(committer.unsynced_since_us.take());
-        if committer.syncing_since_us.get().is_none() {
-            continue;
-        }
-        let started_us = committer.engine.borrow_mut().tick();
         let result = committer.log.sync().await;
         committer.syncing_since_us.set(None);
+        let mut engine = committer.engine.borrow_mut();
+        let now_us = engine.tick();
         match result {
-            Err(error) => return committer.fail(&error),
+            Err(error) => {
+                drop(engine);
+                return committer.fail(&error);
+            }
             Ok(durable) => {
-                let mut engine = committer.engine.borrow_mut();
-                let now_us = engine.tick();
                 engine.log.syncs.record(now_us - started_us);
                 engine.gate.advance_durable(durable);
-                engine.gate.hold_os(false);
+                committer.hold_if_late(&mut engine, now_us);
             }
+        }
+        drop(engine);
+        if committer.is_late(now_us) {
+            due_us = now_us;
         }
         committer.wake_writer();
         committer.report();
     }
 }
 
-/// Whether it returned because somebody waits for the disk.
-async fn somebody_waits_or_a_second_passed(committer: &Committer) -> bool {
-    let clock = committer.engine.borrow().clock.clone();
-    let mut second = clock.sleep(SYNC_INTERVAL);
+/// Why there is to be a sync.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Due {
+    /// Somebody waits for the disk.
+    Wanted,
+    /// It is time.
+    Time,
+}
+
+/// Waits until somebody waits for the disk, or until it is time. `None` when the task is to end.
+async fn sync_is_due(committer: &Committer, due_us: u64) -> Option<Due> {
+    let (clock, now_us) = {
+        let engine = committer.engine.borrow();
+        (engine.clock.clone(), engine.clock.monotonic_us())
+    };
+    let mut pause = clock.sleep(Duration::from_micros(due_us.saturating_sub(now_us)));
     poll_fn(|cx| {
-        if committer.engine.borrow_mut().gate.disk_is_wanted(cx.waker()) {
-            return Poll::Ready(true);
+        if committer.helpers_end.get() {
+            return Poll::Ready(None);
         }
-        second.as_mut().poll(cx).map(|()| false)
+        *committer.syncer.borrow_mut() = Some(cx.waker().clone());
+        if committer.engine.borrow_mut().gate.disk_is_wanted(cx.waker()) {
+            return Poll::Ready(Some(Due::Wanted));
+        }
+        pause.as_mut().poll(cx).map(|()| Some(Due::Time))
     })
     .await
 }
@@ -344,13 +423,15 @@ async fn somebody_waits_or_a_second_passed(committer: &Committer) -> bool {
 pub async fn prepare_segments(committer: Rc<Committer>) {
     let clock = committer.engine.borrow().clock.clone();
     let mut is_failing = false;
-    loop {
-        let asked = room_is_needed(&committer, !is_failing).await;
+    while let Some(asked) = room_is_needed(&committer, !is_failing).await {
         // The frame in flight may use up what there seems to be.
         let wanted = asked.map_or(0, |bytes| bytes + committer.in_flight.get());
         let result = committer.log.prepare(wanted).await;
         committer.report();
         committer.wake_writer();
+        if let Some(first) = committer.log.failure() {
+            return committer.fail(&LogError::Failed(first));
+        }
         if let Err(error) = &result {
             if !is_failing {
                 tracing::warn!("{error}; writes that need it are refused until there is space");
@@ -367,14 +448,18 @@ pub async fn prepare_segments(committer: Rc<Committer>) {
     }
 }
 
-/// Waits until commands ask for room, and answers how much; or, answering `None`, until a spare is due.
-async fn room_is_needed(committer: &Committer, spare_can_wait: bool) -> Option<u64> {
+/// Waits until commands ask for room, and answers how much; or, answering `Some(None)`, until a spare is due. `None`
+/// when the task is to end.
+async fn room_is_needed(committer: &Committer, spare_can_wait: bool) -> Option<Option<u64>> {
     poll_fn(|cx| {
+        if committer.helpers_end.get() {
+            return Poll::Ready(None);
+        }
         *committer.preparer.borrow_mut() = Some(cx.waker().clone());
         let asked = committer.engine.borrow_mut().admission.wanted(cx.waker());
         match asked {
-            Some(_) => Poll::Ready(asked),
-            None if !spare_can_wait || committer.log.needs_spare().is_some() => Poll::Ready(None),
+            Some(_) => Poll::Ready(Some(asked)),
+            None if !spare_can_wait || committer.log.needs_spare().is_some() => Poll::Ready(Some(None)),
             None => Poll::Pending,
         }
     })
@@ -384,8 +469,9 @@ async fn room_is_needed(committer: &Committer, spare_can_wait: bool) -> Option<u
 /// Waits until `pause` is over, or until a command asks for less room than could not be made.
 async fn asked_or_passed(committer: &Committer, mut pause: Sleep) {
     poll_fn(|cx| {
+        *committer.preparer.borrow_mut() = Some(cx.waker().clone());
         let mut engine = committer.engine.borrow_mut();
-        if engine.admission.wanted(cx.waker()).is_some() {
+        if committer.helpers_end.get() || engine.admission.wanted(cx.waker()).is_some() {
             return Poll::Ready(());
         }
         pause.as_mut().poll(cx).map(|()| engine.admission.forget_refusal())

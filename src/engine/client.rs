@@ -35,6 +35,8 @@ pub struct Transaction {
     pub aborted: bool,
     /// Whether any queued command may write.
     pub writes: bool,
+    /// A queued command is refused while data are loaded.
+    pub needs_data: bool,
     /// Bytes of all arguments.
     pub bytes: usize,
 }

@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 use crate::disk::{AlignedBuf, Disk, File, Lock, Open};
 
-use super::error::{Cause, Consequence, LogError, Refusal};
+use super::error::{Cause, LogError, Refusal};
 use super::manifest::Manifest;
 use super::planted::Planted;
 
@@ -92,7 +92,7 @@ impl Directory {
     }
 
     pub(super) fn refuse(&self, file: &Path, cause: Cause) -> Refusal {
-        Refusal { file: file.to_owned(), position: 0, cause, consequence: Consequence { kept: 0, known: 0 } }
+        Refusal { file: file.to_owned(), position: 0, cause, consequence: None }
     }
 
     /// Replaces MANIFEST atomically and durably. On an error, either the old one or the new one is in force.

@@ -68,13 +68,15 @@ pub enum LogError {
         /// Stream offset up to which it is there now.
         found: u64,
     },
-    /// A write was abandoned half-way, so what the file holds is unknown.
-    #[error("a write to {} at byte {position} was abandoned half-way", file.display())]
+    /// A write or a sync was abandoned half-way, so what the file holds is unknown.
+    #[error("the {what} of {}{} was abandoned half-way", file.display(), at(*offset))]
     Abandoned {
+        /// What was abandoned.
+        what: &'static str,
         /// The segment.
         file: PathBuf,
         /// Where the frame was to begin.
-        position: u64,
+        offset: Option<u64>,
     },
     /// The log was shut down.
     #[error("the log is closed")]
@@ -122,8 +124,8 @@ impl SpareError {
 /// A start that is refused because the data do not verify.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error(
-    "refusing to start: {} at byte {position}: {cause}. {consequence}. Nothing was changed",
-    file.display()
+    "refusing to start: {} at byte {position}: {cause}{}. Nothing was changed",
+    file.display(), told(*consequence)
 )]
 pub struct Refusal {
     /// The file that does not verify.
@@ -132,8 +134,8 @@ pub struct Refusal {
     pub position: u64,
     /// What is wrong there.
     pub cause: Cause,
-    /// What a repair would keep and lose.
-    pub consequence: Consequence,
+    /// What a repair would keep and lose, where the log was read far enough to know.
+    pub consequence: Option<Consequence>,
 }
 
 /// What is wrong at the place that a [`Refusal`] names.
@@ -145,6 +147,9 @@ pub enum Cause {
     /// Intact frames stand behind damage that they prove to have been durable.
     #[error("damaged ({0}), and intact frames behind it prove that it was on disk")]
     Covered(String),
+    /// A frame was intact when it was read first, and then was not: the cache had shown what the disk does not hold.
+    #[error("the start frame was intact when it was read first, and is not any more ({0}): start again")]
+    Vanished(String),
     /// A frame is intact and does not follow the one before it.
     #[error("the chain of frames is broken: {0}")]
     BrokenChain(String),
@@ -218,6 +223,11 @@ impl LogError {
 
 fn at(offset: Option<u64>) -> String {
     offset.map(|offset| format!(" at byte {offset}")).unwrap_or_default()
+}
+
+/// The consequence as a further sentence.
+pub(super) fn told(consequence: Option<Consequence>) -> String {
+    consequence.map(|consequence| format!(". {consequence}")).unwrap_or_default()
 }
 
 fn holder(pid: Option<u32>) -> String {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::disk::{Mapped, is_locked};
 
-use super::error::{Cause, Consequence, LogError, Refusal};
+use super::error::{Cause, LogError, Refusal, told};
 use super::frame::{FrameHeader, FrameKind, StartMark};
 use super::history::HistoryId;
 use super::manifest::Manifest;
@@ -49,7 +49,7 @@ pub struct Holder {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Damage {
     /// A start would be refused.
-    #[error("{} at byte {}: {}. {}", .0.file.display(), .0.position, .0.cause, .0.consequence)]
+    #[error("{} at byte {}: {}{}", .0.file.display(), .0.position, .0.cause, told(.0.consequence))]
     Refused(Refusal),
     /// A file could not be read, so nothing is known of what stands there.
     #[error("{} at byte {position}: {cause}. The file cannot be read there: copy the directory while most of it can be, and look at the medium", file.display())]
@@ -469,5 +469,5 @@ fn head(path: &Path) -> Result<Option<Vec<u8>>, LogError> {
 }
 
 fn refuse(file: &Path, cause: Cause) -> Refusal {
-    Refusal { file: file.to_owned(), position: 0, cause, consequence: Consequence { kept: 0, known: 0 } }
+    Refusal { file: file.to_owned(), position: 0, cause, consequence: None }
 }

@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use crate::disk::Open;
 
-use super::error::LogError;
+use super::error::{LogError, SpareError};
 use super::frame::{FrameBuf, FrameHeader, FrameKind};
 use super::manifest::Manifest;
 use super::recovery::{Plan, SegmentReader, yield_now};
@@ -34,17 +34,29 @@ impl Log {
         }
         // Its reader holds the lock that the next one asks for.
         drop(frames);
-        self.make_spare(bytes).await?;
+        match self.make_spare(bytes).await {
+            Err(full @ SpareError::OutOfSpace { .. }) => {
+                tracing::warn!("{full}; removing unused segments to make room for the end of the log");
+                self.drop_unused(plan).await?;
+                self.state.borrow_mut().next_size = 0;
+                self.make_spare(bytes).await?;
+            }
+            made => made?,
+        }
         let mut start = self.enter_spare().await?;
         let header = self.next_header(FrameKind::Start, start.payload(), 0);
-        let (salt, unit, file, path) = {
+        let (segment, file, path) = {
             let mut state = self.state.borrow_mut();
+            let state = &mut *state;
             let active = state.active.as_mut().expect("a spare was just entered");
             active.position = active.segment.unit + header.frame_len();
             active.barrier = active.segment.next_unit(active.position);
-            (active.segment.salt, active.segment.unit, Rc::clone(&active.file), Rc::clone(&active.path))
+            // As if it were written already: whatever comes next follows it.
+            state.tail = Some((active.segment.sequence, active.segment.salt, active.position));
+            (active.segment, Rc::clone(&active.file), Rc::clone(&active.path))
         };
-        let (mut start, crc) = start.finish(&header, salt);
+        let unit = segment.unit;
+        let (mut start, crc) = start.finish(&header, segment.salt);
         self.state.borrow_mut().crc = crc;
         let mut frames = Tail::new(self, plan)?;
         while let Some((header, payload)) = frames.next().await? {
@@ -59,6 +71,17 @@ impl Log {
         written.map_err(|e| self.fail(e))?;
         self.sync_file(&*file, &path).await?;
         self.take_over(plan).await
+    }
+
+    /// Takes the segments without frames off the list, and removes them.
+    async fn drop_unused(&self, plan: &Plan) -> Result<(), LogError> {
+        let mut manifest = self.state.borrow().manifest.clone();
+        if let Some(outcome) = &plan.outcome {
+            drop_dead(&mut manifest, |index| Some(index) <= outcome.end.segment);
+        }
+        self.directory.write_manifest(&manifest).await.map_err(|e| e.cause)?;
+        self.state.borrow_mut().manifest = manifest;
+        self.remove_dropped().await
     }
 
     /// The start frame is durable: the new segment counts, and what it replaces does not.

@@ -61,16 +61,27 @@ impl Log {
 
     /// Makes segments until [`Log::room`] covers `payload_bytes` and there is a spare. For a task off the hot path:
     /// reads, and appends to the segments at hand, go on meanwhile. A caller that asks for room and gets it is not told
-    /// of a failure to make one spare more; one that asks for none is.
+    /// of a failure to make one spare more, which is tried at the next call; one that asks for none is.
     pub async fn prepare(&self, payload_bytes: u64) -> Result<(), SpareError> {
         let _preparing = self.preparing.lock().await;
         self.usable().map_err(|e| SpareError::new(0, e))?;
-        while self.room() < payload_bytes || self.state.borrow().spares.is_empty() {
-            self.make_spare_that_fits(payload_bytes).await?;
-            self.begin_first().await.map_err(|e| SpareError::new(0, e))?;
-            if let Err(e) = self.remove_dropped().await {
-                tracing::warn!("cannot remove segments that are no longer needed: {e}");
+        while self.room() < payload_bytes {
+            self.make_one(payload_bytes).await?;
+        }
+        while self.state.borrow().spares.is_empty() {
+            match self.make_one(0).await {
+                Err(_) if payload_bytes > 0 => break,
+                made => made?,
             }
+        }
+        Ok(())
+    }
+
+    async fn make_one(&self, payload: u64) -> Result<(), SpareError> {
+        self.make_spare_that_fits(payload).await?;
+        self.begin_first().await.map_err(|e| SpareError::new(0, e))?;
+        if let Err(e) = self.remove_dropped().await {
+            tracing::warn!("cannot remove segments that are no longer needed: {e}");
         }
         Ok(())
     }

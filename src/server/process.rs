@@ -20,6 +20,17 @@ pub fn daemonize() -> io::Result<()> {
     }
 }
 
+/// From here on a panic, of whatever task or thread, ends the process at once: a server of which a part has stopped
+/// would go on answering. What was acknowledged is in the log.
+pub fn abort_on_panic() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        report(info);
+        tracing::error!("ackd has met a bug and stops: {info}");
+        std::process::abort();
+    }));
+}
+
 /// What to know of storage that writes elsewhere than it was told, if `directory` lies on such: then overwriting a
 /// preallocated segment needs space too, so a full disk is noticed later than promised.
 pub fn copy_on_write_warning(directory: &Path) -> Option<String> {

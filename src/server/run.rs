@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::{JoinHandle, LocalSet, spawn_local};
+use tokio::task::{JoinError, JoinHandle, LocalSet, spawn_local};
 
 use super::listener::{ListenError, Listeners};
 use super::logging::Logging;
@@ -64,6 +64,10 @@ pub enum ServeError {
 }
 
 impl ServeError {
+    fn panicked(error: JoinError) -> Self {
+        Self::Log(format!("the task that writes it ended by itself ({error})"))
+    }
+
     /// 3 when the data do not verify and were left as they are, else 1.
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -91,6 +95,7 @@ pub fn run(mut options: Options) -> ExitCode {
             return ExitCode::from(1);
         }
     };
+    process::abort_on_panic();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -166,6 +171,7 @@ async fn serve(options: Options, logging: Logging) -> Result<(), ServeError> {
                 running.committer.wake_writer();
             }
             Event::Request(Request::Reload) => {
+                node.engine.borrow_mut().loading = Some(Default::default());
                 running.stop(&node).await?;
                 node.engine.borrow_mut().forget_data();
                 running = Running::start(&node, disk.clone(), &directory).await?;
@@ -197,7 +203,8 @@ pub struct Running {
     /// The committer, with the log.
     pub committer: Rc<Committer>,
     writer: JoinHandle<()>,
-    others: [JoinHandle<()>; 3],
+    helpers: [JoinHandle<()>; 2],
+    timers: JoinHandle<()>,
 }
 
 impl Running {
@@ -206,24 +213,25 @@ impl Running {
         let log = recovery::recover(&node.engine, disk, directory).await?;
         let committer = Committer::new(node.engine.clone(), log);
         let writer = spawn_local(commit::write_batches(committer.clone()));
-        let others = [
+        let helpers = [
             spawn_local(commit::sync_in_background(committer.clone())),
             spawn_local(commit::prepare_segments(committer.clone())),
-            spawn_local(timers::run(node.clone())),
         ];
-        Ok(Self { committer, writer, others })
+        let timers = spawn_local(timers::run(node.clone()));
+        Ok(Self { committer, writer, helpers, timers })
     }
 
-    /// Finishes the commit in flight and closes the log, so that the next start knows that all is there.
+    /// Finishes the commit in flight and closes the log, so that the next start knows that all is there. No command is
+    /// executed meanwhile: the server is stopping, or loading.
     pub async fn stop(self, node: &Node) -> Result<(), ServeError> {
-        for task in self.others {
-            task.abort();
-            // It answers that it was cancelled; what counts is that it no longer holds the log.
-            let _ = task.await;
+        self.timers.abort();
+        let _ = self.timers.await;
+        self.committer.end_helpers();
+        for task in self.helpers {
+            task.await.map_err(ServeError::panicked)?;
         }
         self.committer.stop();
-        // The task ends by itself; if it has panicked instead, the log is not closed and says so at the next start.
-        let _ = self.writer.await;
+        self.writer.await.map_err(ServeError::panicked)?;
         match node.engine.borrow().log.failed.clone() {
             Some(reason) => Err(ServeError::Log(reason)),
             None => Ok(()),

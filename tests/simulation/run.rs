@@ -278,8 +278,8 @@ impl Simulation {
                 Ok(None)
             }
             Phase::Failed { refused: true, .. } if self.has_lied => Ok(Some(End::Over)),
-            Phase::Failed { refused: true, reason } => Err(format!("an undamaged history is refused: {reason}")),
             Phase::Failed { .. } if self.cache_has_lost => Ok(Some(End::Exit)),
+            Phase::Failed { refused: true, reason } => Err(format!("an undamaged history is refused: {reason}")),
             Phase::Failed { reason, .. } if !self.weather.log_may_fail && !self.start_may_need_space() => {
                 Err(format!("the start failed on a healthy disk: {reason}"))
             }
@@ -460,7 +460,7 @@ impl Simulation {
         let clock = self.world.clock();
         let now = clock.monotonic_us();
         let by = match self.rng.u8(..16) {
-            0 => self.rng.u64(500_000..2_500_000),
+            0 => self.rng.u64(300_000..2_500_000),
             1..=6 => self.rng.u64(1..30_000),
             _ => self.world.next_due_us().map_or(1_000, |due| due.saturating_sub(now).max(1)),
         };
@@ -495,7 +495,7 @@ impl Simulation {
         self.world.set_faults(Default::default());
         self.limit(None);
         let clock = self.world.clock();
-        let started_us = clock.monotonic_us();
+        let mut quiet_since_us = clock.monotonic_us();
         for _ in 0..3_000 {
             if let Some(end) = self.turn()? {
                 return Ok(Some(end));
@@ -510,8 +510,11 @@ impl Simulation {
                 continue;
             }
             let is_waiting = self.clients.iter().any(SimClient::is_waiting);
-            let elapsed_us = clock.monotonic_us() - started_us;
-            if self.served && !is_waiting && elapsed_us > 2_500_000 {
+            if self.world.at_risk().in_flight > 0 {
+                quiet_since_us = clock.monotonic_us();
+            }
+            let quiet_us = clock.monotonic_us() - quiet_since_us;
+            if self.served && !is_waiting && quiet_us > 2_500_000 {
                 if self.policy == AppendFsync::EverySec && !self.policy_in_flight {
                     self.model.all_synced();
                 }

@@ -27,6 +27,8 @@ pub struct Faults {
     pub flipped_bit: f64,
     /// An operation takes long.
     pub slow: f64,
+    /// A [`File::sync`](crate::disk::File::sync) takes long, besides those that `slow` strikes.
+    pub slow_sync: f64,
     /// How long a slow operation takes at most, in microseconds of the world's clock.
     pub slow_us: u64,
 }
@@ -63,6 +65,12 @@ pub(super) enum Class {
 }
 
 impl Faults {
+    /// Whether an operation takes long.
+    pub(super) fn is_slow(&self, class: Class, rng: &mut fastrand::Rng) -> bool {
+        let probability = self.slow + if class == Class::Sync { self.slow_sync } else { 0.0 };
+        probability > 0.0 && rng.f64() < probability
+    }
+
     /// The fault that strikes an operation.
     pub(super) fn draw(&self, class: Class, rng: &mut fastrand::Rng) -> Option<Fault> {
         let candidates: &[(f64, Fault)] = match class {

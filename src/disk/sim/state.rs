@@ -159,7 +159,7 @@ impl State {
         }
         let polls_left = self.max_polls.map_or(0, |max| self.rng.u32(1..=max.max(1)));
         let mut not_before_us = 0;
-        if self.faults.slow > 0.0 && self.rng.f64() < self.faults.slow {
+        if self.faults.is_slow(what.class(), &mut self.rng) {
             not_before_us = self.clock.monotonic_us() + self.rng.u64(..=self.faults.slow_us);
         }
         let under_way = UnderWay { process, what, polls_left, not_before_us, waker: None, abandoned: false };

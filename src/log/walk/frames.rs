@@ -33,10 +33,14 @@ impl Walk {
         if near == fresh || matches!(first, Found::Frame(_)) {
             return Ok(self.damaged(segment, near, first, true));
         }
-        // After a sync the next frame stands in a fresh write unit.
+        // After a sync the next frame stands in a fresh write unit, behind zeros.
+        let gap = usize::try_from(fresh - near).unwrap_or(usize::MAX);
+        let is_gap = window.from(segment, near, gap).is_some_and(|bytes| bytes[..gap].iter().all(|&b| b == 0));
         Ok(match self.frame_at(segment, near, fresh, window)? {
+            second @ Found::Frame(_) => self.damaged(segment, fresh, second, true),
             Found::Nothing(FrameFault::NoMagic) => self.damaged(segment, near, first, true),
-            second => self.damaged(segment, fresh, second, true),
+            second if is_gap => self.damaged(segment, fresh, second, true),
+            _ => self.damaged(segment, near, first, true),
         })
     }
 
@@ -72,6 +76,10 @@ impl Walk {
             return Err(self.refuse(segment, listed.unit, cause));
         }
         let found = self.frame_at(segment, listed.unit, listed.unit, window)?;
+        if let Found::Nothing(fault) = found {
+            // By this frame the segment before was cut off where it says. Without it, that is not known any more.
+            return Err(self.refuse(segment, listed.unit, Cause::Vanished(fault.to_string())));
+        }
         Ok(self.damaged(segment, listed.unit, found, true))
     }
 

@@ -311,9 +311,13 @@ impl Walk {
     }
 
     fn refuse(&self, segment: usize, position: u64, cause: Cause) -> Refusal {
+        // During the survey no frame was read yet.
+        if matches!(self.phase, Phase::Survey) {
+            return Refusal { file: self.path(segment), position, cause, consequence: None };
+        }
         let kept = self.point.offset;
         let known = self.damage.as_ref().map_or(0, |d| d.known).max(self.durable).max(kept);
-        Refusal { file: self.path(segment), position, cause, consequence: Consequence { kept, known } }
+        Refusal { file: self.path(segment), position, cause, consequence: Some(Consequence { kept, known }) }
     }
 
     fn path(&self, segment: usize) -> PathBuf {

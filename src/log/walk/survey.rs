@@ -49,7 +49,7 @@ impl Walk {
                     file: self.input.directory.clone(),
                     position: 0,
                     cause,
-                    consequence: Consequence { kept: 0, known: self.durable },
+                    consequence: Some(Consequence { kept: 0, known: self.durable }),
                 });
             }
             return Ok(());

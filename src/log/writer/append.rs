@@ -134,10 +134,11 @@ impl Log {
         } else {
             assert!(position >= barrier, "a byte that was reported durable must not be written again");
         }
-        let abandoned = Abandoned { log: self, path: &path, position };
+        let abandoned = Abandoned { log: self, what: "write", path: &path, position: Some(position) };
         let written = file.write_at(at, bytes).await.map_err(LogError::io_at("write", &path, at));
         let bytes = written.map_err(|e| self.fail(e))?;
-        if always && !direct {
+        // A rewrite syncs once, before it puts the start frame in front.
+        if always && !direct && !self.state.borrow().rewriting {
             self.sync_file(&*file, &path).await?;
         }
         std::mem::forget(abandoned);
@@ -203,15 +204,17 @@ impl Log {
     }
 }
 
-/// Ends the log when a write is dropped before it completed: what the file holds is then unknown.
-struct Abandoned<'a> {
-    log: &'a Log,
-    path: &'a Path,
-    position: u64,
+/// Ends the log when a write or a sync is dropped before it completed: what the file holds is then unknown.
+pub(super) struct Abandoned<'a> {
+    pub log: &'a Log,
+    pub what: &'static str,
+    pub path: &'a Path,
+    pub position: Option<u64>,
 }
 
 impl Drop for Abandoned<'_> {
     fn drop(&mut self) {
-        self.log.fail(LogError::Abandoned { file: self.path.to_owned(), position: self.position });
+        let (what, file, offset) = (self.what, self.path.to_owned(), self.position);
+        self.log.fail(LogError::Abandoned { what, file, offset });
     }
 }

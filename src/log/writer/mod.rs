@@ -167,6 +167,13 @@ impl Log {
         state.spares.iter().map(|s| s.segment.room_when_fresh()).fold(active, u64::max)
     }
 
+    /// The largest write unit of the segments at hand, in bytes; 0 without any.
+    pub fn unit(&self) -> u64 {
+        let state = self.state.borrow();
+        let active = state.active.as_ref().map_or(0, |a| a.segment.unit);
+        state.spares.iter().map(|s| s.segment.unit).fold(active, u64::max)
+    }
+
     /// The policy in force.
     pub fn policy(&self) -> SyncPolicy {
         self.state.borrow().policy

@@ -9,6 +9,7 @@ use crate::disk::File;
 use super::super::SyncPolicy;
 use super::super::error::LogError;
 use super::super::frame::{FrameBuf, FrameKind};
+use super::append::Abandoned;
 use super::{Active, Log};
 
 impl Log {
@@ -52,10 +53,16 @@ impl Log {
         })
     }
 
-    /// Whether [`Log::set_policy`] has the segment that it needs.
-    pub fn can_take(&self, policy: SyncPolicy) -> bool {
+    /// Whether [`Log::set_policy`] has the segment that it needs, and a frame with `payload` bytes fits in it.
+    pub fn can_take(&self, policy: SyncPolicy, payload: u64) -> bool {
         let state = self.state.borrow();
-        policy.is_always() == state.policy.is_always() || !state.spares.is_empty()
+        let next = state.spares.front().map(|spare| spare.segment.room_when_fresh());
+        policy.is_always() == state.policy.is_always() || next.is_some_and(|room| payload <= room)
+    }
+
+    /// Whether there are earlier segments of which something was not synced yet.
+    pub fn has_rolled_away(&self) -> bool {
+        !self.state.borrow().unsynced.is_empty()
     }
 
     /// Changes what [`Log::append`] waits for, from the next frame on. Rolls when the way of writing differs, with
@@ -121,7 +128,10 @@ impl Log {
     }
 
     pub(in crate::log) async fn sync_file(&self, file: &dyn File, path: &Path) -> Result<(), LogError> {
-        match file.sync().await {
+        let abandoned = Abandoned { log: self, what: "sync", path, position: None };
+        let synced = file.sync().await;
+        std::mem::forget(abandoned);
+        match synced {
             Err(e) if !self.directory.planted().ignore_failed_sync => Err(self.fail(LogError::io("sync", path)(e))),
             _ => Ok(()),
         }
