@@ -421,13 +421,9 @@ impl Simulation {
     /// One step of the outside world.
     fn act(&mut self) {
         match self.rng.u8(..100) {
-            0..=54 => {
-                if self.world.step().is_none() {
-                    self.let_time_pass();
-                }
-            }
+            0..=54 if self.world.step().is_some() => {}
             55..=88 => self.command(),
-            89..=94 => self.let_time_pass(),
+            0..=54 | 89..=94 => self.let_time_pass(),
             95 => {
                 let by_us = self.rng.i64(-5_000_000..5_000_000);
                 self.world.clock().step_wall(by_us);
