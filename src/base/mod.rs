@@ -9,3 +9,4 @@ pub mod longdouble;
 pub mod number;
 pub mod quoting;
 mod shortest;
+pub mod sink;

@@ -59,7 +59,8 @@ impl AlignedBuf {
         self.capacity
     }
 
-    fn reserve(&mut self, more: usize) {
+    /// Makes room for `more` bytes, growing at least by doubling.
+    pub fn reserve(&mut self, more: usize) {
         let needed = self.len + more;
         if needed <= self.capacity {
             return;

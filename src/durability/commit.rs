@@ -19,7 +19,7 @@ use crate::base::clock::Sleep;
 use crate::engine::config::AppendFsync;
 use crate::engine::stream::Batch;
 use crate::engine::{Engine, Request};
-use crate::log::{FrameBuf, Log, LogError, SpareError, Stats, SyncPolicy};
+use crate::log::{Log, LogError, SpareError, Stats, SyncPolicy};
 
 /// Idleness after which the log is sealed, so that the last frame can be told from a torn one.
 const IDLE_BEFORE_SEAL: Duration = Duration::from_millis(50);
@@ -179,13 +179,11 @@ impl Committer {
 
 /// Writes batch after batch, until the log fails or [`Committer::stop`] was called and all is written.
 pub async fn write_batches(committer: Rc<Committer>) {
-    // Kept, because its memory is.
-    let mut frame = FrameBuf::new();
     loop {
         let step = next_step(&committer).await;
         let is_last = matches!(step, Step::Close);
         let result = match step {
-            Step::Write(batch) => write(&committer, batch, &mut frame).await,
+            Step::Write(batch) => write(&committer, batch).await,
             Step::Seal => seal(&committer).await,
             Step::Policy(setting) => change_policy(&committer, setting).await,
             Step::Close => close(&committer).await,
@@ -234,7 +232,7 @@ async fn next_step(committer: &Committer) -> Step {
             return Poll::Ready(Step::Policy(wanted));
         }
         if let Some(batch) = engine.stream.take(cx.waker()) {
-            committer.in_flight.set(batch.bytes.len() as u64 + FRAME_OVERHEAD_UNITS * committer.log.unit());
+            committer.in_flight.set(batch.frame.len() as u64 + FRAME_OVERHEAD_UNITS * committer.log.unit());
             engine.admission.set_room(committer.log.room().saturating_sub(committer.in_flight.get()));
             return Poll::Ready(Step::Write(batch));
         }
@@ -259,7 +257,7 @@ pub fn policy_of(setting: AppendFsync) -> SyncPolicy {
     }
 }
 
-async fn write(committer: &Committer, batch: Batch, frame: &mut FrameBuf) -> Result<(), LogError> {
+async fn write(committer: &Committer, mut batch: Batch) -> Result<(), LogError> {
     let (wall_ms, delay_us) = {
         let engine = committer.engine.borrow();
         (engine.now_ms(), engine.flush_delay_us)
@@ -270,12 +268,11 @@ async fn write(committer: &Committer, batch: Batch, frame: &mut FrameBuf) -> Res
     }
     let started_us = committer.engine.borrow_mut().tick();
     let end = batch.end();
-    frame.extend_from_slice(&batch.bytes);
     if committer.engine.borrow().trial.planted.ack_before_sync {
         committer.engine.borrow_mut().gate.advance_durable(end);
     }
     let position = loop {
-        match committer.log.append(frame, wall_ms).await {
+        match committer.log.append(&mut batch.frame, wall_ms).await {
             Err(LogError::NoRoom { needed, .. }) => make_room(committer, needed).await?,
             result => break result?,
         }
@@ -296,7 +293,7 @@ async fn write(committer: &Committer, batch: Batch, frame: &mut FrameBuf) -> Res
     }
     engine.gate.advance_written(end);
     engine.gate.advance_durable(durable);
-    engine.stream.recycle(batch.bytes);
+    engine.stream.recycle(batch.frame);
     Ok(())
 }
 

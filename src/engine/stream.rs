@@ -6,12 +6,14 @@
 
 use std::task::Waker;
 
+use crate::log::FrameBuf;
 use crate::resp::write_command;
 
 /// See the module.
 pub struct Stream {
     base: u64,
-    batch: Vec<u8>,
+    /// Gathered where it will be written from.
+    batch: FrameBuf,
     batch_db: Option<usize>,
     unit_start: usize,
     unit_db: usize,
@@ -23,8 +25,8 @@ pub struct Stream {
 
 /// Effects that are to become one frame.
 pub struct Batch {
-    /// The stream bytes, from `SELECT` on.
-    pub bytes: Vec<u8>,
+    /// The stream bytes, from `SELECT` on, as the payload of a frame.
+    pub frame: FrameBuf,
     /// Offset of the first byte.
     pub start: u64,
     /// How many units (commands, transactions) it holds.
@@ -34,7 +36,7 @@ pub struct Batch {
 impl Batch {
     /// Offset behind the last byte.
     pub fn end(&self) -> u64 {
-        self.start + self.bytes.len() as u64
+        self.start + self.frame.len() as u64
     }
 }
 
@@ -43,7 +45,7 @@ impl Stream {
     pub fn new(offset: u64) -> Self {
         Self {
             base: offset,
-            batch: Vec::new(),
+            batch: FrameBuf::new(),
             batch_db: None,
             unit_start: 0,
             unit_db: 0,
@@ -81,7 +83,7 @@ impl Stream {
         if self.unit_effects > 1 {
             let mut multi = Vec::with_capacity(15);
             write_command(&mut multi, &[b"MULTI"]);
-            self.batch.splice(self.unit_body..self.unit_body, multi);
+            self.batch.insert(self.unit_body, &multi);
             write_command(&mut self.batch, &[b"EXEC"]);
         }
         self.units += 1;
@@ -91,7 +93,7 @@ impl Stream {
 
     /// The bytes of the unit that ended last, for the shadow; [`Stream::begin_unit`] moves on.
     pub fn last_unit(&self) -> &[u8] {
-        &self.batch[self.unit_start..]
+        &self.batch.payload()[self.unit_start..]
     }
 
     /// The database that the stream has selected where the last unit begins.
@@ -123,22 +125,19 @@ impl Stream {
             self.waker = Some(waker.clone());
             return None;
         }
-        let bytes = std::mem::take(&mut self.batch);
+        let frame = std::mem::take(&mut self.batch);
         let start = self.base;
-        self.base += bytes.len() as u64;
+        self.base += frame.len() as u64;
         self.batch_db = None;
         self.unit_start = 0;
         self.unit_body = 0;
-        Some(Batch { bytes, start, units: std::mem::take(&mut self.units) })
+        Some(Batch { frame, start, units: std::mem::take(&mut self.units) })
     }
 
     /// Gives a written batch's memory back for the next one.
-    pub fn recycle(&mut self, mut bytes: Vec<u8>) {
-        /// Memory kept between batches; more is returned to the allocator.
-        const KEPT: usize = 4 << 20;
-        if self.batch.capacity() == 0 && bytes.capacity() <= KEPT {
-            bytes.clear();
-            self.batch = bytes;
+    pub fn recycle(&mut self, frame: FrameBuf) {
+        if self.batch.is_empty() && frame.is_empty() {
+            self.batch = frame;
         }
     }
 
@@ -163,7 +162,7 @@ mod tests {
     use super::*;
 
     fn text(stream: &Stream) -> String {
-        String::from_utf8_lossy(&stream.batch).replace("\r\n", " ")
+        String::from_utf8_lossy(stream.batch.payload()).replace("\r\n", " ")
     }
 
     #[test]
@@ -193,7 +192,7 @@ mod tests {
             stream.effect(1, &[b"INCR", b"a"]);
             stream.end_unit();
             let batch = stream.take(Waker::noop()).unwrap();
-            assert!(batch.bytes.starts_with(b"*2\r\n$6\r\nSELECT\r\n$1\r\n1\r\n"));
+            assert!(batch.frame.payload().starts_with(b"*2\r\n$6\r\nSELECT\r\n$1\r\n1\r\n"));
             assert_eq!((batch.start, batch.end(), batch.units), (start, stream.offset(), 1));
         }
     }

@@ -8,9 +8,11 @@
 
 use std::ops::Range;
 
+use crate::base::sink::Sink;
 use crate::disk::AlignedBuf;
 
 use super::bytes::{u16_at, u32_at, u64_at};
+use super::segment::MAX_UNIT;
 
 /// First bytes of every frame.
 pub const FRAME_MAGIC: [u8; 4] = *b"akfr";
@@ -319,7 +321,20 @@ impl FrameBuf {
 
     /// Appends to the payload.
     pub fn extend_from_slice(&mut self, bytes: &[u8]) {
-        self.buf.get_or_insert_with(|| cleared(AlignedBuf::with_capacity(4096))).extend_from_slice(bytes);
+        self.memory().extend_from_slice(bytes);
+    }
+
+    /// Puts `bytes` into the payload, before what stands at `at`.
+    pub fn insert(&mut self, at: usize, bytes: &[u8]) {
+        let (at, buf) = (FRAME_HEADER + at, self.memory());
+        let end = buf.len();
+        buf.extend_from_slice(bytes);
+        buf.copy_within(at..end, at + bytes.len());
+        buf[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+
+    fn memory(&mut self) -> &mut AlignedBuf {
+        self.buf.get_or_insert_with(|| cleared(AlignedBuf::with_capacity(4096)))
     }
 
     /// The payload so far.
@@ -329,7 +344,7 @@ impl FrameBuf {
 
     /// Bytes of payload so far.
     pub fn len(&self) -> usize {
-        self.payload().len()
+        self.buf.as_ref().map_or(0, |buf| buf.len() - FRAME_HEADER)
     }
 
     /// Whether there is no payload yet.
@@ -360,6 +375,17 @@ impl FrameBuf {
         if self.buf.is_none() && buf.capacity() <= KEEP_CAPACITY {
             self.buf = Some(cleared(buf));
         }
+    }
+}
+
+impl Sink for FrameBuf {
+    fn reserve(&mut self, more: usize) {
+        // Padding to a write unit may follow: without room for it, a large frame would be copied once more.
+        self.memory().reserve(more + more.min(MAX_UNIT as usize));
+    }
+
+    fn extend_from_slice(&mut self, bytes: &[u8]) {
+        self.memory().extend_from_slice(bytes);
     }
 }
 

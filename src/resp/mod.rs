@@ -17,6 +17,8 @@
 //! assert_eq!(reply.as_bytes(), b"$-1\r\n");
 //! ```
 
+use crate::base::sink::Sink;
+
 mod commands;
 mod parser;
 mod reply;
@@ -26,7 +28,7 @@ pub use parser::{Arguments, Limits, Parser, ProtocolError, Span, Step};
 pub use reply::{Deferred, Reply};
 
 /// Appends one command as a multibulk request: the form of requests on the wire and of effects in the log.
-pub fn write_command(to: &mut Vec<u8>, arguments: &[&[u8]]) {
+pub fn write_command(to: &mut impl Sink, arguments: &[&[u8]]) {
     let payload: usize = arguments.iter().map(|argument| argument.len() + 16).sum();
     to.reserve(payload + 16);
     write_length(to, b'*', arguments.len());
@@ -37,8 +39,8 @@ pub fn write_command(to: &mut Vec<u8>, arguments: &[&[u8]]) {
     }
 }
 
-fn write_length(to: &mut Vec<u8>, kind: u8, length: usize) {
-    to.push(kind);
+fn write_length(to: &mut impl Sink, kind: u8, length: usize) {
+    to.extend_from_slice(&[kind]);
     to.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
     to.extend_from_slice(b"\r\n");
 }

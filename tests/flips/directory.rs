@@ -13,7 +13,7 @@ use ackd::engine::Engine;
 use ackd::engine::client::{ClientId, Peer};
 use ackd::engine::config::Config;
 use ackd::log::reader::LogReader;
-use ackd::log::{Directory, FrameBuf, Log, Manifest, Settings, SyncPolicy, WalkInput};
+use ackd::log::{Directory, Log, Manifest, Settings, SyncPolicy, WalkInput};
 
 /// Where the data are in the simulated machine.
 const DATA: &str = "/d/data";
@@ -159,15 +159,13 @@ impl Plan {
             for line in commands(run, turn) {
                 request(&mut engine.borrow_mut(), client, &line);
             }
-            let batch = engine.borrow_mut().stream.take(Waker::noop()).expect("each turn changes something");
-            if log.room() < batch.bytes.len() as u64 || log.needs_spare().is_some() {
-                log.prepare(batch.bytes.len() as u64).await.unwrap();
+            let mut batch = engine.borrow_mut().stream.take(Waker::noop()).expect("each turn changes something");
+            if log.room() < batch.frame.len() as u64 || log.needs_spare().is_some() {
+                log.prepare(batch.frame.len() as u64).await.unwrap();
             }
-            let mut frame = FrameBuf::new();
-            frame.extend_from_slice(&batch.bytes);
-            let wall_ms = engine.borrow().now_ms();
-            assert_eq!(log.append(&mut frame, wall_ms).await.unwrap().end, batch.end());
-            states.push((batch.end(), digest(&engine.borrow())));
+            let (wall_ms, end) = (engine.borrow().now_ms(), batch.end());
+            assert_eq!(log.append(&mut batch.frame, wall_ms).await.unwrap().end, end);
+            states.push((end, digest(&engine.borrow())));
             if self.policy == SyncPolicy::EverySec && turn % 4 == 1 {
                 log.sync().await.unwrap();
             }
