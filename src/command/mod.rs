@@ -26,6 +26,8 @@ pub mod key_positions;
 pub mod keys;
 pub mod lcs;
 pub mod parse;
+#[cfg(test)]
+mod reveal_tests;
 pub mod scan;
 pub mod scripting;
 pub mod server;
