@@ -80,3 +80,16 @@ fn so_it_is_inside_a_transaction() {
         assert!(server.receive(server.client).starts_with(b"*1"), "{command}");
     }
 }
+
+#[test]
+fn a_transaction_that_lowers_its_level_still_waits_at_the_level_it_began_with() {
+    for lower in ["CLIENT DURABILITY MEMORY", "CONFIG SET appendfsync no"] {
+        let mut server = Harness::new();
+        for line in ["MULTI", "SET k v", lower] {
+            server.run_unsynced(server.client, line);
+        }
+        assert_eq!(server.run_unsynced(server.client, "EXEC"), "", "{lower}");
+        server.sync();
+        assert!(server.receive(server.client).starts_with(b"*2\r\n+OK\r\n"), "{lower}");
+    }
+}
