@@ -131,7 +131,7 @@ pub fn pause(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     }
     let mut pause =
         Pause { until_us: ctx.engine.monotonic_us().saturating_add(timeout_ms.saturating_mul(1000)), writes_only };
-    if let Some(earlier) = ctx.engine.pause {
+    if let Some(earlier) = ctx.engine.pause_now() {
         pause.until_us = pause.until_us.max(earlier.until_us);
         pause.writes_only &= earlier.writes_only;
     }

@@ -116,7 +116,7 @@ fn writes(client: &Client, row: &Row, arguments: &[&[u8]]) -> bool {
 }
 
 fn is_paused(engine: &Engine, row: &Row, writes: bool) -> bool {
-    match engine.pause {
+    match engine.pause_now() {
         None => false,
         Some(pause) => (writes || !pause.writes_only) && row.spec.name != "client|unpause",
     }

@@ -205,7 +205,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 }
                 Outcome::Paused => {
                     engine.paused.push(cx.waker().clone());
-                    let until = engine.pause.map(|pause| pause.until_us);
+                    let until = engine.pause_now().map(|pause| pause.until_us);
                     return self.wait_until(engine, until, cx);
                 }
             }

@@ -26,7 +26,7 @@ pub async fn run(node: Rc<Node>) {
         if engine.active_expire && engine.may_expire() {
             expiry::active_cycle(&mut engine);
         }
-        if engine.pause.is_some_and(|pause| engine.monotonic_us() >= pause.until_us) {
+        if engine.pause.is_some() && engine.pause_now().is_none() {
             engine.unpause();
         }
         let now_us = engine.monotonic_us();
