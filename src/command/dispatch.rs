@@ -90,7 +90,7 @@ fn allowed(engine: &Engine, client: &Client, row: &Row) -> Result<(), Failure> {
     if row.spec.name == "debug" {
         debug::allowed(engine, client)?;
     }
-    if !client.authenticated && !has(spec::NO_AUTH) {
+    if engine.needs_password(client) && !has(spec::NO_AUTH) {
         return Err(failure::NO_AUTH);
     }
     if engine.loading.is_some() && !has(spec::LOADING) {

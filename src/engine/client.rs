@@ -120,7 +120,7 @@ pub struct Client {
     pub db: usize,
     /// Speaks RESP3.
     pub resp3: bool,
-    /// Has given the password, or none is needed.
+    /// Has given the password, or came when none was needed.
     pub authenticated: bool,
     /// CLIENT REPLY.
     pub reply_mode: ReplyMode,

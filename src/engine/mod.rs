@@ -22,7 +22,7 @@ use crate::base::clock::Clock;
 use crate::keyspace::{self, Db};
 use access::Access;
 use admission::Admission;
-use client::{BlockedOn, Clients};
+use client::{BlockedOn, Client, Clients};
 use config::{AppendFsync, Config};
 use gate::{Gate, Level};
 use stats::{Latencies, Stats};
@@ -274,6 +274,11 @@ impl Engine {
     /// Notes the time that a frame carries.
     pub fn saw_frame_time(&mut self, wall_ms: u64) {
         self.newest_frame_ms = self.newest_frame_ms.max(wall_ms);
+    }
+
+    /// Whether the connection must give the password first; once none is set, nobody must, whenever they came.
+    pub fn needs_password(&self, client: &Client) -> bool {
+        !client.authenticated && !self.config.requirepass().is_empty()
     }
 
     /// The level that acknowledgements wait for unless their connection asked for another.

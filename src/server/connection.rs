@@ -180,8 +180,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 return Turn::Waiting;
             }
             if self.query.found() == 0 {
-                let limits =
-                    Limits { max_bulk: engine.config.proto_max_bulk_len(), authenticated: client.authenticated };
+                let limits = Limits {
+                    max_bulk: engine.config.proto_max_bulk_len(),
+                    authenticated: !engine.needs_password(client),
+                };
                 if let Err(error) = self.query.parse(&limits) {
                     reply_error(engine, client, &format!("ERR {error}"));
                     client.close_after_reply = true;
