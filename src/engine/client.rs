@@ -5,6 +5,7 @@ use std::task::Waker;
 
 use super::gate::Level;
 use super::output::Output;
+use super::watch::Watched;
 
 /// Identifies a connection for as long as the process lives; never used twice.
 pub type ClientId = u64;
@@ -135,7 +136,7 @@ pub struct Client {
     /// While EXEC runs: the number of its commands, and the bytes of their arguments.
     pub executing: Option<(usize, usize)>,
     /// Keys of WATCH.
-    pub watched: Vec<super::watch::Watched>,
+    pub watched: Watched,
     /// A watched key was changed.
     pub watch_broken: bool,
     /// The blocking command under way.
@@ -186,7 +187,7 @@ impl Client {
             level: None,
             transaction: None,
             executing: None,
-            watched: Vec::new(),
+            watched: Watched::new(),
             watch_broken: false,
             blocked: None,
             output: Output::default(),
