@@ -108,6 +108,9 @@ fn queue_reply(ctx: &mut Ctx<'_>, reply_start: usize, reveals: u64) {
     };
     if silent {
         ctx.reply.truncate(reply_start);
+        if let Some(blocked) = &mut ctx.client.blocked {
+            blocked.silent = true;
+        }
     }
     let level = ctx.level();
     let buffer = std::mem::take(&mut ctx.reply).into_bytes();

@@ -151,7 +151,7 @@ fn unblock_ends_waits_for_others_but_not_for_the_server() {
     let second = harness.connect();
     let block = |harness: &mut Harness, on| {
         harness.engine.clients.get_mut(second).unwrap().blocked =
-            Some(Blocked { on, deadline_us: None, unblock: None });
+            Some(Blocked { on, deadline_us: None, unblock: None, silent: false });
     };
     assert_eq!(harness.run("CLIENT UNBLOCK 2"), ":0");
     block(&mut harness, BlockedOn::Shutdown);

@@ -88,6 +88,8 @@ pub struct Blocked {
     pub deadline_us: Option<u64>,
     /// CLIENT UNBLOCK was called.
     pub unblock: Option<Unblock>,
+    /// CLIENT REPLY: its reply is left out.
+    pub silent: bool,
 }
 
 /// Where a connection comes from.
@@ -204,6 +206,11 @@ impl Client {
             bytes_out: 0,
             query_buffer: (0, 0),
         }
+    }
+
+    /// Whether what is said to this connection now is left out (`CLIENT REPLY`).
+    pub fn is_silent(&self) -> bool {
+        matches!(self.reply_mode, ReplyMode::Off | ReplyMode::Skip)
     }
 
     /// Wakes the connection's task.

@@ -270,6 +270,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 /// Queues an error that no command caused.
 fn reply_error(engine: &mut Engine, client: &mut Client, text: &str) {
     engine.stats.error(text.as_bytes());
+    if client.is_silent() {
+        return;
+    }
     let line = format!("-{text}\r\n");
     let batch = engine.stream.batch_start();
     client.output.append(line.as_bytes(), Gate::ticket(0, Level::Memory), &engine.gate, batch);
