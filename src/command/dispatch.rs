@@ -150,6 +150,7 @@ fn queue(engine: &mut Engine, client: &mut Client, row: &Row, arguments: &[&[u8]
     if !transaction.aborted && !client.watch_broken {
         transaction.queue.push(arguments.iter().map(|argument| argument.to_vec()).collect());
         transaction.writes |= writes;
+        transaction.arguments += arguments.len();
         transaction.bytes += arguments.iter().map(|argument| argument.len()).sum::<usize>();
     }
     answer(engine, client, |ctx| ctx.reply.simple("QUEUED"));

@@ -36,8 +36,17 @@ pub struct Transaction {
     pub aborted: bool,
     /// Whether any queued command may write.
     pub writes: bool,
+    /// Number of all arguments.
+    pub arguments: usize,
     /// Bytes of all arguments.
     pub bytes: usize,
+}
+
+impl Transaction {
+    /// Memory that the queue holds, in bytes.
+    pub fn memory(&self) -> usize {
+        self.bytes + self.arguments * size_of::<Vec<u8>>() + self.queue.len() * size_of::<OwnedCommand>()
+    }
 }
 
 /// What a connection that gave a blocking command waits for.
@@ -155,8 +164,14 @@ pub struct Client {
     pub last_write: u64,
     /// When the connection opened, on the monotonic clock in microseconds.
     pub created_us: u64,
-    /// When it last sent something.
+    /// When it last sent or took something.
     pub active_us: u64,
+    /// A request waits (for a blocking command's end, a pause, or room in the log), so the connection is not idle.
+    pub waiting: bool,
+    /// How many bytes may be read behind such a request.
+    pub read_ahead: usize,
+    /// Since when the other end has hung up while a reply waits for the disk.
+    pub hung_up_since_us: Option<u64>,
     /// When its output first exceeded the soft limit, if it still does.
     pub over_soft_limit_since_us: Option<u64>,
     /// The last command, for CLIENT LIST.
@@ -199,6 +214,9 @@ impl Client {
             last_write: 0,
             created_us: now_us,
             active_us: now_us,
+            waiting: false,
+            read_ahead: 0,
+            hung_up_since_us: None,
             over_soft_limit_since_us: None,
             last_command: "NULL",
             commands: 0,
