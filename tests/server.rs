@@ -138,6 +138,14 @@ fn a_unix_socket_serves_too_and_goes_with_the_server() {
 }
 
 #[test]
+fn the_end_of_a_terminal_does_not_end_the_server() {
+    let mut server = Program::ackd().start();
+    server.signal(libc::SIGHUP);
+    assert_eq!(server.client().command("PING").text().unwrap(), "PONG");
+    assert!(server.is_running());
+}
+
+#[test]
 fn a_password_is_asked_for_and_large_requests_wait_for_it() {
     let server = Program::ackd().with("requirepass", "secret").start();
     let mut client = server.client();

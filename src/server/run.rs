@@ -249,6 +249,8 @@ fn best_disk() -> Rc<dyn Disk> {
 struct Stops {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
+    /// The end of a terminal does not end a server; that somebody listens is what keeps it alive.
+    _hang_up: tokio::signal::unix::Signal,
 }
 
 fn stop_signals() -> Result<Stops, ServeError> {
@@ -256,6 +258,7 @@ fn stop_signals() -> Result<Stops, ServeError> {
     Ok(Stops {
         terminate: listen(SignalKind::terminate(), "cannot listen for SIGTERM")?,
         interrupt: listen(SignalKind::interrupt(), "cannot listen for SIGINT")?,
+        _hang_up: listen(SignalKind::hangup(), "cannot listen for SIGHUP")?,
     })
 }
 
