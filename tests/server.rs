@@ -138,6 +138,32 @@ fn a_unix_socket_serves_too_and_goes_with_the_server() {
 }
 
 #[test]
+fn a_refused_start_leaves_socket_and_pid_file_to_the_server_that_has_them() {
+    let mut server = Program::ackd().with("unixsocket", "ackd.sock").with("pidfile", "ackd.pid").start();
+    let (socket, pid_file) = (server.dir().join("ackd.sock"), server.dir().join("ackd.pid"));
+    let output = Command::new(Program::ackd().path)
+        .args(["--unixsocket", "ackd.sock", "--pidfile", "ackd.pid", "--port", "0"])
+        .current_dir(server.dir())
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    assert!(text(&output).contains("is in use by another server"), "{}", text(&output));
+    assert_eq!(std::fs::read_to_string(&pid_file).unwrap().trim(), server.pid().to_string());
+    let mut stream = UnixStream::connect(&socket).unwrap();
+    stream.write_all(b"PING\r\n").unwrap();
+    let mut reply = [0; 7];
+    stream.read_exact(&mut reply).unwrap();
+    assert_eq!(&reply, b"+PONG\r\n");
+    // By now they are another's: who ends later must not take them away.
+    std::fs::remove_file(&socket).unwrap();
+    std::fs::write(&socket, b"another's").unwrap();
+    std::fs::write(&pid_file, b"1\n").unwrap();
+    server.signal(libc::SIGTERM);
+    assert!(server.wait_for_exit(Duration::from_secs(10)).success());
+    assert!(socket.exists() && pid_file.exists());
+}
+
+#[test]
 fn the_end_of_a_terminal_does_not_end_the_server() {
     let mut server = Program::ackd().start();
     server.signal(libc::SIGHUP);

@@ -71,7 +71,7 @@ impl PidFile {
             ("", true) => DEFAULT_PID_FILE,
             (path, _) => path,
         };
-        match std::fs::write(path, format!("{}\n", std::process::id())) {
+        match std::fs::write(path, format!("{}\n", own_pid())) {
             Ok(()) => Self(Some(path.into())),
             Err(error) => {
                 tracing::warn!("Failed to write PID file {path}: {error}");
@@ -81,9 +81,14 @@ impl PidFile {
     }
 }
 
+fn own_pid() -> String {
+    std::process::id().to_string()
+}
+
 impl Drop for PidFile {
     fn drop(&mut self) {
-        if let Some(path) = &self.0 {
+        let is_ours = |path: &Path| std::fs::read_to_string(path).is_ok_and(|text| text.trim() == own_pid());
+        if let Some(path) = self.0.as_deref().filter(|path| is_ours(path)) {
             // Somebody may have removed it already; nothing depends on it.
             let _ = std::fs::remove_file(path);
         }

@@ -21,6 +21,7 @@ use crate::durability::foreign::{self, ForeignData};
 use crate::durability::recovery::{self, RecoveryFailure};
 use crate::engine::config::{AppendFsync, Config};
 use crate::engine::{Engine, Request};
+use crate::log::Directory;
 
 /// The directory below `dir` that holds ackd's data.
 pub const DATA_DIRECTORY: &str = "ackd-data";
@@ -127,14 +128,15 @@ async fn serve(options: Options, logging: Logging) -> Result<(), ServeError> {
     engine.process.executable = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
     engine.process.run_id = std::iter::repeat_with(|| engine.rng.digit(16)).take(40).collect();
     engine.process.started_us = engine.monotonic_us();
-    let _pid_file = process::PidFile::write(&engine.config);
+    let disk = best_disk();
+    refuse_second_server(disk.clone(), &directory).await?;
     let node = Node::new(engine);
     let listeners = Listeners::start(&node)?;
+    let _pid_file = process::PidFile::write(&node.engine.borrow().config);
     node.engine.borrow_mut().process.tcp_port = listeners.port();
     settings::follow(&node, &listeners, logging);
     let mut stops = stop_signals()?;
 
-    let disk = best_disk();
     let starting = Running::start(&node, disk.clone(), &directory);
     let Some(running) = unless_stopped(starting, &mut stops).await else {
         tracing::warn!("stopped while loading; nothing was changed");
@@ -179,6 +181,13 @@ async fn serve(options: Options, logging: Logging) -> Result<(), ServeError> {
     let clock = node.engine.borrow().clock.clone();
     clock.sleep(last_replies(&node)).await;
     tracing::warn!("ackd is now ready to exit, bye bye...");
+    Ok(())
+}
+
+/// Recovery takes possession of the data, but only after the sockets are open, for clients are told that the data are being
+/// loaded. Whoever does not get them must not have touched the socket and the pid file of the server that has them.
+async fn refuse_second_server(disk: Rc<dyn Disk>, directory: &Path) -> Result<(), RecoveryFailure> {
+    drop(Directory::open(disk, directory).await?);
     Ok(())
 }
 
