@@ -172,6 +172,30 @@ fn the_end_of_a_terminal_does_not_end_the_server() {
 }
 
 #[test]
+fn maxclients_grows_only_as_far_as_the_system_allows() {
+    let server = Program::ackd().start();
+    let limit = libc::rlimit { rlim_cur: 200, rlim_max: 300 };
+    let pid = i32::try_from(server.pid()).unwrap();
+    // SAFETY: `limit` is valid for the call, and the old limit is not asked for.
+    assert_eq!(unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, &limit, std::ptr::null_mut()) }, 0);
+    let mut client = server.client();
+    assert_eq!(client.command("CONFIG SET maxclients 150"), ok());
+    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let soft: u64 = line.split_whitespace().nth(3).unwrap().parse().unwrap();
+    assert!(soft >= 150, "{line}");
+    let refused = client.command("CONFIG SET maxclients 1000000000").text().unwrap();
+    assert!(
+        refused.starts_with(
+            "ERR CONFIG SET failed (possibly related to argument 'maxclients') - The operating system is not able to \
+             handle the specified number of clients, try with "
+        ),
+        "{refused}"
+    );
+    assert_eq!(client.command("CONFIG GET maxclients").elements().unwrap()[1].text().unwrap(), "150");
+}
+
+#[test]
 fn a_password_is_asked_for_and_large_requests_wait_for_it() {
     let server = Program::ackd().with("requirepass", "secret").start();
     let mut client = server.client();
