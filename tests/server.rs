@@ -4,10 +4,11 @@
 
 mod support;
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
 use std::time::{Duration, Instant};
 
 use support::client::{Client, encode};
@@ -161,6 +162,44 @@ fn a_refused_start_leaves_socket_and_pid_file_to_the_server_that_has_them() {
     server.signal(libc::SIGTERM);
     assert!(server.wait_for_exit(Duration::from_secs(10)).success());
     assert!(socket.exists() && pid_file.exists());
+}
+
+/// A process that does not outlive its test.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn shutdown_while_the_data_are_loaded_acts_at_once() {
+    let mut server = Program::ackd().start();
+    let mut client = server.client();
+    for part in 0..20 {
+        assert_eq!(client.command(&format!("DEBUG POPULATE 50000 part:{part} 100")), ok());
+    }
+    server.kill();
+    let output_path = server.dir().join("loading.output");
+    let output = File::create(&output_path).unwrap();
+    let mut command = Command::new(Program::ackd().path);
+    command.arg("server.conf").current_dir(server.dir()).stdout(output);
+    let mut loading = Killed(command.spawn().unwrap());
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let mut client = loop {
+        assert!(Instant::now() < deadline, "nobody listens");
+        if let Ok(client) = Client::connect(server.address()) {
+            break client;
+        }
+    };
+    assert!(client.command("PING").text().unwrap().starts_with("LOADING"), "too little to load for this machine");
+    client.send(&encode(&["SHUTDOWN", "NOSAVE"])).unwrap();
+    assert!(client.read_to_end().1);
+    assert!(loading.0.wait().unwrap().success());
+    let said = std::fs::read_to_string(&output_path).unwrap();
+    assert!(said.contains("stopped while loading") && !said.contains("Ready to accept"), "{said}");
 }
 
 #[test]

@@ -138,7 +138,7 @@ async fn serve(options: Options, logging: Logging) -> Result<(), ServeError> {
     let mut stops = stop_signals()?;
 
     let starting = Running::start(&node, disk.clone(), &directory);
-    let Some(running) = unless_stopped(starting, &mut stops).await else {
+    let Some(running) = unless_stopped(starting, &node, &mut stops).await else {
         tracing::warn!("stopped while loading; nothing was changed");
         return Ok(());
     };
@@ -276,12 +276,18 @@ enum Event {
     Request(Request),
 }
 
-/// The result of `work`, or `None` if a signal comes first.
-async fn unless_stopped<T>(work: impl Future<Output = T>, stops: &mut Stops) -> Option<T> {
+/// The result of `work`, or `None` if a signal or SHUTDOWN comes first.
+async fn unless_stopped<T>(work: impl Future<Output = T>, node: &Node, stops: &mut Stops) -> Option<T> {
     let mut work = pin!(work);
-    poll_fn(|cx| match stops.poll(cx) {
-        Poll::Ready(_) => Poll::Ready(None),
-        Poll::Pending => work.as_mut().poll(cx).map(Some),
+    poll_fn(|cx| {
+        let signalled = stops.poll(cx).is_ready();
+        let mut engine = node.engine.borrow_mut();
+        engine.server_waker = Some(cx.waker().clone());
+        if signalled || engine.requests.iter().any(|request| matches!(request, Request::Shutdown(_))) {
+            return Poll::Ready(None);
+        }
+        drop(engine);
+        work.as_mut().poll(cx).map(Some)
     })
     .await
 }
