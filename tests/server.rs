@@ -4,10 +4,11 @@
 
 mod support;
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
 use std::time::{Duration, Instant};
 
 use support::client::{Client, encode};
@@ -135,6 +136,102 @@ fn a_unix_socket_serves_too_and_goes_with_the_server() {
     server.signal(libc::SIGINT);
     assert!(server.wait_for_exit(Duration::from_secs(10)).success());
     assert!(!path.exists());
+}
+
+#[test]
+fn a_refused_start_leaves_socket_and_pid_file_to_the_server_that_has_them() {
+    let mut server = Program::ackd().with("unixsocket", "ackd.sock").with("pidfile", "ackd.pid").start();
+    let (socket, pid_file) = (server.dir().join("ackd.sock"), server.dir().join("ackd.pid"));
+    let output = Command::new(Program::ackd().path)
+        .args(["--unixsocket", "ackd.sock", "--pidfile", "ackd.pid", "--port", "0"])
+        .current_dir(server.dir())
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    assert!(text(&output).contains("is in use by another server"), "{}", text(&output));
+    assert_eq!(std::fs::read_to_string(&pid_file).unwrap().trim(), server.pid().to_string());
+    let mut stream = UnixStream::connect(&socket).unwrap();
+    stream.write_all(b"PING\r\n").unwrap();
+    let mut reply = [0; 7];
+    stream.read_exact(&mut reply).unwrap();
+    assert_eq!(&reply, b"+PONG\r\n");
+    // By now they are another's: who ends later must not take them away.
+    std::fs::remove_file(&socket).unwrap();
+    std::fs::write(&socket, b"another's").unwrap();
+    std::fs::write(&pid_file, b"1\n").unwrap();
+    server.signal(libc::SIGTERM);
+    assert!(server.wait_for_exit(Duration::from_secs(10)).success());
+    assert!(socket.exists() && pid_file.exists());
+}
+
+/// A process that does not outlive its test.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn shutdown_while_the_data_are_loaded_acts_at_once() {
+    let mut server = Program::ackd().start();
+    let mut client = server.client();
+    for part in 0..20 {
+        assert_eq!(client.command(&format!("DEBUG POPULATE 50000 part:{part} 100")), ok());
+    }
+    server.kill();
+    let output_path = server.dir().join("loading.output");
+    let output = File::create(&output_path).unwrap();
+    let mut command = Command::new(Program::ackd().path);
+    command.arg("server.conf").current_dir(server.dir()).stdout(output);
+    let mut loading = Killed(command.spawn().unwrap());
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let mut client = loop {
+        assert!(Instant::now() < deadline, "nobody listens");
+        if let Ok(client) = Client::connect(server.address()) {
+            break client;
+        }
+    };
+    assert!(client.command("PING").text().unwrap().starts_with("LOADING"), "too little to load for this machine");
+    client.send(&encode(&["SHUTDOWN", "NOSAVE"])).unwrap();
+    assert!(client.read_to_end().1);
+    assert!(loading.0.wait().unwrap().success());
+    let said = std::fs::read_to_string(&output_path).unwrap();
+    assert!(said.contains("stopped while loading") && !said.contains("Ready to accept"), "{said}");
+}
+
+#[test]
+fn the_end_of_a_terminal_does_not_end_the_server() {
+    let mut server = Program::ackd().start();
+    server.signal(libc::SIGHUP);
+    assert_eq!(server.client().command("PING").text().unwrap(), "PONG");
+    assert!(server.is_running());
+}
+
+#[test]
+fn maxclients_grows_only_as_far_as_the_system_allows() {
+    let server = Program::ackd().start();
+    let limit = libc::rlimit { rlim_cur: 200, rlim_max: 300 };
+    let pid = i32::try_from(server.pid()).unwrap();
+    // SAFETY: `limit` is valid for the call, and the old limit is not asked for.
+    assert_eq!(unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, &limit, std::ptr::null_mut()) }, 0);
+    let mut client = server.client();
+    assert_eq!(client.command("CONFIG SET maxclients 150"), ok());
+    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let soft: u64 = line.split_whitespace().nth(3).unwrap().parse().unwrap();
+    assert!(soft >= 150, "{line}");
+    let refused = client.command("CONFIG SET maxclients 1000000000").text().unwrap();
+    assert!(
+        refused.starts_with(
+            "ERR CONFIG SET failed (possibly related to argument 'maxclients') - The operating system is not able to \
+             handle the specified number of clients, try with "
+        ),
+        "{refused}"
+    );
+    assert_eq!(client.command("CONFIG GET maxclients").elements().unwrap()[1].text().unwrap(), "150");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use super::{Ctx, Failure};
+use super::{Ctx, Failure, parse};
 use crate::engine::client::{Blocked, BlockedOn, Client, Unblock};
 use crate::engine::gate::{Gate, Level};
 use crate::engine::{Engine, Request, Shutdown};
@@ -21,6 +21,9 @@ pub fn check(engine: &mut Engine, client: &mut Client, waker: &Waker) -> Option<
         return Some(blocked.deadline_us);
     }
     client.blocked = None;
+    if blocked.silent {
+        return None;
+    }
     let mut reply = Reply::continuing(client.output.take(), client.resp3);
     if blocked.unblock == Some(Unblock::Error) {
         reply.error(b"UNBLOCKED client unblocked via CLIENT UNBLOCK");
@@ -70,13 +73,13 @@ fn write_end(engine: &Engine, reply: &mut Reply, on: BlockedOn) {
 }
 
 /// Answers at once if `on` is reached or the command must not block; else blocks the client.
-fn block(ctx: &mut Ctx<'_>, on: BlockedOn, timeout_ms: i64) {
+fn block(ctx: &mut Ctx<'_>, on: BlockedOn, timeout_ms: u64) {
     if is_reached(ctx.engine, on) || ctx.in_transaction() {
         return write_end(ctx.engine, &mut ctx.reply, on);
     }
     let now_us = ctx.engine.monotonic_us();
-    let deadline_us = u64::try_from(timeout_ms).ok().filter(|ms| *ms > 0).map(|ms| now_us + ms * 1000);
-    ctx.client.blocked = Some(Blocked { on, deadline_us, unblock: None });
+    let deadline_us = (timeout_ms > 0).then(|| now_us.saturating_add(timeout_ms.saturating_mul(1000)));
+    ctx.client.blocked = Some(Blocked { on, deadline_us, unblock: None, silent: false });
 }
 
 /// Answers CONFIG SET appendfsync once the log is written as it says.
@@ -100,23 +103,64 @@ pub fn wait_for_shutdown(ctx: &mut Ctx<'_>, how: Shutdown) {
 
 /// WAIT numreplicas timeout
 pub fn wait(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
-    let timeout_ms = timeout(arguments[2])?;
-    let replicas = super::parse::integer(arguments[1])?;
+    let replicas = parse::integer(arguments[1])?;
+    let timeout_ms = parse::timeout_ms(arguments[2], ctx.now_ms())?;
     block(ctx, BlockedOn::Replicas { offset: ctx.client.last_write, replicas }, timeout_ms);
     Ok(())
 }
 
 /// WAITAOF numlocal numreplicas timeout
 pub fn waitaof(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
-    let local = super::parse::integer_in(arguments[1], 0, 1)? == 1;
-    let replicas = super::parse::integer(arguments[2]).ok().filter(|replicas| *replicas >= 0);
+    let local = parse::integer_in(arguments[1], 0, 1)? == 1;
+    let replicas = parse::integer(arguments[2]).ok().filter(|replicas| *replicas >= 0);
     let replicas = replicas.ok_or("ERR value is out of range, must be positive")?;
-    let timeout_ms = timeout(arguments[3])?;
+    let timeout_ms = parse::timeout_ms(arguments[3], ctx.now_ms())?;
     block(ctx, BlockedOn::Durable { offset: ctx.client.last_write, local, replicas }, timeout_ms);
     Ok(())
 }
 
-fn timeout(text: &[u8]) -> Result<i64, Failure> {
-    let ms = super::parse::integer(text).map_err(|_| Failure::from("ERR timeout is not an integer or out of range"))?;
-    if ms < 0 { Err("ERR timeout is negative".into()) } else { Ok(ms) }
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::check;
+    use crate::command::harness::Harness;
+
+    #[test]
+    fn times_that_cannot_be_written_down_are_refused() {
+        let mut harness = Harness::new();
+        for command in ["WAIT 1", "WAITAOF 1 1"] {
+            for (timeout, error) in [
+                ("9223372036854775807", "timeout is out of range"),
+                ("9223372036854775808", "timeout is not an integer or out of range"),
+                ("-1", "timeout is negative"),
+            ] {
+                assert_eq!(
+                    harness.run(&format!("{command} {timeout}")),
+                    format!("-ERR {error}"),
+                    "{command} {timeout}"
+                );
+            }
+        }
+        assert_eq!(harness.run("WAIT x y"), "-ERR value is not an integer or out of range");
+        assert_eq!(harness.run("WAITAOF 0 x y"), "-ERR value is out of range, must be positive");
+        // A thousand times the longest wait, in microseconds, is more than 64 bits hold.
+        assert_eq!(harness.run("WAIT 1 7000000000000000000"), "");
+        assert!(harness.engine.clients.get(harness.client).unwrap().blocked.is_some());
+    }
+
+    #[test]
+    fn the_end_of_a_wait_is_as_silent_as_its_command() {
+        for (before, reply) in [("PING", &b":0\r\n"[..]), ("CLIENT REPLY SKIP", b""), ("CLIENT REPLY OFF", b"")] {
+            let mut harness = Harness::new();
+            harness.run(before);
+            assert_eq!(harness.run("WAIT 1 1"), "");
+            harness.clock.advance(std::time::Duration::from_millis(1));
+            harness.engine.read_clock();
+            let mut client = harness.engine.clients.take(harness.client);
+            assert_eq!(check(&mut harness.engine, &mut client, Waker::noop()), None);
+            harness.engine.clients.put(client);
+            assert_eq!(harness.receive(harness.client), reply, "{before}");
+        }
+    }
 }

@@ -4,7 +4,7 @@ use super::table::Row;
 use super::{Ctx, Failure, Origin, shadow};
 use crate::engine::Engine;
 use crate::engine::client::{Client, ReplyMode};
-use crate::engine::gate::{Gate, Level};
+use crate::engine::gate::Gate;
 use crate::engine::trial::Event;
 use crate::resp::Reply;
 
@@ -80,7 +80,7 @@ pub fn finish(mut ctx: Ctx<'_>, reply_start: usize) {
         ctx.client.last_write = end;
         ctx.engine.stream.wake_committer();
         reveals = end;
-    } else if !ctx.engine.gate.is_open(Gate::ticket(reveals, level(&ctx))) {
+    } else if !ctx.engine.gate.is_open(Gate::ticket(reveals, ctx.level())) {
         ctx.engine.gate.waits.reads += 1;
     }
     shadow::check(ctx.engine, &ctx.changed_names, !ctx.changed_databases.is_empty());
@@ -89,13 +89,8 @@ pub fn finish(mut ctx: Ctx<'_>, reply_start: usize) {
         trial.observe(Event::Unit { end, effects: stream.last_unit() });
     }
     queue_reply(&mut ctx, reply_start, reveals);
-    let (client, level) = (ctx.client.id, level(&ctx));
+    let (client, level) = (ctx.client.id, ctx.level());
     ctx.engine.trial.observe(Event::Executed { client, level, wrote: end.is_some() });
-}
-
-/// What replies to this connection wait for.
-fn level(ctx: &Ctx<'_>) -> Level {
-    ctx.client.level.unwrap_or_else(|| ctx.engine.default_level())
 }
 
 fn queue_reply(ctx: &mut Ctx<'_>, reply_start: usize, reveals: u64) {
@@ -113,8 +108,11 @@ fn queue_reply(ctx: &mut Ctx<'_>, reply_start: usize, reveals: u64) {
     };
     if silent {
         ctx.reply.truncate(reply_start);
+        if let Some(blocked) = &mut ctx.client.blocked {
+            blocked.silent = true;
+        }
     }
-    let level = level(ctx);
+    let level = ctx.level();
     let buffer = std::mem::take(&mut ctx.reply).into_bytes();
     let batch = ctx.engine.stream.batch_start();
     ctx.client.output.put(buffer, Gate::ticket(reveals, level), &ctx.engine.gate, batch);

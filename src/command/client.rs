@@ -4,7 +4,7 @@
 //! the connection that runs a command is out of the registry, so whoever looks at all of them looks at it separately.
 
 use super::failure::{NOT_AN_INTEGER, SYNTAX};
-use super::{Ctx, Failure};
+use super::{Ctx, Failure, parse};
 use crate::base::number;
 use crate::engine::Pause;
 use crate::engine::client::{BlockedOn, Client, ClientId, ReplyMode, Unblock};
@@ -123,15 +123,10 @@ pub fn pause(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     if arguments.len() > 4 {
         return Err(super::help::bad_subcommand(arguments));
     }
-    let timeout_ms = number::parse_i64(arguments[2])
-        .ok_or_else(|| Failure::from("ERR timeout is not an integer or out of range"))?;
-    let timeout_ms = u64::try_from(timeout_ms).map_err(|_| Failure::from("ERR timeout is negative"))?;
-    if timeout_ms.saturating_add(ctx.now_ms()) > i64::MAX as u64 {
-        return Err("ERR timeout is out of range".into());
-    }
+    let timeout_ms = parse::timeout_ms(arguments[2], ctx.now_ms())?;
     let mut pause =
         Pause { until_us: ctx.engine.monotonic_us().saturating_add(timeout_ms.saturating_mul(1000)), writes_only };
-    if let Some(earlier) = ctx.engine.pause {
+    if let Some(earlier) = ctx.engine.pause_now() {
         pause.until_us = pause.until_us.max(earlier.until_us);
         pause.writes_only &= earlier.writes_only;
     }

@@ -133,12 +133,25 @@ fn a_pause_is_never_shortened_or_relaxed_by_another() {
 }
 
 #[test]
+fn a_pause_ends_when_its_time_is_up_and_no_later() {
+    let mut harness = Harness::new();
+    assert_eq!(harness.run("CLIENT PAUSE 100"), "+OK");
+    harness.clock.advance(Duration::from_millis(99));
+    harness.engine.read_clock();
+    assert!(harness.engine.pause_now().is_some());
+    harness.clock.advance(Duration::from_millis(1));
+    assert_eq!(harness.run("PING"), "+PONG", "no timer has run");
+    assert_eq!(harness.run("CLIENT PAUSE 100 WRITE"), "+OK");
+    assert_eq!(harness.run("PING"), "+PONG", "what is over does not make the next one stricter");
+}
+
+#[test]
 fn unblock_ends_waits_for_others_but_not_for_the_server() {
     let mut harness = Harness::new();
     let second = harness.connect();
     let block = |harness: &mut Harness, on| {
         harness.engine.clients.get_mut(second).unwrap().blocked =
-            Some(Blocked { on, deadline_us: None, unblock: None });
+            Some(Blocked { on, deadline_us: None, unblock: None, silent: false });
     };
     assert_eq!(harness.run("CLIENT UNBLOCK 2"), ":0");
     block(&mut harness, BlockedOn::Shutdown);

@@ -7,6 +7,11 @@ use std::path::Path;
 use super::{Ctx, Failure, blocking, failure};
 use crate::engine::Request;
 
+/// The reply to such a change says that the log is written so; EXEC cannot wait for that between its commands, and must
+/// not promise it.
+const POLICY_IN_TRANSACTION: Failure =
+    Failure::fixed("ERR appendfsync cannot be changed inside MULTI: the reply has to wait until the log follows");
+
 /// CONFIG GET pattern \[pattern …\]
 pub fn get(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     let found = ctx.engine.config.get(&arguments[2..]);
@@ -25,6 +30,9 @@ pub fn set(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
         return Err(failure::SYNTAX);
     }
     let pairs: Vec<(&[u8], &[u8])> = pairs.iter().map(|[name, value]| (*name, *value)).collect();
+    if ctx.in_transaction() && changes_policy(ctx, &pairs) {
+        return Err(POLICY_IN_TRANSACTION);
+    }
     let protected = ctx.engine.config.enable_protected_configs().admits(ctx.client.peer.is_local);
     let changes = ctx.engine.config.set(&pairs, protected).map_err(|error| Failure::new(format!("ERR {error}")))?;
     let names = changes.names();
@@ -42,6 +50,14 @@ pub fn set(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
         ctx.reply.ok();
     }
     Ok(())
+}
+
+/// Whether the log is to be written otherwise than it is.
+fn changes_policy(ctx: &Ctx<'_>, pairs: &[(&[u8], &[u8])]) -> bool {
+    let is_other = |value: &[u8]| {
+        ctx.engine.log_policy.is_some_and(|policy| !policy.name().as_bytes().eq_ignore_ascii_case(value))
+    };
+    pairs.iter().any(|(name, value)| name.eq_ignore_ascii_case(b"appendfsync") && is_other(value))
 }
 
 /// CONFIG REWRITE
@@ -97,6 +113,7 @@ fn replace(file: &Path, text: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::super::harness::Harness;
+    use crate::engine::config::AppendFsync;
 
     #[test]
     fn settings_are_read_in_the_form_of_the_protocol() {
@@ -122,6 +139,20 @@ mod tests {
         );
         assert_eq!(server.engine.config.hz(), 20);
         assert_eq!(server.run("config set"), "-ERR wrong number of arguments for 'config|set' command");
+    }
+
+    #[test]
+    fn a_transaction_never_acknowledges_a_policy_that_is_not_yet_applied() {
+        let mut server = Harness::new();
+        server.engine.log_policy = Some(AppendFsync::EverySec);
+        assert_eq!(server.run("config set appendfsync everysec"), "+OK");
+        for (value, reply) in [("always", "-ERR appendfsync cannot be changed inside MULTI"), ("everysec", "+OK")] {
+            server.run("multi");
+            server.run(&format!("config set hz 20 appendfsync {value}"));
+            let answer = server.run("exec");
+            assert!(answer.starts_with(&format!("*1 {reply}")), "{answer}");
+            assert_eq!(server.run("config get appendfsync"), "*2 $11 appendfsync $8 everysec");
+        }
     }
 
     #[test]

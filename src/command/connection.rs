@@ -106,7 +106,7 @@ pub fn hello(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     if let Some((user, password)) = credentials {
         authenticate(ctx, user, password)?;
     }
-    if !ctx.client.authenticated {
+    if ctx.engine.needs_password(ctx.client) {
         return Err(HELLO_WITHOUT_AUTH.into());
     }
     if let Some(name) = name {
@@ -197,6 +197,19 @@ mod tests {
         assert_eq!(harness.run("PING"), "+PONG", "a wrong password does not take back a right one");
         assert_eq!(harness.run("RESET"), "+RESET");
         assert_eq!(harness.run("PING"), "-NOAUTH Authentication required.");
+    }
+
+    #[test]
+    fn without_a_password_nobody_is_asked_for_one() {
+        let mut harness = with_password();
+        let operator = harness.connect();
+        assert_eq!(harness.run("PING"), "-NOAUTH Authentication required.");
+        assert_eq!(harness.run_as(operator, "CONFIG SET requirepass ''"), "+OK");
+        assert_eq!(harness.run("PING"), "+PONG");
+        assert!(harness.run("HELLO").contains("proto"));
+        assert_eq!(harness.run_as(operator, "CONFIG SET requirepass new"), "+OK");
+        assert_eq!(harness.run("PING"), "-NOAUTH Authentication required.");
+        assert_eq!(harness.run_as(operator, "PING"), "+PONG", "who is in stays in");
     }
 
     #[test]

@@ -90,7 +90,7 @@ fn allowed(engine: &Engine, client: &Client, row: &Row) -> Result<(), Failure> {
     if row.spec.name == "debug" {
         debug::allowed(engine, client)?;
     }
-    if !client.authenticated && !has(spec::NO_AUTH) {
+    if engine.needs_password(client) && !has(spec::NO_AUTH) {
         return Err(failure::NO_AUTH);
     }
     let queue_needs_data =
@@ -118,7 +118,7 @@ fn writes(client: &Client, row: &Row, arguments: &[&[u8]]) -> bool {
 }
 
 fn is_paused(engine: &Engine, row: &Row, writes: bool) -> bool {
-    match engine.pause {
+    match engine.pause_now() {
         None => false,
         Some(pause) => (writes || !pause.writes_only) && row.spec.name != "client|unpause",
     }
@@ -153,6 +153,7 @@ fn queue(engine: &mut Engine, client: &mut Client, row: &Row, arguments: &[&[u8]
         transaction.queue.push(arguments.iter().map(|argument| argument.to_vec()).collect());
         transaction.writes |= writes;
         transaction.needs_data |= !row.spec.flags.has(spec::LOADING);
+        transaction.arguments += arguments.len();
         transaction.bytes += arguments.iter().map(|argument| argument.len()).sum::<usize>();
     }
     answer(engine, client, |ctx| ctx.reply.simple("QUEUED"));

@@ -38,7 +38,8 @@ impl Clock for ManualClock {
 
 /// An engine and its first client.
 pub struct Harness {
-    /// The engine; its log never runs out of room, and nothing becomes durable by itself.
+    /// The engine; its log never runs out of room, and what becomes durable is said by
+    /// [`Harness::sync`].
     pub engine: Engine,
     /// Its time.
     pub clock: Rc<ManualClock>,
@@ -80,14 +81,38 @@ impl Harness {
 
     /// Runs a command of any bytes; answers the reply's bytes.
     pub fn run_words(&mut self, id: ClientId, arguments: &[&[u8]]) -> Vec<u8> {
+        self.execute(id, arguments);
+        self.sync();
+        self.receive(id)
+    }
+
+    /// Runs a command line while the disk is slow; answers what leaves at once.
+    pub fn run_unsynced(&mut self, id: ClientId, line: &str) -> String {
+        let words = quoting::split(line.as_bytes()).unwrap();
+        let arguments: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+        self.execute(id, &arguments);
+        String::from_utf8_lossy(&self.receive(id)).trim_end().replace("\r\n", " ")
+    }
+
+    fn execute(&mut self, id: ClientId, arguments: &[&[u8]]) {
         self.engine.read_clock();
         let mut client = self.engine.clients.take(id);
         assert_eq!(dispatch::request(&mut self.engine, &mut client, arguments), Outcome::Done);
+        self.engine.clients.put(client);
+    }
+
+    /// Everything executed becomes durable.
+    pub fn sync(&mut self) {
         let end = self.engine.stream.offset();
         self.engine.gate.advance_durable(end);
-        let reply = client.output.sendable(&self.engine.gate).to_vec();
-        client.output.consume(reply.len());
-        self.engine.clients.put(client);
+    }
+
+    /// What may leave for that client.
+    pub fn receive(&mut self, id: ClientId) -> Vec<u8> {
+        let Engine { clients, gate, .. } = &mut self.engine;
+        let output = &mut clients.get_mut(id).unwrap().output;
+        let reply = output.sendable(gate).to_vec();
+        output.consume(reply.len());
         reply
     }
 

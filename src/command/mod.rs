@@ -26,6 +26,8 @@ pub mod key_positions;
 pub mod keys;
 pub mod lcs;
 pub mod parse;
+#[cfg(test)]
+mod reveal_tests;
 pub mod scan;
 pub mod scripting;
 pub mod server;
@@ -40,6 +42,7 @@ use smallvec::SmallVec;
 
 use crate::engine::Engine;
 use crate::engine::client::Client;
+use crate::engine::gate::Level;
 use crate::keyspace::{self, Db, Entry};
 use crate::resp::Reply;
 pub use failure::Failure;
@@ -58,6 +61,11 @@ pub enum Origin {
 
 /// A key by its place in the gate's table.
 type Place = (usize, u64);
+
+/// What replies to a connection wait for.
+fn level(engine: &Engine, client: &Client) -> Level {
+    client.level.unwrap_or_else(|| engine.default_level())
+}
 
 /// What a handler works with.
 pub struct Ctx<'a> {
@@ -80,11 +88,14 @@ pub struct Ctx<'a> {
     dirty: u64,
     has_effects: bool,
     in_transaction: bool,
+    /// The level of the connection when the unit began.
+    level_before: Level,
 }
 
 impl<'a> Ctx<'a> {
     /// A context for one unit.
     pub fn new(engine: &'a mut Engine, client: &'a mut Client, reply: Reply, origin: Origin) -> Self {
+        let level_before = level(engine, client);
         Self {
             engine,
             client,
@@ -97,7 +108,13 @@ impl<'a> Ctx<'a> {
             dirty: 0,
             has_effects: false,
             in_transaction: false,
+            level_before,
         }
+    }
+
+    /// What the reply waits for: a unit that lowers the level itself says so at the level from before.
+    fn level(&self) -> Level {
+        level(self.engine, self.client).max(self.level_before)
     }
 
     /// The time of this command, in milliseconds since the Unix epoch.

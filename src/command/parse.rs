@@ -21,3 +21,13 @@ fn out_of_range(min: i64, max: i64) -> Failure {
         Failure::new(format!("ERR value is out of range, value must between {min} and {max}"))
     }
 }
+
+/// A time to wait, in milliseconds from `now_ms`; its end must be a time that can be written down.
+pub fn timeout_ms(text: &[u8], now_ms: u64) -> Result<u64, Failure> {
+    let timeout = integer(text).map_err(|_| Failure::from("ERR timeout is not an integer or out of range"))?;
+    let timeout = u64::try_from(timeout).map_err(|_| Failure::from("ERR timeout is negative"))?;
+    match timeout.checked_add(now_ms) {
+        Some(end) if end <= i64::MAX as u64 => Ok(timeout),
+        _ => Err("ERR timeout is out of range".into()),
+    }
+}

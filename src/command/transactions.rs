@@ -61,11 +61,11 @@ fn watch_is_broken(ctx: &mut Ctx<'_>) -> bool {
     let now = ctx.now_ms() as i64;
     let mut broken = ctx.client.watch_broken;
     let watched = std::mem::take(&mut ctx.client.watched);
-    for key in &watched {
-        let hash = keyspace::hash(&key.key);
-        ctx.reveal(ctx.engine.gate.last_change(key.db, hash));
-        let expires = ctx.engine.dbs[key.db].find(hash, &key.key).and_then(Entry::expiry);
-        broken |= !key.was_expired && expires.is_some_and(|at| at <= now);
+    for ((db, key), was_expired) in &watched {
+        let hash = keyspace::hash(key);
+        ctx.reveal(ctx.engine.gate.last_change(*db, hash));
+        let expires = ctx.engine.dbs[*db].find(hash, key).and_then(Entry::expiry);
+        broken |= !was_expired && expires.is_some_and(|at| at <= now);
     }
     ctx.client.watched = watched;
     broken

@@ -5,6 +5,7 @@ use std::task::Waker;
 
 use super::gate::Level;
 use super::output::Output;
+use super::watch::Watched;
 
 /// Identifies a connection for as long as the process lives; never used twice.
 pub type ClientId = u64;
@@ -37,8 +38,17 @@ pub struct Transaction {
     pub writes: bool,
     /// A queued command is refused while data are loaded.
     pub needs_data: bool,
+    /// Number of all arguments.
+    pub arguments: usize,
     /// Bytes of all arguments.
     pub bytes: usize,
+}
+
+impl Transaction {
+    /// Memory that the queue holds, in bytes.
+    pub fn memory(&self) -> usize {
+        self.bytes + self.arguments * size_of::<Vec<u8>>() + self.queue.len() * size_of::<OwnedCommand>()
+    }
 }
 
 /// What a connection that gave a blocking command waits for.
@@ -89,6 +99,8 @@ pub struct Blocked {
     pub deadline_us: Option<u64>,
     /// CLIENT UNBLOCK was called.
     pub unblock: Option<Unblock>,
+    /// CLIENT REPLY: its reply is left out.
+    pub silent: bool,
 }
 
 /// Where a connection comes from.
@@ -122,7 +134,7 @@ pub struct Client {
     pub db: usize,
     /// Speaks RESP3.
     pub resp3: bool,
-    /// Has given the password, or none is needed.
+    /// Has given the password, or came when none was needed.
     pub authenticated: bool,
     /// CLIENT REPLY.
     pub reply_mode: ReplyMode,
@@ -137,7 +149,7 @@ pub struct Client {
     /// While EXEC runs: the number of its commands, and the bytes of their arguments.
     pub executing: Option<(usize, usize)>,
     /// Keys of WATCH.
-    pub watched: Vec<super::watch::Watched>,
+    pub watched: Watched,
     /// A watched key was changed.
     pub watch_broken: bool,
     /// The blocking command under way.
@@ -154,8 +166,14 @@ pub struct Client {
     pub last_write: u64,
     /// When the connection opened, on the monotonic clock in microseconds.
     pub created_us: u64,
-    /// When it last sent something.
+    /// When it last sent or took something.
     pub active_us: u64,
+    /// A request waits (for a blocking command's end, a pause, or room in the log), so the connection is not idle.
+    pub waiting: bool,
+    /// How many bytes may be read behind such a request.
+    pub read_ahead: usize,
+    /// Since when the other end has hung up while a reply waits for the disk.
+    pub hung_up_since_us: Option<u64>,
     /// When its output first exceeded the soft limit, if it still does.
     pub over_soft_limit_since_us: Option<u64>,
     /// The last command, for CLIENT LIST.
@@ -188,7 +206,7 @@ impl Client {
             level: None,
             transaction: None,
             executing: None,
-            watched: Vec::new(),
+            watched: Watched::new(),
             watch_broken: false,
             blocked: None,
             output: Output::default(),
@@ -198,6 +216,9 @@ impl Client {
             last_write: 0,
             created_us: now_us,
             active_us: now_us,
+            waiting: false,
+            read_ahead: 0,
+            hung_up_since_us: None,
             over_soft_limit_since_us: None,
             last_command: "NULL",
             commands: 0,
@@ -205,6 +226,11 @@ impl Client {
             bytes_out: 0,
             query_buffer: (0, 0),
         }
+    }
+
+    /// Whether what is said to this connection now is left out (`CLIENT REPLY`).
+    pub fn is_silent(&self) -> bool {
+        matches!(self.reply_mode, ReplyMode::Off | ReplyMode::Skip)
     }
 
     /// Wakes the connection's task.

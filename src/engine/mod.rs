@@ -22,7 +22,7 @@ use crate::base::clock::Clock;
 use crate::keyspace::{self, Db};
 use access::Access;
 use admission::Admission;
-use client::{BlockedOn, Clients};
+use client::{BlockedOn, Client, Clients};
 use config::{AppendFsync, Config};
 use gate::{Gate, Level};
 use stats::{Latencies, Stats};
@@ -152,7 +152,7 @@ pub struct Engine {
     pub reloads: u64,
     /// Recovery under way.
     pub loading: Option<Loading>,
-    /// CLIENT PAUSE under way.
+    /// The last CLIENT PAUSE; whether it still is under way tells [`Engine::pause_now`].
     pub pause: Option<Pause>,
     /// Who waits for the end of the pause.
     pub paused: Vec<Waker>,
@@ -276,6 +276,11 @@ impl Engine {
         self.newest_frame_ms = self.newest_frame_ms.max(wall_ms);
     }
 
+    /// Whether the connection must give the password first; once none is set, nobody must, whenever they came.
+    pub fn needs_password(&self, client: &Client) -> bool {
+        !client.authenticated && !self.config.requirepass().is_empty()
+    }
+
     /// The level that acknowledgements wait for unless their connection asked for another.
     pub fn default_level(&self) -> Level {
         match self.config.appendfsync() {
@@ -286,7 +291,7 @@ impl Engine {
 
     /// Whether an expired key may be removed now: not while loading or paused, and not without room in the log.
     pub fn may_expire(&self) -> bool {
-        self.loading.is_none() && self.pause.is_none() && self.admission.has_reserve(self.stream.pending() as u64)
+        self.loading.is_none() && self.pause_now().is_none() && self.admission.has_reserve(self.stream.pending() as u64)
     }
 
     /// Asks the server's task for something.
@@ -343,6 +348,11 @@ impl Engine {
             self.gate.prefetch(db, hash);
         }
         hashes.for_each(|hash| self.dbs[db].prefetch_entry(hash));
+    }
+
+    /// CLIENT PAUSE under way. It ends when its time is up, whether or not a timer has noticed.
+    pub fn pause_now(&self) -> Option<Pause> {
+        self.pause.filter(|pause| self.monotonic_us < pause.until_us)
     }
 
     /// Ends CLIENT PAUSE.

@@ -7,6 +7,9 @@ use super::gate::{Gate, Ticket};
 /// Memory kept for the next reply after a large one was sent.
 const KEPT_CAPACITY: usize = 64 * 1024;
 
+/// Memory that a quiet connection may keep.
+const QUIET_CAPACITY: usize = 1024;
+
 /// See the module. Positions count bytes since the connection opened.
 #[derive(Default)]
 pub struct Output {
@@ -91,6 +94,18 @@ impl Output {
         }
     }
 
+    /// Gives back memory that far exceeds what is held; for a connection that has been quiet for a while.
+    pub fn tidy(&mut self) {
+        if self.buffer.capacity() > QUIET_CAPACITY && self.buffer.len() < self.buffer.capacity() / 4 {
+            self.buffer.shrink_to(self.buffer.len());
+        }
+        if self.gated.capacity() * size_of::<(u64, Ticket)>() > QUIET_CAPACITY
+            && self.gated.len() < self.gated.capacity() / 4
+        {
+            self.gated.shrink_to(self.gated.len());
+        }
+    }
+
     /// Bytes that were not sent yet.
     pub fn backlog(&self) -> usize {
         self.buffer.len() - self.sent
@@ -114,6 +129,26 @@ impl Output {
 mod tests {
     use super::*;
     use crate::engine::gate::Level;
+
+    #[test]
+    fn a_quiet_connection_keeps_only_what_it_holds() {
+        let mut gate = Gate::new(0, 1);
+        gate.advance_executed(1000);
+        let mut out = Output::default();
+        for offset in 1..1000 {
+            out.append(&[b'v'; 100], Gate::ticket(offset, Level::Disk), &gate, 1000);
+        }
+        let full = out.memory();
+        out.tidy();
+        assert_eq!(out.memory(), full, "what is held is kept");
+        gate.advance_durable(1000);
+        let sent = out.sendable(&gate).len();
+        out.consume(sent);
+        out.tidy();
+        assert!(out.memory() <= 2 * QUIET_CAPACITY, "{} bytes", out.memory());
+        out.append(b"more", Gate::ticket(0, Level::Disk), &gate, 1000);
+        assert_eq!(out.sendable(&gate), b"more");
+    }
 
     #[test]
     fn replies_leave_in_order_and_never_before_their_gate() {

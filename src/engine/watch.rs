@@ -1,45 +1,39 @@
 //! WATCH: which connections want to know that a key was changed.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use super::client::{Client, ClientId, Clients};
 
-/// A key that a connection watches.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Watched {
-    /// Its database.
-    pub db: usize,
-    /// The key.
-    pub key: Box<[u8]>,
-    /// It had expired, but was not yet removed, when WATCH was called; its removal then is no change.
-    pub was_expired: bool,
-}
+/// A key and its database.
+type Place = (usize, Box<[u8]>);
+
+/// The keys that a connection watches. Of each, whether it had expired, but was not yet removed, when WATCH was called:
+/// its removal then is no change.
+pub type Watched = HashMap<Place, bool>;
 
 /// By database and key, who watches.
 #[derive(Default)]
 pub struct Watches {
-    by_key: HashMap<(usize, Box<[u8]>), Vec<ClientId>>,
+    by_key: HashMap<Place, Vec<ClientId>>,
 }
 
 impl Watches {
     /// Lets `client` watch a key.
     pub fn watch(&mut self, client: &mut Client, db: usize, key: &[u8], was_expired: bool) {
-        if client.watched.iter().any(|watched| watched.db == db && *watched.key == *key) {
-            return;
-        }
-        client.watched.push(Watched { db, key: key.into(), was_expired });
-        self.by_key.entry((db, key.into())).or_default().push(client.id);
+        let Entry::Vacant(entry) = client.watched.entry((db, key.into())) else { return };
+        self.by_key.entry(entry.key().clone()).or_default().push(client.id);
+        entry.insert(was_expired);
     }
 
     /// Lets `client` watch nothing any more.
     pub fn unwatch_all(&mut self, client: &mut Client) {
         client.watch_broken = false;
-        for watched in client.watched.drain(..) {
-            let entry = (watched.db, watched.key);
-            if let Some(watchers) = self.by_key.get_mut(&entry) {
+        for (place, _) in std::mem::take(&mut client.watched) {
+            if let Some(watchers) = self.by_key.get_mut(&place) {
                 watchers.retain(|id| *id != client.id);
                 if watchers.is_empty() {
-                    self.by_key.remove(&entry);
+                    self.by_key.remove(&place);
                 }
             }
         }
@@ -63,14 +57,15 @@ impl Watches {
         if self.by_key.is_empty() {
             return;
         }
-        for id in self.by_key.get(&(db, Box::from(key))).into_iter().flatten() {
+        let place = (db, Box::from(key));
+        for id in self.by_key.get(&place).into_iter().flatten() {
             let client = match &mut current {
                 Some(client) if client.id == *id => Some(&mut **client),
                 _ => clients.get_mut(*id),
             };
             let Some(client) = client else { continue };
-            match client.watched.iter_mut().find(|watched| watched.db == db && *watched.key == *key) {
-                Some(watched) if watched.was_expired => watched.was_expired = false,
+            match client.watched.get_mut(&place) {
+                Some(was_expired) if *was_expired => *was_expired = false,
                 _ => client.watch_broken = true,
             }
         }
@@ -112,5 +107,38 @@ fn break_watch(id: ClientId, clients: &mut Clients, current: Option<&mut Client>
                 client.watch_broken = true;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::client::Peer;
+
+    #[test]
+    fn a_key_watched_again_is_watched_once_and_nothing_is_left_behind() {
+        let mut watches = Watches::default();
+        let (mut one, mut two) = (Client::new(1, Peer::default(), 0), Client::new(2, Peer::default(), 0));
+        for key in [b"a", b"b", b"a"] {
+            watches.watch(&mut one, 0, key, false);
+        }
+        watches.watch(&mut two, 0, b"a", false);
+        assert_eq!((one.watched.len(), watches.len()), (2, 2));
+        watches.unwatch_all(&mut one);
+        watches.key_changed(0, b"a", &mut Clients::default(), Some(&mut two));
+        assert!(two.watch_broken && !one.watch_broken);
+        watches.unwatch_all(&mut two);
+        assert!(watches.is_empty());
+    }
+
+    /// 200,000 keys compared with one another would take minutes.
+    #[test]
+    fn the_cost_of_watching_does_not_grow_with_what_is_watched() {
+        let mut watches = Watches::default();
+        let mut client = Client::new(1, Peer::default(), 0);
+        for key in 0..200_000u32 {
+            watches.watch(&mut client, 0, &key.to_le_bytes(), false);
+        }
+        assert_eq!(watches.len(), 200_000);
     }
 }

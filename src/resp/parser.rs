@@ -159,6 +159,13 @@ impl Parser {
         (!self.is_inline).then_some(&self.spans)
     }
 
+    /// Gives back the memory of a request with many arguments, if the caller is done with it.
+    pub fn tidy(&mut self) {
+        if !self.in_multibulk {
+            self.reset();
+        }
+    }
+
     fn reset(&mut self) {
         self.position = 0;
         self.bulk = None;

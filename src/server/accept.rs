@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -67,12 +68,11 @@ fn tcp_peer(stream: &TcpStream, address: SocketAddr) -> Peer {
 }
 
 /// Accepts connections on a unix socket for ever; removes its name when dropped.
-pub async fn unix(listener: UnixListener, path: PathBuf, node: Rc<Node>) {
-    let _name = RemoveOnDrop(path.clone());
+pub async fn unix(listener: UnixListener, name: SocketName, node: Rc<Node>) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let peer = unix_peer(&stream, &path);
+                let peer = unix_peer(&stream, &name.path);
                 admit(stream, peer, &node);
             }
             Err(error) => {
@@ -94,13 +94,31 @@ fn unix_peer(stream: &UnixStream, path: &Path) -> Peer {
     }
 }
 
-struct RemoveOnDrop(PathBuf);
+/// The name of a unix socket, removed when dropped unless it is another server's by then.
+pub struct SocketName {
+    path: PathBuf,
+    made: Option<(u64, u64)>,
+}
 
-impl Drop for RemoveOnDrop {
-    fn drop(&mut self) {
-        // The name may be gone already, or be another server's by now; nothing depends on it.
-        let _ = std::fs::remove_file(&self.0);
+impl SocketName {
+    /// The name of a socket that was just bound.
+    pub fn of_bound(path: &Path) -> Self {
+        Self { path: path.to_owned(), made: identity(path) }
     }
+}
+
+impl Drop for SocketName {
+    fn drop(&mut self) {
+        if self.made.is_some() && identity(&self.path) == self.made {
+            // The name may be gone already; nothing depends on it.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// What tells one file from another: device and inode.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    std::fs::symlink_metadata(path).ok().map(|file| (file.dev(), file.ino()))
 }
 
 fn admit<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: S, peer: Peer, node: &Rc<Node>) {

@@ -13,9 +13,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::task::yield_now;
 
-use super::Node;
-use super::query::{QueryBuffer, READ_SIZE};
+use super::query::{QueryBuffer, READ_AHEAD, READ_SIZE};
+use super::{Node, limits};
 use crate::base::clock::Sleep;
 use crate::command::blocking;
 use crate::command::dispatch::{self, Outcome};
@@ -29,6 +30,9 @@ const REQUESTS_A_TURN: usize = 512;
 
 /// Reads before other connections get their turn.
 const READS_A_TURN: usize = 16;
+
+/// After executing for so long, in microseconds, other connections get their turn.
+const TURN_US: u64 = 1000;
 
 /// Registers a connection, at once, so that `maxclients` counts it; the future serves it until it ends.
 pub fn serve<S: AsyncRead + AsyncWrite + Unpin>(node: Rc<Node>, stream: S, peer: Peer) -> impl Future<Output = ()> {
@@ -49,6 +53,8 @@ pub fn serve<S: AsyncRead + AsyncWrite + Unpin>(node: Rc<Node>, stream: S, peer:
         query: QueryBuffer::default(),
         timer: None,
         at_eof: false,
+        read_ahead: READ_AHEAD,
+        began_us: None,
         waits_for: None,
     }
 }
@@ -75,6 +81,10 @@ struct Connection<S> {
     query: QueryBuffer,
     timer: Option<(u64, Sleep)>,
     at_eof: bool,
+    /// How many bytes may lie behind a request that waits; what is more stays with the client.
+    read_ahead: usize,
+    /// When this poll began, on the monotonic clock.
+    began_us: Option<u64>,
     /// The ticket that the gate will wake this task for.
     waits_for: Option<Ticket>,
 }
@@ -85,8 +95,14 @@ enum Turn {
     Closed,
     /// Everything received was executed.
     Idle,
-    /// A request waits for something; its end wakes the task.
+    /// A request waits for the end of a blocking command or of a pause, which wakes the task.
     Waiting,
+    /// A request waits for room in the log, which wakes the task.
+    NoRoom,
+    /// Nothing more is executed; the connection ends when its replies are sent.
+    Leaving,
+    /// The client does not take its replies; nothing more is executed or read until it does.
+    Full,
     /// The budget is spent.
     Yield,
 }
@@ -109,12 +125,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Connection<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     fn turns(&mut self, node: &Node, cx: &mut Context<'_>) -> Poll<()> {
+        self.began_us = None;
         for _ in 0..READS_A_TURN {
             let turn = self.turn(&mut node.engine.borrow_mut(), cx);
             let may_read = match turn {
                 Turn::Closed => return Poll::Ready(()),
                 Turn::Idle => true,
-                Turn::Waiting => self.query.may_read_ahead(),
+                Turn::Waiting | Turn::NoRoom | Turn::Leaving => self.query.len() < self.read_ahead,
+                Turn::Full => false,
                 Turn::Yield => break,
             };
             if self.at_eof || !may_read {
@@ -127,8 +145,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Poll::Ready(Ok(count)) => self.received(&mut node.engine.borrow_mut(), count as u64),
             }
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        // Goes on after the others that are ready, and after sockets were looked at.
+        pin!(yield_now()).poll(cx)
     }
 
     fn received(&self, engine: &mut Engine, count: u64) {
@@ -150,17 +168,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             client.waker = Some(cx.waker().clone());
         }
         let mut turn = if client.killed { Turn::Closed } else { self.execute(engine, &mut client, cx) };
-        if !client.killed && !matches!(turn, Turn::Closed) && self.send(engine, &mut client, cx).is_err() {
-            turn = Turn::Closed;
+        if !client.killed && !matches!(turn, Turn::Closed) {
+            let over = exceeds_limits(engine, &mut client, &self.query) || self.send(engine, &mut client, cx).is_err();
+            match turn {
+                _ if over => turn = Turn::Closed,
+                Turn::Full if client.output.backlog() < limits::OUTPUT_AHEAD => turn = Turn::Yield,
+                _ => {}
+            }
         }
         // CONFIG RESETSTAT may have been one of the commands.
         let commands = engine.stats.total_commands.saturating_sub(commands);
         engine.stats.turn(engine.monotonic_us() - started_us, commands);
-        let is_last = self.at_eof && matches!(turn, Turn::Idle) || client.close_after_reply;
+        let is_last = self.note_hang_up(engine, &mut client, &turn) || client.close_after_reply;
         if client.killed || is_last && client.output.backlog() == 0 {
-            turn = Turn::Closed;
-        }
-        if !matches!(turn, Turn::Closed) && exceeds_limits(engine, &mut client, &self.query) {
             turn = Turn::Closed;
         }
         // The memory of an empty buffer is on loan, and given back at the end of the turn.
@@ -169,7 +189,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         turn
     }
 
+    /// Notes whether the client has hung up while it has something to wait for. Answers whether the connection ends when
+    /// its replies are sent: nobody waits for the end of a blocking command or a pause any more.
+    fn note_hang_up(&mut self, engine: &Engine, client: &mut Client, turn: &Turn) -> bool {
+        client.waiting = matches!(turn, Turn::Waiting | Turn::NoRoom);
+        let ahead = if client.waiting { client.read_ahead.max(READ_AHEAD) } else { READ_AHEAD };
+        (self.read_ahead, client.read_ahead) = (ahead, ahead);
+        if self.at_eof && (matches!(turn, Turn::NoRoom) || client.output.blocked_by().is_some()) {
+            client.hung_up_since_us.get_or_insert(engine.monotonic_us());
+        } else {
+            client.hung_up_since_us = None;
+        }
+        self.at_eof && matches!(turn, Turn::Idle | Turn::Waiting)
+    }
+
     fn execute(&mut self, engine: &mut Engine, client: &mut Client, cx: &mut Context<'_>) -> Turn {
+        let began_us = *self.began_us.get_or_insert(engine.monotonic_us());
+        let output_ahead = limits::output_ahead(engine.config.output_buffer_limit());
         for _ in 0..REQUESTS_A_TURN {
             if client.blocked.is_some()
                 && let Some(deadline) = blocking::check(engine, client, cx.waker())
@@ -177,15 +213,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 return self.wait_until(engine, deadline, cx);
             }
             if client.close_after_reply || client.killed || engine.stopping {
-                return Turn::Waiting;
+                return Turn::Leaving;
+            }
+            if client.output.backlog() >= output_ahead {
+                return Turn::Full;
             }
             if self.query.found() == 0 {
-                let limits =
-                    Limits { max_bulk: engine.config.proto_max_bulk_len(), authenticated: client.authenticated };
+                let limits = Limits {
+                    max_bulk: engine.config.proto_max_bulk_len(),
+                    authenticated: !engine.needs_password(client),
+                };
                 if let Err(error) = self.query.parse(&limits) {
                     reply_error(engine, client, &format!("ERR {error}"));
                     client.close_after_reply = true;
-                    return Turn::Waiting;
+                    return Turn::Leaving;
                 }
                 if self.query.found() > 1 {
                     engine.prefetch(client.db, self.query.keys());
@@ -201,13 +242,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Outcome::Done => self.query.pop(),
                 Outcome::NoRoom => {
                     engine.admission.wait(cx.waker());
-                    return Turn::Waiting;
+                    return Turn::NoRoom;
                 }
                 Outcome::Paused => {
                     engine.paused.push(cx.waker().clone());
-                    let until = engine.pause.map(|pause| pause.until_us);
+                    let until = engine.pause_now().map(|pause| pause.until_us);
                     return self.wait_until(engine, until, cx);
                 }
+            }
+            if engine.monotonic_us() - began_us >= TURN_US {
+                break;
             }
         }
         Turn::Yield
@@ -245,6 +289,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Poll::Ready(Ok(count)) => {
                     client.output.consume(count);
                     client.bytes_out += count as u64;
+                    client.active_us = engine.monotonic_us();
                     engine.stats.bytes_out += count as u64;
                     engine.stats.writes += 1;
                 }
@@ -268,32 +313,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 /// Queues an error that no command caused.
 fn reply_error(engine: &mut Engine, client: &mut Client, text: &str) {
     engine.stats.error(text.as_bytes());
+    if client.is_silent() {
+        return;
+    }
     let line = format!("-{text}\r\n");
     let batch = engine.stream.batch_start();
     client.output.append(line.as_bytes(), Gate::ticket(0, Level::Memory), &engine.gate, batch);
 }
 
-/// Whether the connection holds more memory than `client-query-buffer-limit` or `client-output-buffer-limit` allow.
+/// Whether the connection holds more memory than its limits allow.
 fn exceeds_limits(engine: &mut Engine, client: &mut Client, query: &QueryBuffer) -> bool {
-    if query.len() as u64 > engine.config.client_query_buffer_limit() {
+    if limits::query_exceeds(engine.config.client_query_buffer_limit(), client, query.len()) {
         engine.stats.query_buffer_disconnections += 1;
         tracing::warn!(client = client.id, "Closing client that reached max query buffer length");
         return true;
     }
-    let limit = engine.config.output_buffer_limit();
-    let used = client.output.backlog() as u64;
-    let now_us = engine.monotonic_us();
-    if limit.soft == 0 || used <= limit.soft {
-        client.over_soft_limit_since_us = None;
-    } else {
-        client.over_soft_limit_since_us.get_or_insert(now_us);
-    }
-    let since = client.over_soft_limit_since_us;
-    let soft = since.is_some_and(|since| now_us.saturating_sub(since) >= limit.soft_seconds * 1_000_000);
-    if limit.hard != 0 && used >= limit.hard || soft {
+    let over = limits::output_exceeds(engine.config.output_buffer_limit(), client, engine.monotonic_us());
+    if over {
         engine.stats.output_buffer_disconnections += 1;
-        tracing::warn!(client = client.id, bytes = used, "Closing client that reached its output buffer limit");
-        return true;
+        tracing::warn!(client = client.id, "Closing client that reached its output buffer limit");
     }
-    false
+    over
 }

@@ -11,6 +11,7 @@ use socket2::{Domain, Socket, Type};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::{AbortHandle, spawn_local};
 
+use super::accept::SocketName;
 use super::{Node, accept};
 use crate::engine::config::Config;
 
@@ -72,7 +73,7 @@ impl Listeners {
         if !path.is_empty() {
             let listener = bind_unix(Path::new(path), engine.config.unixsocketperm())
                 .map_err(|source| ListenError::Unix { path: path.into(), source })?;
-            let task = spawn_local(accept::unix(listener, path.into(), node.clone()));
+            let task = spawn_local(accept::unix(listener, SocketName::of_bound(Path::new(path)), node.clone()));
             *listeners.unix.borrow_mut() = Some(task.abort_handle());
         }
         Ok(Rc::new(listeners))

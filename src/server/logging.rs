@@ -3,7 +3,9 @@
 use std::fmt::{self, Write as _};
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::sync::Mutex;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::time::{ClockId, clock_gettime};
 use tracing::field::{Field, Visit};
@@ -56,15 +58,12 @@ fn filter(level: LogLevel) -> LevelFilter {
 
 enum Target {
     StandardOutput,
-    File(Mutex<File>),
+    File(LogFile),
 }
 
 impl Target {
     fn open(file: &str) -> io::Result<Self> {
-        if file.is_empty() {
-            return Ok(Self::StandardOutput);
-        }
-        Ok(Self::File(Mutex::new(OpenOptions::new().create(true).append(true).open(file)?)))
+        if file.is_empty() { Ok(Self::StandardOutput) } else { LogFile::open(Path::new(file)).map(Self::File) }
     }
 }
 
@@ -74,8 +73,55 @@ impl<'a> MakeWriter<'a> for Target {
     fn make_writer(&'a self) -> Self::Writer {
         match self {
             Self::StandardOutput => Box::new(io::stdout()),
-            Self::File(file) => Box::new(file.make_writer()),
+            Self::File(file) => Box::new(file.writer()),
         }
+    }
+}
+
+/// The file that has the name now: who rotates logs moves it away, or removes it, and expects that the next line goes to
+/// a new one, as Redis opens the file for each line.
+struct LogFile {
+    path: PathBuf,
+    file: Mutex<File>,
+}
+
+impl LogFile {
+    fn open(path: &Path) -> io::Result<Self> {
+        let path = std::path::absolute(path)?;
+        let file = Mutex::new(append_to(&path)?);
+        Ok(Self { path, file })
+    }
+
+    /// The file for one line. If there can be no new one, the old one goes on.
+    fn writer(&self) -> LogWriter<'_> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if !has_name(&file, &self.path)
+            && let Ok(new) = append_to(&self.path)
+        {
+            *file = new;
+        }
+        LogWriter(file)
+    }
+}
+
+fn append_to(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(path)
+}
+
+fn has_name(file: &File, path: &Path) -> bool {
+    let (Ok(open), Ok(named)) = (file.metadata(), std::fs::metadata(path)) else { return false };
+    (open.dev(), open.ino()) == (named.dev(), named.ino())
+}
+
+struct LogWriter<'a>(MutexGuard<'a, File>);
+
+impl io::Write for LogWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 
@@ -144,7 +190,22 @@ impl Visit for Line {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
+
+    #[test]
+    fn after_a_rotation_the_log_goes_to_the_new_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, rotated) = (folder.path().join("log"), folder.path().join("log.1"));
+        let log = LogFile::open(&path).unwrap();
+        log.writer().write_all(b"one\n").unwrap();
+        std::fs::rename(&path, &rotated).unwrap();
+        log.writer().write_all(b"two\n").unwrap();
+        log.writer().write_all(b"three\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&rotated).unwrap(), "one\n");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "two\nthree\n");
+    }
 
     #[test]
     fn days_become_dates() {

@@ -2,6 +2,7 @@
 
 mod accept;
 pub mod connection;
+mod limits;
 mod listener;
 mod logging;
 mod process;

@@ -49,10 +49,21 @@ const RESERVED_DESCRIPTORS: u64 = 64;
 
 /// Raises the limit of open files to what `maxclients` needs; where that is not allowed, lowers `maxclients`.
 pub fn fit_descriptors(config: &mut Config) {
-    let wanted = config.maxclients() as u64 + RESERVED_DESCRIPTORS;
+    if let Err(clients) = raise_descriptors(config.maxclients()) {
+        tracing::warn!("the limit of open files allows maxclients {clients}; raise 'ulimit -n' for more");
+        if let Err(error) = config.set(&[(b"maxclients", clients.to_string().as_bytes())], true) {
+            tracing::warn!("{error}");
+        }
+    }
+}
+
+/// Raises the limit of open files, if need be, to what so many clients need. Where that is not allowed, answers how
+/// many are possible.
+pub fn raise_descriptors(clients: usize) -> Result<(), u64> {
+    let wanted = clients as u64 + RESERVED_DESCRIPTORS;
     let present = getrlimit(Resource::Nofile);
     if present.current.is_none_or(|current| current >= wanted) {
-        return;
+        return Ok(());
     }
     let possible = present.maximum.map_or(wanted, |maximum| maximum.min(wanted));
     let raised = [
@@ -62,13 +73,7 @@ pub fn fit_descriptors(config: &mut Config) {
     .into_iter()
     .find(|limit| setrlimit(Resource::Nofile, *limit).is_ok());
     let current = raised.unwrap_or(present).current.unwrap_or(wanted);
-    if current < wanted {
-        let clients = current.saturating_sub(RESERVED_DESCRIPTORS).max(1).to_string();
-        tracing::warn!("the limit of {current} open files allows maxclients {clients}; raise 'ulimit -n' for more");
-        if let Err(error) = config.set(&[(b"maxclients", clients.as_bytes())], true) {
-            tracing::warn!("{error}");
-        }
-    }
+    if current < wanted { Err(current.saturating_sub(RESERVED_DESCRIPTORS).max(1)) } else { Ok(()) }
 }
 
 /// A file that holds this process' id for as long as it exists.
@@ -82,7 +87,7 @@ impl PidFile {
             ("", true) => DEFAULT_PID_FILE,
             (path, _) => path,
         };
-        match std::fs::write(path, format!("{}\n", std::process::id())) {
+        match std::fs::write(path, format!("{}\n", own_pid())) {
             Ok(()) => Self(Some(path.into())),
             Err(error) => {
                 tracing::warn!("Failed to write PID file {path}: {error}");
@@ -92,9 +97,14 @@ impl PidFile {
     }
 }
 
+fn own_pid() -> String {
+    std::process::id().to_string()
+}
+
 impl Drop for PidFile {
     fn drop(&mut self) {
-        if let Some(path) = &self.0 {
+        let is_ours = |path: &Path| std::fs::read_to_string(path).is_ok_and(|text| text.trim() == own_pid());
+        if let Some(path) = self.0.as_deref().filter(|path| is_ours(path)) {
             // Somebody may have removed it already; nothing depends on it.
             let _ = std::fs::remove_file(path);
         }

@@ -9,8 +9,15 @@ use crate::resp::{Arguments, Limits, Parser, ProtocolError, Span, Step};
 /// How much is read at once, in bytes (Redis' `PROTO_IOBUF_LEN`).
 pub const READ_SIZE: usize = 16 * 1024;
 
-/// Received bytes behind a request that waits; more stay with the sender.
-const READ_AHEAD: usize = 64 * 1024;
+/// Received bytes behind a request that waits; more stay with the sender. Each second that the request waits, as many
+/// more are taken, so that the end of the connection is found behind them.
+pub const READ_AHEAD: usize = 64 * 1024;
+
+/// A buffer of more than this gives back what it does not need, when it holds little of it.
+const LARGE: usize = 4 * READ_SIZE;
+
+/// Spans that a connection keeps memory for; those of a request with more arguments are given back behind it.
+const SPANS_KEPT: usize = 1024;
 
 /// Requests parsed ahead: about as many memory accesses as a processor has under way at a time.
 const PARSE_AHEAD: usize = 16;
@@ -101,6 +108,10 @@ impl QueryBuffer {
             self.spans.drain(..request.spans.unwrap_or(0));
             self.parsed -= request.len;
             self.drop_front(request.len);
+            if self.requests.is_empty() && self.spans.capacity() > SPANS_KEPT {
+                self.spans = VecDeque::new();
+                self.parser.tidy();
+            }
         }
     }
 
@@ -127,6 +138,10 @@ impl QueryBuffer {
         if self.start == self.data.len() {
             self.data.clear();
             self.start = 0;
+        } else if self.data.capacity() > LARGE && self.len() < self.data.capacity() / 4 {
+            self.data.drain(..self.start);
+            self.start = 0;
+            self.data.shrink_to(self.len() + READ_SIZE);
         }
     }
 
@@ -138,11 +153,6 @@ impl QueryBuffer {
     /// Room behind them.
     pub fn free(&self) -> usize {
         self.data.capacity() - self.data.len()
-    }
-
-    /// Whether more may be read although a request waits.
-    pub fn may_read_ahead(&self) -> bool {
-        self.len() < READ_AHEAD
     }
 
     /// The memory to read into, with room behind its bytes. Large requests grow by doubling, so that a client gets
@@ -225,6 +235,27 @@ mod tests {
                 words.iter().map(|request| request.iter().map(|word| word.clone().into_bytes()).collect()).collect();
             prop_assert_eq!(requests, expected);
         }
+    }
+
+    #[test]
+    fn what_follows_a_large_request_does_not_keep_its_memory() {
+        let mut query = QueryBuffer::default();
+        let large = vec![b'v'; 1 << 20];
+        let words: Vec<&[u8]> = std::iter::once(&large[..]).chain(std::iter::repeat_n(&b"w"[..], 100_000)).collect();
+        let mut bytes = Vec::new();
+        crate::resp::write_command(&mut bytes, &words);
+        bytes.extend_from_slice(b"*2\r\n$4\r\nECHO\r\n$1\r");
+        for piece in bytes.chunks(READ_SIZE) {
+            query.room().extend_from_slice(piece);
+            query.parse(&Limits::default()).unwrap();
+        }
+        query.pop();
+        assert_eq!(query.len(), 17);
+        assert!(query.data.capacity() <= LARGE && query.spans.capacity() <= SPANS_KEPT);
+        query.parse(&Limits::default()).unwrap();
+        query.room().extend_from_slice(b"\nx\r\n");
+        query.parse(&Limits::default()).unwrap();
+        assert_eq!(query.front().unwrap()[..], [&b"ECHO"[..], b"x"]);
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::durability::foreign::{self, ForeignData};
 use crate::durability::recovery::{self, RecoveryFailure};
 use crate::engine::config::{AppendFsync, Config};
 use crate::engine::{Engine, Request};
+use crate::log::Directory;
 
 /// The directory below `dir` that holds ackd's data.
 pub const DATA_DIRECTORY: &str = "ackd-data";
@@ -132,16 +133,17 @@ async fn serve(options: Options, logging: Logging) -> Result<(), ServeError> {
     engine.process.executable = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
     engine.process.run_id = std::iter::repeat_with(|| engine.rng.digit(16)).take(40).collect();
     engine.process.started_us = engine.monotonic_us();
-    let _pid_file = process::PidFile::write(&engine.config);
+    let disk = best_disk();
+    refuse_second_server(disk.clone(), &directory).await?;
     let node = Node::new(engine);
     let listeners = Listeners::start(&node)?;
+    let _pid_file = process::PidFile::write(&node.engine.borrow().config);
     node.engine.borrow_mut().process.tcp_port = listeners.port();
     settings::follow(&node, &listeners, logging);
     let mut stops = stop_signals()?;
 
-    let disk = best_disk();
     let starting = Running::start(&node, disk.clone(), &directory);
-    let Some(running) = unless_stopped(starting, &mut stops).await else {
+    let Some(running) = unless_stopped(starting, &node, &mut stops).await else {
         tracing::warn!("stopped while loading; nothing was changed");
         return Ok(());
     };
@@ -185,6 +187,13 @@ async fn serve(options: Options, logging: Logging) -> Result<(), ServeError> {
     let clock = node.engine.borrow().clock.clone();
     clock.sleep(last_replies(&node)).await;
     tracing::warn!("ackd is now ready to exit, bye bye...");
+    Ok(())
+}
+
+/// Recovery takes possession of the data, but only after the sockets are open, for clients are told that the data are being
+/// loaded. Whoever does not get them must not have touched the socket and the pid file of the server that has them.
+async fn refuse_second_server(disk: Rc<dyn Disk>, directory: &Path) -> Result<(), RecoveryFailure> {
+    drop(Directory::open(disk, directory).await?);
     Ok(())
 }
 
@@ -257,6 +266,8 @@ fn best_disk() -> Rc<dyn Disk> {
 struct Stops {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
+    /// The end of a terminal does not end a server; that somebody listens is what keeps it alive.
+    _hang_up: tokio::signal::unix::Signal,
 }
 
 fn stop_signals() -> Result<Stops, ServeError> {
@@ -264,6 +275,7 @@ fn stop_signals() -> Result<Stops, ServeError> {
     Ok(Stops {
         terminate: listen(SignalKind::terminate(), "cannot listen for SIGTERM")?,
         interrupt: listen(SignalKind::interrupt(), "cannot listen for SIGINT")?,
+        _hang_up: listen(SignalKind::hangup(), "cannot listen for SIGHUP")?,
     })
 }
 
@@ -272,12 +284,18 @@ enum Event {
     Request(Request),
 }
 
-/// The result of `work`, or `None` if a signal comes first.
-async fn unless_stopped<T>(work: impl Future<Output = T>, stops: &mut Stops) -> Option<T> {
+/// The result of `work`, or `None` if a signal or SHUTDOWN comes first.
+async fn unless_stopped<T>(work: impl Future<Output = T>, node: &Node, stops: &mut Stops) -> Option<T> {
     let mut work = pin!(work);
-    poll_fn(|cx| match stops.poll(cx) {
-        Poll::Ready(_) => Poll::Ready(None),
-        Poll::Pending => work.as_mut().poll(cx).map(Some),
+    poll_fn(|cx| {
+        let signalled = stops.poll(cx).is_ready();
+        let mut engine = node.engine.borrow_mut();
+        engine.server_waker = Some(cx.waker().clone());
+        if signalled || engine.requests.iter().any(|request| matches!(request, Request::Shutdown(_))) {
+            return Poll::Ready(None);
+        }
+        drop(engine);
+        work.as_mut().poll(cx).map(Some)
     })
     .await
 }

@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use super::Node;
 use super::listener::Listeners;
 use super::logging::Logging;
+use super::{Node, process};
 use crate::engine::config::Config;
 
 /// From now on listeners and log level follow the settings. What concerns the log of effects (`appendfsync`) the
@@ -15,6 +15,10 @@ pub fn follow(node: &Node, listeners: &Rc<Listeners>, logging: Logging) {
         for &name in names {
             match name {
                 "loglevel" => logging.set_level(config.loglevel()),
+                "maxclients" => process::raise_descriptors(config.maxclients()).map_err(|possible| {
+                    let text = "The operating system is not able to handle the specified number of clients, try with";
+                    (name, format!("{text} {possible}"))
+                })?,
                 "port" | "bind" => {
                     if let Some(listeners) = listeners.upgrade() {
                         listeners.follow(config).map_err(|error| (name, refusal(name, &error.to_string())))?;

@@ -3,9 +3,11 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::Node;
+use super::query::READ_AHEAD;
+use super::{Node, limits};
 use crate::command::{expiry, info};
 use crate::engine::Engine;
+use crate::engine::client::Client;
 
 /// Turns of the slower work, in microseconds.
 const SECOND_US: u64 = 1_000_000;
@@ -26,7 +28,7 @@ pub async fn run(node: Rc<Node>) {
         if engine.active_expire && engine.may_expire() {
             expiry::active_cycle(&mut engine);
         }
-        if engine.pause.is_some_and(|pause| engine.monotonic_us() >= pause.until_us) {
+        if engine.pause.is_some() && engine.pause_now().is_none() {
             engine.unpause();
         }
         let now_us = engine.monotonic_us();
@@ -35,24 +37,53 @@ pub async fn run(node: Rc<Node>) {
             engine.stats.measure(elapsed_us);
             last_second_us = now_us;
             info::memory::sample(&mut engine);
-            close_idle_connections(&mut engine);
+            look_after_clients(&mut engine);
         }
         engine.stats.cron_us += engine.tick() - started_us;
     }
 }
 
-/// `timeout`: ends connections that have sent nothing for that long and wait for nothing.
-fn close_idle_connections(engine: &mut Engine) {
-    let limit_us = engine.config.timeout() * SECOND_US;
-    if limit_us == 0 {
-        return;
-    }
+/// How long a client that has hung up may have unsent replies that wait for the disk, or a request that waits for room
+/// in the log. Who sends all requests and then ends its half of the connection still gets its answers; and a disk that
+/// hangs does not let dead connections fill up `maxclients`.
+const LINGER_US: u64 = 5 * SECOND_US;
+
+/// Ends connections that have hung up, exceed their limits or are idle, and takes back memory that they do not need.
+fn look_after_clients(engine: &mut Engine) {
     let now_us = engine.monotonic_us();
+    let output_limit = engine.config.output_buffer_limit();
+    let timeout_us = engine.config.timeout() * SECOND_US;
     for client in engine.clients.iter_mut() {
-        if client.blocked.is_none() && now_us.saturating_sub(client.active_us) > limit_us {
+        let idle_us = now_us.saturating_sub(client.active_us);
+        let end = if limits::output_exceeds(output_limit, client, now_us) {
+            engine.stats.output_buffer_disconnections += 1;
+            tracing::warn!(client = client.id, "Closing client that reached its output buffer limit");
+            true
+        } else if client.hung_up_since_us.is_some_and(|since| now_us.saturating_sub(since) > LINGER_US) {
+            tracing::debug!(client = client.id, "Client closed connection");
+            true
+        } else if timeout_us > 0 && idle_us > timeout_us && !waits_for_the_server(client) {
             tracing::debug!(client = client.id, "Closing idle client");
-            client.killed = true;
+            true
+        } else {
+            false
+        };
+        client.killed |= end;
+        // One that no longer reads would not notice that nobody is there any more.
+        let must_read = client.waiting && client.query_buffer.0 >= client.read_ahead;
+        if must_read {
+            client.read_ahead += READ_AHEAD;
+        }
+        if end || must_read {
             client.wake();
         }
+        if idle_us > SECOND_US {
+            client.output.tidy();
+        }
     }
+}
+
+/// Whether it is not the client's fault that nothing is sent or received.
+fn waits_for_the_server(client: &Client) -> bool {
+    client.waiting || client.output.blocked_by().is_some()
 }
