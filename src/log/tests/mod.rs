@@ -6,6 +6,7 @@ mod faults;
 mod inspect;
 mod reading;
 mod round_trip;
+mod starts;
 
 use std::path::Path;
 use std::rc::Rc;
