@@ -28,7 +28,7 @@ pub struct Stats {
     pub total_commands: u64,
     /// Connections accepted.
     pub total_connections: u64,
-    /// Connections refused because of `maxclients`.
+    /// Connections refused because of `maxclients` or protected mode.
     pub rejected_connections: u64,
     /// Bytes received.
     pub bytes_in: u64,
