@@ -7,7 +7,8 @@ mod support;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::process::{Command, Output};
+use std::path::Path;
+use std::process::{Child, Command, Output};
 use std::time::{Duration, Instant};
 
 use support::client::{Client, encode};
@@ -30,7 +31,8 @@ fn text(output: &Output) -> String {
 #[test]
 fn a_second_server_on_the_same_data_is_refused_with_the_holder() {
     let server = Program::ackd().start();
-    let output = run_to_its_end(&Program::ackd(), &["--dir", server.dir().to_str().unwrap(), "--port", "0"]);
+    let output =
+        run_to_its_end(&Program::ackd(), &["--dir", server.dir().to_str().unwrap(), "--ackd-port-file", "port"]);
     assert!(!output.status.success());
     assert!(text(&output).contains(&format!("process {}", server.pid())), "{}", text(&output));
 }
@@ -40,10 +42,79 @@ fn a_start_beside_the_data_of_redis_is_refused_unless_told_otherwise() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("dump.rdb"), b"REDIS0011").unwrap();
     let place = dir.path().to_str().unwrap();
-    let output = run_to_its_end(&Program::ackd(), &["--dir", place, "--port", "0"]);
+    let output = run_to_its_end(&Program::ackd(), &["--dir", place, "--ackd-port-file", "port"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output).contains("dump.rdb") && text(&output).contains("ackd import"), "{}", text(&output));
     assert!(!dir.path().join("ackd-data").exists(), "a refused start leaves nothing behind");
+}
+
+#[test]
+fn a_directory_that_lost_its_manifest_is_no_empty_one_beside_the_data_of_redis() {
+    let mut server = Program::ackd().start();
+    assert_eq!(server.client().command("SET key value"), ok());
+    server.signal(libc::SIGTERM);
+    assert!(server.wait_for_exit(Duration::from_secs(10)).success());
+    std::fs::remove_file(server.dir().join("ackd-data/MANIFEST")).unwrap();
+    std::fs::write(server.dir().join("dump.rdb"), b"REDIS0011").unwrap();
+    let output =
+        run_to_its_end(&Program::ackd(), &["--dir", server.dir().to_str().unwrap(), "--ackd-port-file", "port"]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output));
+    assert!(text(&output).contains("MANIFEST") && !text(&output).contains("dump.rdb"), "{}", text(&output));
+}
+
+#[test]
+fn a_server_that_is_to_listen_nowhere_does_not_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().to_str().unwrap();
+    for nowhere in [["--port", "0"], ["--bind", ""]] {
+        let output = run_to_its_end(&Program::ackd(), &[&["--dir", place], &nowhere[..]].concat());
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output).contains("Configured to not listen anywhere, exiting."), "{}", text(&output));
+    }
+    let output = run_to_its_end(&Program::ackd(), &["--dir", "/nonexistent/folder"]);
+    assert!(text(&output).contains("Can't chdir to '/nonexistent/folder'"), "{}", text(&output));
+}
+
+/// A connection to a unix socket that is about to be made.
+fn connect_unix(path: &Path) -> UnixStream {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        match UnixStream::connect(path) {
+            Ok(stream) => return stream,
+            Err(error) => assert!(Instant::now() < deadline, "{}: {error}", path.display()),
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Kills a process when dropped.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn relative_paths_are_relative_to_the_directory_of_the_data_and_port_0_is_no_tcp() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    let child = Command::new(Program::ackd().path)
+        .args(["--dir", "data", "--port", "0", "--unixsocket", "a.sock", "--pidfile", "a.pid", "--logfile", "a.log"])
+        .current_dir(dir.path())
+        .spawn()
+        .unwrap();
+    let server = Killed(child);
+    let mut stream = connect_unix(&data.join("a.sock"));
+    stream.write_all(b"CONFIG GET port\r\nCONFIG GET unixsocket\r\nQUIT\r\n").unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).unwrap();
+    assert_eq!(reply, "*2\r\n$4\r\nport\r\n$1\r\n0\r\n*2\r\n$10\r\nunixsocket\r\n$6\r\na.sock\r\n+OK\r\n");
+    assert_eq!(std::fs::read_to_string(data.join("a.pid")).unwrap(), format!("{}\n", server.0.id()));
+    assert!(std::fs::read_to_string(data.join("a.log")).unwrap().contains("is starting"));
 }
 
 #[test]
@@ -60,7 +131,8 @@ fn damage_refuses_the_start_with_code_three_and_changes_nothing() {
     let place = bytes.windows(6).position(|window| window == b"key:20").unwrap();
     bytes[place] ^= 0x20;
     std::fs::write(&segment, &bytes).unwrap();
-    let output = run_to_its_end(&Program::ackd(), &["--dir", server.dir().to_str().unwrap(), "--port", "0"]);
+    let output =
+        run_to_its_end(&Program::ackd(), &["--dir", server.dir().to_str().unwrap(), "--ackd-port-file", "port"]);
     assert_eq!(output.status.code(), Some(3), "{}", text(&output));
     assert!(text(&output).contains("00000000000000000001.seg at byte"), "{}", text(&output));
     assert_eq!(std::fs::read(&segment).unwrap(), bytes);
@@ -116,10 +188,30 @@ fn listening_follows_port_and_bind() {
     let mut second = Client::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, taken_port))).unwrap();
     assert_eq!(second.command("PING").text().unwrap(), "PONG");
     assert_eq!(client.command("PING").text().unwrap(), "PONG", "connections outlive the port that they came by");
+    until_closed(server.address());
+}
+
+fn until_closed(address: SocketAddr) {
     let deadline = Instant::now() + Duration::from_secs(5);
-    while TcpStream::connect(server.address()).is_ok() {
-        assert!(Instant::now() < deadline, "the old port is still open");
+    while TcpStream::connect(address).is_ok() {
+        assert!(Instant::now() < deadline, "{address} is still open");
         std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn port_0_and_an_empty_bind_end_tcp_until_there_is_an_address_again() {
+    let server = Program::ackd().start();
+    let mut client = server.client();
+    let port = server.port().to_string();
+    assert_eq!(client.command("CONFIG GET port").elements().unwrap()[1].text().unwrap(), port);
+    for (name, none, again) in [("bind", "", "127.0.0.1"), ("port", "0", &port)] {
+        assert_eq!(client.call(&["CONFIG", "SET", name, none]).unwrap().value, ok());
+        assert_eq!(client.command(&format!("CONFIG GET {name}")).elements().unwrap()[1].text().unwrap(), none);
+        until_closed(server.address());
+        assert!(client.command("INFO server").text().unwrap().contains("tcp_port:0\r\n"));
+        assert_eq!(client.call(&["CONFIG", "SET", name, again]).unwrap().value, ok());
+        assert_eq!(server.client().command("PING").text().unwrap(), "PONG");
     }
 }
 

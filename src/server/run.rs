@@ -78,6 +78,11 @@ pub fn run(mut options: Options) -> ExitCode {
     if let Ok(started_in) = std::env::current_dir() {
         options.config.resolve_dir(&started_in);
     }
+    // As in Redis, `unixsocket`, `pidfile` and `logfile` are relative to `dir`.
+    if let Err(error) = std::env::set_current_dir(options.config.dir()) {
+        eprintln!("Can't chdir to '{}': {error}", options.config.dir());
+        return ExitCode::from(1);
+    }
     if options.config.daemonize()
         && let Err(error) = process::daemonize()
     {

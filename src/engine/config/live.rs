@@ -239,6 +239,7 @@ live! {
     maxmemory_policy: MaxmemoryPolicy = "maxmemory-policy";
     ---
     unixsocket = "unixsocket";
+    port_file = "ackd-port-file";
     dir = "dir";
     dbfilename = "dbfilename";
     appendfilename = "appendfilename";
