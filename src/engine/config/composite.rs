@@ -217,6 +217,9 @@ const TITLE_VARIABLES: [&str; 7] =
 
 fn title_template(text: &[u8]) -> Result<Vec<u8>, String> {
     let bad = || "template format is invalid or contains unknown variables".to_string();
+    if text.is_empty() {
+        return Err(bad());
+    }
     let mut rest = text;
     while let Some(open) = rest.iter().position(|byte| *byte == b'{') {
         let close = rest[open..].iter().position(|byte| *byte == b'}').ok_or_else(bad)? + open;
@@ -269,7 +272,7 @@ mod tests {
         assert!(read(Composite::OomScores, "1 2").is_err() && read(Composite::OomScores, "1 2 3000").is_err());
         assert_eq!(read(Composite::Percentiles, "1 50.50 99.999 100").unwrap(), "1 50.5 99.999 100");
         assert!(read(Composite::Percentiles, "101").is_err());
-        assert!(read(Composite::TitleTemplate, "{title} {x}").is_err());
+        assert!(read(Composite::TitleTemplate, "{title} {x}").is_err() && read(Composite::TitleTemplate, "").is_err());
         assert_eq!(read(Composite::Primary, "no one").unwrap(), "");
     }
 }

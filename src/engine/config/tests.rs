@@ -48,6 +48,14 @@ fn one_bad_pair_refuses_all_with_the_texts_that_clients_know() {
             failed("maxmemory-clients", "percentage argument must be less or equal to 100"),
         ),
         (&[("maxmemory", "1gb")], failed("maxmemory", "ackd does not have what this setting asks for yet")),
+        (
+            &[("repl-backlog-size", "9223372036854775808")],
+            failed("repl-backlog-size", "argument must be between 1 and 9223372036854775807 inclusive"),
+        ),
+        (
+            &[("proc-title-template", "")],
+            failed("proc-title-template", "template format is invalid or contains unknown variables"),
+        ),
         (&[("appendfilename", "a/b")], failed("appendfilename", "can't set immutable config")),
         // Pairs are looked at in turn, values after that.
         (&[("databases", "17"), ("foo", "1")], failed("databases", "can't set immutable config")),
@@ -100,6 +108,18 @@ fn only_values_that_mislead_are_warned_of() {
     assert_eq!(warnings.len(), 2, "{warnings:?}");
     assert!(warnings.iter().any(|text| text.starts_with("slowlog-max-len is 5")));
     assert!(warnings.iter().any(|text| text.starts_with("appendonly is no")));
+}
+
+#[test]
+fn what_a_setting_does_is_not_denied_and_what_it_does_not_is_said() {
+    let mut config = Config::new();
+    let changes = [("latency-tracking", "no"), ("latency-tracking-info-percentiles", "50"), ("hz", "20")];
+    assert!(!config.set(&pairs(&changes), false).unwrap().is_empty());
+    assert!(config.warnings().is_empty(), "{:?}", config.warnings());
+    for name in ["lazyfree-lazy-user-del", "lazyfree-lazy-server-del"] {
+        assert!(!config.set(&pairs(&[(name, "yes")]), false).unwrap().is_empty());
+        assert!(config.warning(name).unwrap().contains("has no effect"), "{name}");
+    }
 }
 
 #[test]
