@@ -13,7 +13,7 @@ use tokio::task::{JoinHandle, LocalSet, spawn_local};
 
 use super::listener::{ListenError, Listeners};
 use super::logging::Logging;
-use super::{Node, process, settings, timers};
+use super::{Node, process, settings, timed, timers};
 use crate::base::clock::SystemClock;
 use crate::disk::{Disk, PortableDisk, UringDisk};
 use crate::durability::commit::{self, Committer};
@@ -210,9 +210,9 @@ impl Running {
     pub async fn start(node: &Rc<Node>, disk: Rc<dyn Disk>, directory: &Path) -> Result<Self, RecoveryFailure> {
         let log = recovery::recover(&node.engine, disk, directory).await?;
         let committer = Committer::new(node.engine.clone(), log);
-        let writer = spawn_local(commit::write_batches(committer.clone()));
+        let writer = spawn_local(timed::for_the_log(node.engine.clone(), commit::write_batches(committer.clone())));
         let others = [
-            spawn_local(commit::sync_in_background(committer.clone())),
+            spawn_local(timed::for_the_log(node.engine.clone(), commit::sync_in_background(committer.clone()))),
             spawn_local(commit::prepare_segments(committer.clone())),
             spawn_local(timers::run(node.clone())),
         ];
