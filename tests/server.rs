@@ -12,6 +12,7 @@ use std::process::{Child, Command, Output};
 use std::time::{Duration, Instant};
 
 use support::client::{Client, encode};
+use support::oracle::Oracle;
 use support::process::{Program, Server};
 use support::reply::Value;
 
@@ -342,4 +343,63 @@ fn reload_from_the_log_keeps_everything() {
     assert_eq!(client.command("DEBUG LOADAOF"), ok());
     assert_eq!(client.command("DEBUG DIGEST"), digest);
     assert_eq!(client.command("SET more 1"), ok());
+}
+
+#[test]
+fn a_reload_inside_a_transaction_loads_what_it_has_written() {
+    let server = Program::ackd().start();
+    let mut client = server.client();
+    let mut watching = server.client();
+    assert_eq!(client.command("SET key 1"), ok());
+    assert_eq!(watching.command("WATCH key"), ok());
+    for line in ["MULTI", "SET key 2", "DEBUG RELOAD", "GET key"] {
+        assert!(!client.command(line).is_error());
+    }
+    assert_eq!(client.command("EXEC"), Value::Array(vec![ok(), ok(), Value::Bulk(b"2".to_vec())]));
+    assert_eq!(client.command("GET key"), Value::Bulk(b"2".to_vec()), "no -LOADING");
+    assert_eq!(watching.command("MULTI"), ok());
+    assert_eq!(watching.command("EXEC"), Value::NullArray);
+}
+
+#[test]
+fn the_time_that_the_log_takes_is_measured() {
+    let server = Program::ackd().start();
+    let mut client = server.client();
+    let mut spent = |section: &str| {
+        for n in 0..100 {
+            assert_eq!(client.command(&format!("SET key:{n} {n}")), ok());
+        }
+        let text = client.command(&format!("INFO {section}")).text().unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("eventloop_duration_aof_sum:"));
+        line.map(|usec| usec.parse::<u64>().unwrap())
+    };
+    let (first, second) = (spent("debug").unwrap(), spent("debug").unwrap());
+    assert!(first > 0 && second > first, "{first} {second}");
+    assert_eq!(spent("everything"), None);
+}
+
+/// Fields of CLIENT INFO that say what a connection has in hand.
+fn in_hand(server: &Server) -> Vec<String> {
+    let fields = |text: String| {
+        let kept = ["multi=", "qbuf=", "argv-mem=", "multi-mem=", "obl=", "oll=", "omem=", "events="];
+        let fields = text.split_whitespace().filter(|field| kept.iter().any(|start| field.starts_with(start)));
+        fields.collect::<Vec<_>>().join(" ")
+    };
+    let mut client = server.client();
+    let mut lines = vec![fields(client.command("CLIENT INFO").text().unwrap())];
+    lines.push(fields(client.command("CLIENT LIST").text().unwrap()));
+    for line in ["MULTI", "CLIENT INFO", "PING hello"] {
+        assert!(!client.command(line).is_error());
+    }
+    lines.push(fields(client.command("EXEC").elements().unwrap()[0].text().unwrap()));
+    lines
+}
+
+#[test]
+fn client_info_counts_the_request_in_hand_as_redis_does() {
+    let ours = in_hand(&Program::ackd().start());
+    assert_eq!(ours[0], "multi=-1 qbuf=26 argv-mem=10 multi-mem=0 obl=0 oll=0 omem=0 events=r");
+    if let Some(oracle) = Oracle::Redis7.program() {
+        assert_eq!(ours, in_hand(&oracle.start()));
+    }
 }

@@ -44,7 +44,7 @@ fn is_reached(engine: &Engine, on: BlockedOn) -> bool {
             engine.policy_refusal.is_some()
                 || engine.log_policy.is_none_or(|policy| policy == engine.config.appendfsync())
         }
-        BlockedOn::Reload { before } => engine.reloads > before,
+        BlockedOn::Reload { before, .. } => engine.reloads > before,
         BlockedOn::Shutdown => false,
     }
 }
@@ -64,6 +64,7 @@ fn write_end(engine: &Engine, reply: &mut Reply, on: BlockedOn) {
                 format!("ERR CONFIG SET failed (possibly related to argument 'appendfsync') - {reason}").as_bytes(),
             ),
         },
+        BlockedOn::Reload { answered: true, .. } => {}
         BlockedOn::Reload { .. } => reply.ok(),
         BlockedOn::Shutdown => {}
     }
@@ -85,11 +86,19 @@ pub fn wait_for_sync_policy(ctx: &mut Ctx<'_>) {
     block(ctx, BlockedOn::SyncPolicy, 0);
 }
 
-/// Answers once the data were loaded from the log anew.
+/// Answers once the data were loaded from the log anew. Inside a transaction that has to wait for its end, for the log
+/// gets a transaction whole: the answer comes at once, and the connection goes on when the data are there again.
 pub fn wait_for_reload(ctx: &mut Ctx<'_>) {
-    let before = ctx.engine.reloads;
-    ctx.engine.request(Request::Reload);
-    block(ctx, BlockedOn::Reload { before }, 0);
+    let on = BlockedOn::Reload { before: ctx.engine.reloads, answered: ctx.in_transaction() };
+    if !ctx.in_transaction() {
+        ctx.engine.request(Request::Reload);
+        return block(ctx, on, 0);
+    }
+    ctx.reply.ok();
+    if ctx.client.blocked.is_none() {
+        ctx.engine.request(Request::Reload);
+        ctx.client.blocked = Some(Blocked { on, deadline_us: None, unblock: None });
+    }
 }
 
 /// Answers no more: the connection ends with the process.

@@ -32,10 +32,10 @@ fn a_line_has_the_fields_of_redis_in_its_order() {
     let names: Vec<&str> = line.split(' ').skip(1).map(|field| field.split('=').next().unwrap()).collect();
     assert_eq!(
         names.join(" "),
-        "id addr laddr fd name age idle flags db sub psub ssub multi watch qbuf qbuf-free argv-mem multi-mem rbs rbp obl \
+        "id addr laddr fd name age idle flags db sub psub ssub multi qbuf qbuf-free argv-mem multi-mem rbs rbp obl \
          oll omem tot-mem events cmd user redir resp lib-name lib-ver"
     );
-    assert!(line.contains(" flags=N ") && line.contains(" watch=2 ") && line.contains(" cmd=client|info "), "{line}");
+    assert!(line.contains(" flags=N ") && line.contains(" multi=-1 ") && line.contains(" cmd=client|info "), "{line}");
     harness.run("CLIENT NO-EVICT on");
     harness.run("CLIENT NO-TOUCH on");
     assert!(harness.run("CLIENT INFO").contains(" flags=eT "));
@@ -111,6 +111,25 @@ fn replies_that_are_off_are_not_sent() {
     assert_eq!(harness.run("PING"), "");
     assert_eq!(harness.run("CLIENT REPLY ON"), "+OK");
     assert_eq!(harness.run("PING"), "+PONG");
+}
+
+#[test]
+fn replies_are_left_out_command_by_command_inside_a_transaction() {
+    for (lines, replies) in [
+        (&["MULTI", "PING 1", "CLIENT REPLY SKIP", "PING 2", "EXEC", "PING 3", "PING 4"][..], "*3 $1 1 $1 2 | $1 4"),
+        (&["MULTI", "PING 1", "CLIENT REPLY OFF", "PING 2", "EXEC", "PING 3"], "*3 $1 1"),
+        (&["MULTI", "CLIENT REPLY OFF", "PING 2", "CLIENT REPLY ON", "PING 3", "EXEC", "PING 4"], "*4 +OK $1 3 | $1 4"),
+        (&["MULTI", "CLIENT REPLY SKIP", "CLIENT REPLY ON", "EXEC", "PING 3", "PING 4"], "*2 +OK | $1 4"),
+        (&["CLIENT REPLY OFF", "MULTI", "PING 1", "CLIENT REPLY ON", "PING 2", "EXEC", "PING 3"], "+OK $1 2 | $1 3"),
+        (&["MULTI", "CLIENT REPLY OFF", "EXEC", "MULTI", "EXEC", "EXEC", "CLIENT REPLY ON"], "*1 | +OK"),
+        (&["CLIENT REPLY SKIP", "RESET", "PING 1"], "$1 1"),
+    ] {
+        let mut harness = Harness::new();
+        let said = lines.iter().map(|line| harness.run(line));
+        let said: Vec<String> = said.filter(|reply| !matches!(reply.as_str(), "" | "+QUEUED")).collect();
+        let said = said.join(" | ");
+        assert_eq!(said.strip_prefix("+OK | ").filter(|_| lines[0] == "MULTI").unwrap_or(&said), replies, "{lines:?}");
+    }
 }
 
 #[test]

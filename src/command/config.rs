@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::{Ctx, Failure, blocking, failure};
 use crate::engine::Request;
+use crate::engine::config::Config;
 
 /// CONFIG GET pattern \[pattern …\]
 pub fn get(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
@@ -75,16 +76,12 @@ fn other_directory(asked: &Path) -> Failure {
 
 /// CONFIG REWRITE
 pub fn rewrite(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
-    let file = ctx.engine.config.file().ok_or("ERR The server is running without a config file")?;
-    let failed = |error: io::Error| Failure::new(format!("ERR Rewriting config file: {error}"));
-    let old = match fs::read(file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(failed(error)),
-    };
-    replace(file, &ctx.engine.config.rewritten(&old)).map_err(|error| {
+    if ctx.engine.config.file().is_none() {
+        return Err("ERR The server is running without a config file".into());
+    }
+    write_file(&ctx.engine.config, Config::rewritten).map_err(|error| {
         tracing::warn!("CONFIG REWRITE failed: {error}");
-        failed(error)
+        Failure::new(format!("ERR Rewriting config file: {error}"))
     })?;
     tracing::info!("CONFIG REWRITE executed with success");
     ctx.reply.ok();
@@ -96,6 +93,16 @@ pub fn resetstat(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
     ctx.engine.stats.reset();
     ctx.reply.ok();
     Ok(())
+}
+
+/// Puts what `rewrite` makes of the settings and the file's text in the place of the file.
+pub(super) fn write_file(config: &Config, rewrite: fn(&Config, &[u8]) -> Vec<u8>) -> io::Result<()> {
+    let file = config.file().ok_or(io::ErrorKind::NotFound)?;
+    let old = match fs::read(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        text => text?,
+    };
+    replace(file, &rewrite(config, &old))
 }
 
 /// Puts `text` in the place of a file in one step, durably: a crash leaves the old text or the new one.

@@ -80,6 +80,8 @@ pub struct Ctx<'a> {
     dirty: u64,
     has_effects: bool,
     in_transaction: bool,
+    /// The unit was an EXEC that ran its commands.
+    ran_transaction: bool,
 }
 
 impl<'a> Ctx<'a> {
@@ -97,6 +99,7 @@ impl<'a> Ctx<'a> {
             dirty: 0,
             has_effects: false,
             in_transaction: false,
+            ran_transaction: false,
         }
     }
 
@@ -269,6 +272,11 @@ impl<'a> Ctx<'a> {
         }
     }
 
+    /// Lets the command count as so many changes, however many keys it concerned.
+    pub fn counts_as(&mut self, changes: u64) {
+        self.dirty = changes;
+    }
+
     /// Changes made by the command that runs.
     pub fn dirty(&self) -> u64 {
         self.dirty
@@ -284,6 +292,7 @@ impl<'a> Ctx<'a> {
         self.in_transaction = true;
         run(self);
         self.in_transaction = false;
+        self.ran_transaction = true;
         (self.dirty, self.has_effects) = (0, false);
     }
 }

@@ -336,6 +336,7 @@ impl Engine {
     /// The data were loaded anew; tells who waits for it.
     pub fn reloaded(&mut self) {
         self.reloads += 1;
+        self.stats.changes = 0;
         self.wake_blocked(|on| matches!(on, BlockedOn::Reload { .. }));
     }
 

@@ -195,6 +195,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.timer = None;
                 return Turn::Idle;
             };
+            client.query_buffer = (self.query.len(), self.query.free());
             let outcome = dispatch::request(engine, client, &arguments);
             drop(arguments);
             match outcome {
