@@ -217,9 +217,6 @@ const TITLE_VARIABLES: [&str; 7] =
 
 fn title_template(text: &[u8]) -> Result<Vec<u8>, String> {
     let bad = || "template format is invalid or contains unknown variables".to_string();
-    if text.is_empty() {
-        return Err(bad());
-    }
     let mut rest = text;
     while let Some(open) = rest.iter().position(|byte| *byte == b'{') {
         let close = rest[open..].iter().position(|byte| *byte == b'}').ok_or_else(bad)? + open;
@@ -227,6 +224,10 @@ fn title_template(text: &[u8]) -> Result<Vec<u8>, String> {
             return Err(bad());
         }
         rest = &rest[close + 1..];
+    }
+    // The program's own title may be empty, and what is shown may not.
+    if String::from_utf8_lossy(text).replace("{title}", "").trim().is_empty() {
+        return Err(bad());
     }
     Ok(text.to_vec())
 }
@@ -273,6 +274,9 @@ mod tests {
         assert_eq!(read(Composite::Percentiles, "1 50.50 99.999 100").unwrap(), "1 50.5 99.999 100");
         assert!(read(Composite::Percentiles, "101").is_err());
         assert!(read(Composite::TitleTemplate, "{title} {x}").is_err() && read(Composite::TitleTemplate, "").is_err());
+        assert!(
+            read(Composite::TitleTemplate, "{title} ").is_err() && read(Composite::TitleTemplate, "{title}-").is_ok()
+        );
         assert_eq!(read(Composite::Primary, "no one").unwrap(), "");
     }
 }
