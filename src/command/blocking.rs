@@ -22,11 +22,16 @@ pub fn check(engine: &mut Engine, client: &mut Client, waker: &Waker) -> Option<
     }
     client.blocked = None;
     let mut reply = Reply::continuing(client.output.take(), client.resp3);
+    let start = reply.len();
     if blocked.unblock == Some(Unblock::Error) {
         reply.error(b"UNBLOCKED client unblocked via CLIENT UNBLOCK");
     } else {
         write_end(engine, &mut reply, blocked.on);
     }
+    if client.reply_mode.is_silent() {
+        reply.truncate(start);
+    }
+    client.reply_mode.end_command();
     let batch = engine.stream.batch_start();
     client.output.put(reply.into_bytes(), Gate::ticket(0, Level::Memory), &engine.gate, batch);
     None

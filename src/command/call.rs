@@ -112,7 +112,10 @@ fn queue_reply(ctx: &mut Ctx<'_>, reply_start: usize, reveals: u64) {
     if !ctx.ran_transaction {
         leave_out(ctx, reply_start);
     }
-    ctx.client.reply_mode.end_command();
+    // A command that waits is over only when its reply is there.
+    if ctx.client.blocked.is_none() {
+        ctx.client.reply_mode.end_command();
+    }
     let level = level(ctx);
     let buffer = std::mem::take(&mut ctx.reply).into_bytes();
     let batch = ctx.engine.stream.batch_start();

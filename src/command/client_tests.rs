@@ -1,5 +1,6 @@
 //! Tests of CLIENT and its neighbours in `client_list.rs` and `client_kill.rs`.
 
+use std::task::Waker;
 use std::time::Duration;
 
 use crate::command::harness::Harness;
@@ -111,6 +112,22 @@ fn replies_that_are_off_are_not_sent() {
     assert_eq!(harness.run("PING"), "");
     assert_eq!(harness.run("CLIENT REPLY ON"), "+OK");
     assert_eq!(harness.run("PING"), "+PONG");
+}
+
+#[test]
+fn the_reply_of_a_command_that_waited_is_left_out_too() {
+    for (mode, next) in [("OFF", ""), ("SKIP", "$1 a")] {
+        let mut harness = Harness::new();
+        harness.run(&format!("CLIENT REPLY {mode}"));
+        assert_eq!(harness.run("WAIT 1 1"), "");
+        harness.clock.advance(Duration::from_millis(2));
+        harness.engine.read_clock();
+        let mut client = harness.engine.clients.take(harness.client);
+        assert_eq!(super::super::blocking::check(&mut harness.engine, &mut client, Waker::noop()), None);
+        assert_eq!(client.output.backlog(), 0, "{mode}");
+        harness.engine.clients.put(client);
+        assert_eq!(harness.run("ECHO a"), next);
+    }
 }
 
 #[test]

@@ -61,6 +61,7 @@ const FINE: &[&[u8]] = &[
     b"CLIENT REPLY OFF\r\nGET k1\r\nCLIENT REPLY SKIP\r\nGET k1\r\nCLIENT REPLY ON\r\nGET k1\r\n",
     b"CLIENT REPLY SKIP\r\nMULTI\r\nSET k2 x\r\nEXEC\r\n",
     b"CLIENT REPLY OFF\r\nNOSUCHCOMMAND\r\nRESET\r\nPING\r\n",
+    b"CLIENT REPLY OFF\r\nWAIT 0 0\r\nCLIENT REPLY ON\r\nWAIT 0 0\r\n",
     b"CLIENT REPLY SKIP\r\nRESET\r\nPING\r\n",
     // What these leave out of an array comes behind it, so that whoever reads the bytes finds replies in them.
     b"MULTI\r\nGET k0\r\nCLIENT REPLY SKIP\r\nGET k1\r\nEXEC\r\nGET k0\r\nGET k1\r\n",
