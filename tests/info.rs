@@ -121,6 +121,15 @@ const FIELDS: &[(&str, &[&str])] = &[
     ("replication", &["role", "connected_slaves", "master_repl_offset", "master_replid"]),
     ("cpu", &["used_cpu_user", "used_cpu_user_children"]),
     ("cluster", &["cluster_enabled"]),
+    (
+        "debug",
+        &[
+            "eventloop_duration_aof_sum",
+            "eventloop_duration_cron_sum",
+            "eventloop_duration_max",
+            "eventloop_cmd_per_cycle_max",
+        ],
+    ),
 ];
 
 fn names(text: &str) -> Vec<&str> {
@@ -162,6 +171,25 @@ fn commands_and_errors_are_counted_by_name() {
         assert!(text.lines().any(|line| line.starts_with(start)), "no {start} in\n{text}");
     }
     assert!(text.lines().any(|line| line.starts_with("latency_percentiles_usec_get:p50=")), "{text}");
+}
+
+#[test]
+fn latencies_are_kept_only_while_they_are_tracked() {
+    let server = Program::ackd().start();
+    let mut client = server.client();
+    for line in ["CONFIG SET latency-tracking no", "GET k", "CONFIG SET latency-tracking yes", "STRLEN k"] {
+        client.command(line);
+    }
+    let text = info(&server, "latencystats");
+    assert!(text.contains("latency_percentiles_usec_strlen:") && !text.contains("usec_get:"), "{text}");
+}
+
+#[test]
+fn debug_is_the_section_of_the_oracle() {
+    let Some(oracle) = Oracle::Valkey.program() else { return };
+    let (oracle, ackd) = (oracle.start(), Program::ackd().start());
+    assert_eq!(names(&info(&oracle, "debug")), names(&info(&ackd, "debug")));
+    assert_eq!(headers(&info(&oracle, "debug server")), headers(&info(&ackd, "debug server")));
 }
 
 #[test]

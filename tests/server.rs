@@ -8,10 +8,12 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::{Child, Command, Output};
 use std::time::{Duration, Instant};
 
 use support::client::{Client, encode};
+use support::oracle::Oracle;
 use support::process::{Program, Server};
 use support::reply::Value;
 
@@ -31,7 +33,8 @@ fn text(output: &Output) -> String {
 #[test]
 fn a_second_server_on_the_same_data_is_refused_with_the_holder() {
     let server = Program::ackd().start();
-    let output = run_to_its_end(&Program::ackd(), &["--dir", server.dir().to_str().unwrap(), "--port", "0"]);
+    let output =
+        run_to_its_end(&Program::ackd(), &["--dir", server.dir().to_str().unwrap(), "--ackd-port-file", "port"]);
     assert!(!output.status.success());
     assert!(text(&output).contains(&format!("process {}", server.pid())), "{}", text(&output));
 }
@@ -41,10 +44,79 @@ fn a_start_beside_the_data_of_redis_is_refused_unless_told_otherwise() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("dump.rdb"), b"REDIS0011").unwrap();
     let place = dir.path().to_str().unwrap();
-    let output = run_to_its_end(&Program::ackd(), &["--dir", place, "--port", "0"]);
+    let output = run_to_its_end(&Program::ackd(), &["--dir", place, "--ackd-port-file", "port"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output).contains("dump.rdb") && text(&output).contains("ackd import"), "{}", text(&output));
     assert!(!dir.path().join("ackd-data").exists(), "a refused start leaves nothing behind");
+}
+
+#[test]
+fn a_directory_that_lost_its_manifest_is_no_empty_one_beside_the_data_of_redis() {
+    let mut server = Program::ackd().start();
+    assert_eq!(server.client().command("SET key value"), ok());
+    server.signal(libc::SIGTERM);
+    assert!(server.wait_for_exit(Duration::from_secs(10)).success());
+    std::fs::remove_file(server.dir().join("ackd-data/MANIFEST")).unwrap();
+    std::fs::write(server.dir().join("dump.rdb"), b"REDIS0011").unwrap();
+    let output =
+        run_to_its_end(&Program::ackd(), &["--dir", server.dir().to_str().unwrap(), "--ackd-port-file", "port"]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output));
+    assert!(text(&output).contains("MANIFEST") && !text(&output).contains("dump.rdb"), "{}", text(&output));
+}
+
+#[test]
+fn a_server_that_is_to_listen_nowhere_does_not_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().to_str().unwrap();
+    for nowhere in [["--port", "0"], ["--bind", ""]] {
+        let output = run_to_its_end(&Program::ackd(), &[&["--dir", place], &nowhere[..]].concat());
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output).contains("Configured to not listen anywhere, exiting."), "{}", text(&output));
+    }
+    let output = run_to_its_end(&Program::ackd(), &["--dir", "/nonexistent/folder"]);
+    assert!(text(&output).contains("Can't chdir to '/nonexistent/folder'"), "{}", text(&output));
+}
+
+/// A connection to a unix socket that is about to be made.
+fn connect_unix(path: &Path) -> UnixStream {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        match UnixStream::connect(path) {
+            Ok(stream) => return stream,
+            Err(error) => assert!(Instant::now() < deadline, "{}: {error}", path.display()),
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Kills a process when dropped.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn relative_paths_are_relative_to_the_directory_of_the_data_and_port_0_is_no_tcp() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    let child = Command::new(Program::ackd().path)
+        .args(["--dir", "data", "--port", "0", "--unixsocket", "a.sock", "--pidfile", "a.pid", "--logfile", "a.log"])
+        .current_dir(dir.path())
+        .spawn()
+        .unwrap();
+    let server = Killed(child);
+    let mut stream = connect_unix(&data.join("a.sock"));
+    stream.write_all(b"CONFIG GET port\r\nCONFIG GET unixsocket\r\nQUIT\r\n").unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).unwrap();
+    assert_eq!(reply, "*2\r\n$4\r\nport\r\n$1\r\n0\r\n*2\r\n$10\r\nunixsocket\r\n$6\r\na.sock\r\n+OK\r\n");
+    assert_eq!(std::fs::read_to_string(data.join("a.pid")).unwrap(), format!("{}\n", server.0.id()));
+    assert!(std::fs::read_to_string(data.join("a.log")).unwrap().contains("is starting"));
 }
 
 #[test]
@@ -61,7 +133,8 @@ fn damage_refuses_the_start_with_code_three_and_changes_nothing() {
     let place = bytes.windows(6).position(|window| window == b"key:20").unwrap();
     bytes[place] ^= 0x20;
     std::fs::write(&segment, &bytes).unwrap();
-    let output = run_to_its_end(&Program::ackd(), &["--dir", server.dir().to_str().unwrap(), "--port", "0"]);
+    let output =
+        run_to_its_end(&Program::ackd(), &["--dir", server.dir().to_str().unwrap(), "--ackd-port-file", "port"]);
     assert_eq!(output.status.code(), Some(3), "{}", text(&output));
     assert!(text(&output).contains("00000000000000000001.seg at byte"), "{}", text(&output));
     assert_eq!(std::fs::read(&segment).unwrap(), bytes);
@@ -117,10 +190,30 @@ fn listening_follows_port_and_bind() {
     let mut second = Client::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, taken_port))).unwrap();
     assert_eq!(second.command("PING").text().unwrap(), "PONG");
     assert_eq!(client.command("PING").text().unwrap(), "PONG", "connections outlive the port that they came by");
+    until_closed(server.address());
+}
+
+fn until_closed(address: SocketAddr) {
     let deadline = Instant::now() + Duration::from_secs(5);
-    while TcpStream::connect(server.address()).is_ok() {
-        assert!(Instant::now() < deadline, "the old port is still open");
+    while TcpStream::connect(address).is_ok() {
+        assert!(Instant::now() < deadline, "{address} is still open");
         std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn port_0_and_an_empty_bind_end_tcp_until_there_is_an_address_again() {
+    let server = Program::ackd().start();
+    let mut client = server.client();
+    let port = server.port().to_string();
+    assert_eq!(client.command("CONFIG GET port").elements().unwrap()[1].text().unwrap(), port);
+    for (name, none, again) in [("bind", "", "127.0.0.1"), ("port", "0", &port)] {
+        assert_eq!(client.call(&["CONFIG", "SET", name, none]).unwrap().value, ok());
+        assert_eq!(client.command(&format!("CONFIG GET {name}")).elements().unwrap()[1].text().unwrap(), none);
+        until_closed(server.address());
+        assert!(client.command("INFO server").text().unwrap().contains("tcp_port:0\r\n"));
+        assert_eq!(client.call(&["CONFIG", "SET", name, again]).unwrap().value, ok());
+        assert_eq!(server.client().command("PING").text().unwrap(), "PONG");
     }
 }
 
@@ -164,16 +257,6 @@ fn a_refused_start_leaves_socket_and_pid_file_to_the_server_that_has_them() {
     assert!(socket.exists() && pid_file.exists());
 }
 
-/// A process that does not outlive its test.
-struct Killed(Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn shutdown_while_the_data_are_loaded_acts_at_once() {
     let mut server = Program::ackd().start();
@@ -190,7 +273,7 @@ fn shutdown_while_the_data_are_loaded_acts_at_once() {
     let deadline = Instant::now() + Duration::from_secs(20);
     let mut client = loop {
         assert!(Instant::now() < deadline, "nobody listens");
-        if let Ok(client) = Client::connect(server.address()) {
+        if let Some(Ok(client)) = server.written_address().map(Client::connect) {
             break client;
         }
     };
@@ -347,4 +430,63 @@ fn reload_from_the_log_keeps_everything() {
     assert_eq!(client.command("DEBUG LOADAOF"), ok());
     assert_eq!(client.command("DEBUG DIGEST"), digest);
     assert_eq!(client.command("SET more 1"), ok());
+}
+
+#[test]
+fn a_reload_inside_a_transaction_loads_what_it_has_written() {
+    let server = Program::ackd().start();
+    let mut client = server.client();
+    let mut watching = server.client();
+    assert_eq!(client.command("SET key 1"), ok());
+    assert_eq!(watching.command("WATCH key"), ok());
+    for line in ["MULTI", "SET key 2", "DEBUG RELOAD", "GET key"] {
+        assert!(!client.command(line).is_error());
+    }
+    assert_eq!(client.command("EXEC"), Value::Array(vec![ok(), ok(), Value::Bulk(b"2".to_vec())]));
+    assert_eq!(client.command("GET key"), Value::Bulk(b"2".to_vec()), "no -LOADING");
+    assert_eq!(watching.command("MULTI"), ok());
+    assert_eq!(watching.command("EXEC"), Value::NullArray);
+}
+
+#[test]
+fn the_time_that_the_log_takes_is_measured() {
+    let server = Program::ackd().start();
+    let mut client = server.client();
+    let mut spent = |section: &str| {
+        for n in 0..100 {
+            assert_eq!(client.command(&format!("SET key:{n} {n}")), ok());
+        }
+        let text = client.command(&format!("INFO {section}")).text().unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("eventloop_duration_aof_sum:"));
+        line.map(|usec| usec.parse::<u64>().unwrap())
+    };
+    let (first, second) = (spent("debug").unwrap(), spent("debug").unwrap());
+    assert!(first > 0 && second > first, "{first} {second}");
+    assert_eq!(spent("everything"), None);
+}
+
+/// Fields of CLIENT INFO that say what a connection has in hand.
+fn in_hand(server: &Server) -> Vec<String> {
+    let fields = |text: String| {
+        let kept = ["multi=", "qbuf=", "argv-mem=", "multi-mem=", "obl=", "oll=", "omem=", "events="];
+        let fields = text.split_whitespace().filter(|field| kept.iter().any(|start| field.starts_with(start)));
+        fields.collect::<Vec<_>>().join(" ")
+    };
+    let mut client = server.client();
+    let mut lines = vec![fields(client.command("CLIENT INFO").text().unwrap())];
+    lines.push(fields(client.command("CLIENT LIST").text().unwrap()));
+    for line in ["MULTI", "CLIENT INFO", "PING hello"] {
+        assert!(!client.command(line).is_error());
+    }
+    lines.push(fields(client.command("EXEC").elements().unwrap()[0].text().unwrap()));
+    lines
+}
+
+#[test]
+fn client_info_counts_the_request_in_hand_as_redis_does() {
+    let ours = in_hand(&Program::ackd().start());
+    assert_eq!(ours[0], "multi=-1 qbuf=26 argv-mem=10 multi-mem=0 obl=0 oll=0 omem=0 events=r");
+    if let Some(oracle) = Oracle::Redis7.program() {
+        assert_eq!(ours, in_hand(&oracle.start()));
+    }
 }

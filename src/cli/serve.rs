@@ -86,7 +86,7 @@ pub fn parse(args: &[String], files: &dyn Files) -> Result<Invocation, UsageErro
         read_source(&mut reader, &Source { name: "standard input".into(), text }, files)?;
         rest = others;
     }
-    let start_empty = read_options(&mut reader, rest)?;
+    let start_empty = read_options(&mut reader, rest, files)?;
     if let Some(file) = file {
         config.set_file(file);
     }
@@ -136,14 +136,14 @@ fn include(pattern: &str, files: &dyn Files) -> io::Result<Vec<Source>> {
 }
 
 /// Reads options; answers whether `--start-empty` is among them.
-fn read_options(reader: &mut Reader<'_>, args: &[String]) -> Result<bool, UsageError> {
+fn read_options(reader: &mut Reader<'_>, args: &[String], files: &dyn Files) -> Result<bool, UsageError> {
     let mut start_empty = false;
     let mut directive: Vec<Vec<u8>> = Vec::new();
     for arg in args {
         let option = option(arg, directive.len() == 1)?;
         match option {
             Some(words) => {
-                read_directive(reader, std::mem::take(&mut directive))?;
+                read_directive(reader, std::mem::take(&mut directive), files)?;
                 if words[0] == b"start-empty" {
                     start_empty = true;
                 } else {
@@ -158,13 +158,20 @@ fn read_options(reader: &mut Reader<'_>, args: &[String]) -> Result<bool, UsageE
             None => directive.push(arg.clone().into_bytes()),
         }
     }
-    read_directive(reader, directive)?;
+    read_directive(reader, directive, files)?;
     Ok(start_empty)
 }
 
-fn read_directive(reader: &mut Reader<'_>, mut words: Vec<Vec<u8>>) -> Result<(), UsageError> {
+fn read_directive(reader: &mut Reader<'_>, mut words: Vec<Vec<u8>>, files: &dyn Files) -> Result<(), UsageError> {
     match words.as_slice() {
         [] => return Ok(()),
+        [name, pattern] if name.eq_ignore_ascii_case(b"include") => {
+            let pattern = String::from_utf8_lossy(pattern);
+            for source in include(&pattern, files).map_err(|error| unreadable(&pattern, &error))? {
+                read_source(reader, &source, files)?;
+            }
+            return Ok(());
+        }
         // As in Redis, `--save` alone means none.
         [name] if name == b"save" => words.push(Vec::new()),
         _ => {}
@@ -175,7 +182,7 @@ fn read_directive(reader: &mut Reader<'_>, mut words: Vec<Vec<u8>>) -> Result<()
 /// The words of an option if `arg` begins one. Behind an option that lacks its value, only a known name does.
 fn option(arg: &str, lacks_value: bool) -> Result<Option<Vec<Vec<u8>>>, UsageError> {
     let Some(text) = arg.strip_prefix("--").filter(|text| !text.is_empty()) else { return Ok(None) };
-    let known = |name: &str| name == "start-empty" || table::index_of(name.as_bytes()).is_some();
+    let known = |name: &str| matches!(name, "start-empty" | "include") || table::index_of(name.as_bytes()).is_some();
     let words = match text.split_once('=') {
         Some((name, value)) if known(name) => vec![name.into(), value.into()],
         _ => quoting::split(text.as_bytes())
@@ -349,11 +356,21 @@ mod tests {
     }
 
     #[test]
+    fn a_file_can_be_included_among_the_options() {
+        let request = request(&["--timeout", "1", "--include", "a.conf", "--hz", "33"]).unwrap();
+        assert_eq!((request.config.port(), request.config.timeout(), request.config.hz()), (7000, 22, 33));
+        assert_eq!(request.config.file(), None, "only the file that comes first is rewritten");
+    }
+
+    #[test]
     fn errors_name_what_is_wrong() {
         assert!(request(&["--appendfsnyc", "no"]).unwrap_err().contains("Did you mean appendfsync?"));
         assert!(request(&["--port"]).unwrap_err().contains("wrong number of arguments"));
         assert!(request(&["chek"]).unwrap_err().contains("The commands are: serve"));
         assert!(request(&["missing.conf"]).unwrap_err().contains("missing.conf"));
+        assert!(request(&["--include", "missing.conf"]).unwrap_err().contains("missing.conf"));
+        assert!(request(&["--include", "bad.conf"]).unwrap_err().contains("bad.conf, at line 1"));
+        assert!(request(&["--include"]).unwrap_err().contains("wrong number of arguments"));
         assert!(request(&["bad.conf"]).unwrap_err().contains("bad.conf, at line 1"));
         assert!(request(&["--port", "1", "--maxmemory", "1gb"]).unwrap_err().contains("maxmemory"));
         assert!(request(&["--start-empty", "x"]).unwrap_err().contains("'x'"));

@@ -21,15 +21,17 @@ pub fn check(engine: &mut Engine, client: &mut Client, waker: &Waker) -> Option<
         return Some(blocked.deadline_us);
     }
     client.blocked = None;
-    if blocked.silent {
-        return None;
-    }
     let mut reply = Reply::continuing(client.output.take(), client.resp3);
+    let start = reply.len();
     if blocked.unblock == Some(Unblock::Error) {
         reply.error(b"UNBLOCKED client unblocked via CLIENT UNBLOCK");
     } else {
         write_end(engine, &mut reply, blocked.on);
     }
+    if client.reply_mode.is_silent() {
+        reply.truncate(start);
+    }
+    client.reply_mode.end_command();
     let batch = engine.stream.batch_start();
     client.output.put(reply.into_bytes(), Gate::ticket(0, Level::Memory), &engine.gate, batch);
     None
@@ -47,7 +49,7 @@ fn is_reached(engine: &Engine, on: BlockedOn) -> bool {
             engine.policy_refusal.is_some()
                 || engine.log_policy.is_none_or(|policy| policy == engine.config.appendfsync())
         }
-        BlockedOn::Reload { before } => engine.reloads > before,
+        BlockedOn::Reload { before, .. } => engine.reloads > before,
         BlockedOn::Shutdown => false,
     }
 }
@@ -67,6 +69,7 @@ fn write_end(engine: &Engine, reply: &mut Reply, on: BlockedOn) {
                 format!("ERR CONFIG SET failed (possibly related to argument 'appendfsync') - {reason}").as_bytes(),
             ),
         },
+        BlockedOn::Reload { answered: true, .. } => {}
         BlockedOn::Reload { .. } => reply.ok(),
         BlockedOn::Shutdown => {}
     }
@@ -79,7 +82,7 @@ fn block(ctx: &mut Ctx<'_>, on: BlockedOn, timeout_ms: u64) {
     }
     let now_us = ctx.engine.monotonic_us();
     let deadline_us = (timeout_ms > 0).then(|| now_us.saturating_add(timeout_ms.saturating_mul(1000)));
-    ctx.client.blocked = Some(Blocked { on, deadline_us, unblock: None, silent: false });
+    ctx.client.blocked = Some(Blocked { on, deadline_us, unblock: None });
 }
 
 /// Answers CONFIG SET appendfsync once the log is written as it says.
@@ -88,11 +91,19 @@ pub fn wait_for_sync_policy(ctx: &mut Ctx<'_>) {
     block(ctx, BlockedOn::SyncPolicy, 0);
 }
 
-/// Answers once the data were loaded from the log anew.
+/// Answers once the data were loaded from the log anew. Inside a transaction that has to wait for its end, for the log
+/// gets a transaction whole: the answer comes at once, and the connection goes on when the data are there again.
 pub fn wait_for_reload(ctx: &mut Ctx<'_>) {
-    let before = ctx.engine.reloads;
-    ctx.engine.request(Request::Reload);
-    block(ctx, BlockedOn::Reload { before }, 0);
+    let on = BlockedOn::Reload { before: ctx.engine.reloads, answered: ctx.in_transaction() };
+    if !ctx.in_transaction() {
+        ctx.engine.request(Request::Reload);
+        return block(ctx, on, 0);
+    }
+    ctx.reply.ok();
+    if ctx.client.blocked.is_none() {
+        ctx.engine.request(Request::Reload);
+        ctx.client.blocked = Some(Blocked { on, deadline_us: None, unblock: None });
+    }
 }
 
 /// Answers no more: the connection ends with the process.

@@ -3,7 +3,7 @@
 use super::table::Row;
 use super::{Ctx, Failure, Origin, shadow};
 use crate::engine::Engine;
-use crate::engine::client::{Client, ReplyMode};
+use crate::engine::client::Client;
 use crate::engine::gate::Gate;
 use crate::engine::trial::Event;
 use crate::resp::Reply;
@@ -50,7 +50,9 @@ fn count(ctx: &mut Ctx<'_>, row: &Row, started_us: u64, failed: bool) {
     stats.calls += 1;
     stats.usec += elapsed;
     stats.failed += u64::from(failed);
-    ctx.engine.stats.latency(row.id, elapsed);
+    if ctx.engine.config.latency_tracking() {
+        ctx.engine.stats.latency(row.id, elapsed);
+    }
 }
 
 /// Answers a command with an error without running it.
@@ -93,24 +95,21 @@ pub fn finish(mut ctx: Ctx<'_>, reply_start: usize) {
     ctx.engine.trial.observe(Event::Executed { client, level, wrote: end.is_some() });
 }
 
+/// Takes back what was written since `start`, if CLIENT REPLY says so.
+pub fn leave_out(ctx: &mut Ctx<'_>, start: usize) {
+    if ctx.client.reply_mode.is_silent() {
+        ctx.reply.truncate(start);
+    }
+}
+
 fn queue_reply(ctx: &mut Ctx<'_>, reply_start: usize, reveals: u64) {
-    let silent = match ctx.client.reply_mode {
-        ReplyMode::On => false,
-        ReplyMode::Off => true,
-        ReplyMode::SkipNext => {
-            ctx.client.reply_mode = ReplyMode::Skip;
-            true
-        }
-        ReplyMode::Skip => {
-            ctx.client.reply_mode = ReplyMode::On;
-            true
-        }
-    };
-    if silent {
-        ctx.reply.truncate(reply_start);
-        if let Some(blocked) = &mut ctx.client.blocked {
-            blocked.silent = true;
-        }
+    // EXEC leaves out by itself what its commands may not say.
+    if !ctx.ran_transaction {
+        leave_out(ctx, reply_start);
+    }
+    // A command that waits is over only when its reply is there.
+    if ctx.client.blocked.is_none() {
+        ctx.client.reply_mode.end_command();
     }
     let level = ctx.level();
     let buffer = std::mem::take(&mut ctx.reply).into_bytes();

@@ -76,14 +76,13 @@ pub fn setinfo(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
 pub fn reply(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     let mode = arguments[2];
     if mode.eq_ignore_ascii_case(b"on") {
-        ctx.client.reply_mode = ReplyMode::On;
+        let ReplyMode { skip_next, .. } = ctx.client.reply_mode;
+        ctx.client.reply_mode = ReplyMode { skip_next, ..ReplyMode::default() };
         ctx.reply.ok();
     } else if mode.eq_ignore_ascii_case(b"off") {
-        ctx.client.reply_mode = ReplyMode::Off;
+        ctx.client.reply_mode.off = true;
     } else if mode.eq_ignore_ascii_case(b"skip") {
-        if ctx.client.reply_mode != ReplyMode::Off {
-            ctx.client.reply_mode = ReplyMode::SkipNext;
-        }
+        ctx.client.reply_mode.skip_next |= !ctx.client.reply_mode.off;
     } else {
         return Err(SYNTAX);
     }

@@ -69,7 +69,7 @@ pub fn list(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
                 if client.id > own_id {
                     text.extend(own.take());
                 }
-                write_line(&mut text, client, now_us, 0, client.output.backlog());
+                write_line(&mut text, client, now_us, &Hand::empty(client));
             }
             text.extend(own);
         }
@@ -79,7 +79,7 @@ pub fn list(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
                 if id == own_id {
                     text.push_str(&own);
                 } else if let Some(client) = engine.clients.get(id).filter(|client| !client.killed) {
-                    write_line(&mut text, client, now_us, 0, client.output.backlog());
+                    write_line(&mut text, client, now_us, &Hand::empty(client));
                 }
             }
         }
@@ -100,36 +100,60 @@ fn read_ids(words: &[&[u8]]) -> Result<Vec<ClientId>, Failure> {
     Ok(ids.into_iter().filter_map(|id| ClientId::try_from(id).ok()).collect())
 }
 
-/// The line of the connection that asks. Its reply is being written, so none of its buffer is waiting.
+/// What a connection has in hand.
+struct Hand {
+    /// Bytes of the request that runs.
+    arguments: usize,
+    /// Replies that were not sent yet.
+    backlog: usize,
+    /// Memory for replies.
+    replies: usize,
+    /// Whether it waits until it can send.
+    sends: bool,
+}
+
+impl Hand {
+    /// That of a connection whose request does not run.
+    fn empty(client: &Client) -> Self {
+        let backlog = client.output.backlog();
+        Self { arguments: 0, backlog, replies: client.output.memory(), sends: backlog > 0 }
+    }
+}
+
+/// The line of the connection that asks: its request is in hand, and its replies are with the command. It looks whether
+/// it can send only after that.
 fn own_line(ctx: &Ctx<'_>, arguments: &[&[u8]]) -> String {
     let mut line = String::new();
-    let argument_bytes = arguments.iter().map(|argument| argument.len()).sum();
-    write_line(&mut line, ctx.client, ctx.engine.monotonic_us(), argument_bytes, 0);
+    let request = if ctx.in_transaction() { &[b"EXEC" as &[u8]] } else { arguments };
+    let hand = Hand {
+        arguments: request.iter().map(|argument| argument.len()).sum(),
+        backlog: ctx.client.output.backlog_of(ctx.reply.len()),
+        replies: ctx.client.output.memory() + ctx.reply.capacity(),
+        sends: false,
+    };
+    write_line(&mut line, ctx.client, ctx.engine.monotonic_us(), &hand);
     line
 }
 
-fn write_line(to: &mut String, client: &Client, now_us: u64, argument_bytes: usize, backlog: usize) {
+fn write_line(to: &mut String, client: &Client, now_us: u64, hand: &Hand) {
     let seconds_since = |at_us: u64| now_us.saturating_sub(at_us) / 1_000_000;
-    let waiting = client.transaction.as_ref().map(|transaction| (transaction.queue.len(), transaction.bytes));
+    let waiting = client.transaction.as_ref().map(|transaction| (transaction.queue.len(), transaction.memory()));
     let (queued, queued_bytes) = match waiting.or(client.executing) {
         Some((queued, bytes)) => (queued as i64, bytes),
         None => (-1, 0),
     };
     let (query, query_free) = client.query_buffer;
-    let in_buffer = backlog.min(REPLY_BLOCK);
-    let in_list = backlog - in_buffer;
-    let memory = size_of::<Client>()
-        + query
-        + query_free
-        + client.output.memory()
-        + argument_bytes
-        + queued_bytes
-        + client.name.len();
+    let in_buffer = hand.backlog.min(REPLY_BLOCK);
+    let in_list = hand.backlog - in_buffer;
+    // The buffer is as large as the most that it has held since it last shrank.
+    let buffer = hand.replies.min(REPLY_BLOCK);
+    let memory =
+        size_of::<Client>() + query + query_free + hand.replies + hand.arguments + queued_bytes + client.name.len();
     let written = writeln!(
         to,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi={queued} \
-         watch={} qbuf={query} qbuf-free={query_free} argv-mem={argument_bytes} multi-mem={queued_bytes} rbs={} \
-         rbp={in_buffer} obl={in_buffer} oll={} omem={in_list} tot-mem={memory} events={} cmd={} user={} redir=-1 \
+         qbuf={query} qbuf-free={query_free} argv-mem={} multi-mem={queued_bytes} rbs={buffer} rbp={buffer} \
+         obl={in_buffer} oll={} omem={in_list} tot-mem={memory} events={} cmd={} user={} redir=-1 \
          resp={} lib-name={} lib-ver={}",
         client.id,
         client.peer.address,
@@ -140,10 +164,9 @@ fn write_line(to: &mut String, client: &Client, now_us: u64, argument_bytes: usi
         seconds_since(client.active_us),
         flags(client),
         client.db,
-        client.watched.len(),
-        client.output.memory().min(REPLY_BLOCK),
+        hand.arguments,
         in_list.div_ceil(REPLY_BLOCK),
-        if backlog > 0 { "rw" } else { "r" },
+        if hand.sends { "rw" } else { "r" },
         client.last_command,
         super::connection::DEFAULT_USER,
         if client.resp3 { 3 } else { 2 },

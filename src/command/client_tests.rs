@@ -1,5 +1,6 @@
 //! Tests of CLIENT and its neighbours in `client_list.rs` and `client_kill.rs`.
 
+use std::task::Waker;
 use std::time::Duration;
 
 use crate::command::harness::Harness;
@@ -32,10 +33,10 @@ fn a_line_has_the_fields_of_redis_in_its_order() {
     let names: Vec<&str> = line.split(' ').skip(1).map(|field| field.split('=').next().unwrap()).collect();
     assert_eq!(
         names.join(" "),
-        "id addr laddr fd name age idle flags db sub psub ssub multi watch qbuf qbuf-free argv-mem multi-mem rbs rbp obl \
+        "id addr laddr fd name age idle flags db sub psub ssub multi qbuf qbuf-free argv-mem multi-mem rbs rbp obl \
          oll omem tot-mem events cmd user redir resp lib-name lib-ver"
     );
-    assert!(line.contains(" flags=N ") && line.contains(" watch=2 ") && line.contains(" cmd=client|info "), "{line}");
+    assert!(line.contains(" flags=N ") && line.contains(" multi=-1 ") && line.contains(" cmd=client|info "), "{line}");
     harness.run("CLIENT NO-EVICT on");
     harness.run("CLIENT NO-TOUCH on");
     assert!(harness.run("CLIENT INFO").contains(" flags=eT "));
@@ -114,6 +115,41 @@ fn replies_that_are_off_are_not_sent() {
 }
 
 #[test]
+fn the_reply_of_a_command_that_waited_is_left_out_too() {
+    for (mode, next) in [("OFF", ""), ("SKIP", "$1 a")] {
+        let mut harness = Harness::new();
+        harness.run(&format!("CLIENT REPLY {mode}"));
+        assert_eq!(harness.run("WAIT 1 1"), "");
+        harness.clock.advance(Duration::from_millis(2));
+        harness.engine.read_clock();
+        let mut client = harness.engine.clients.take(harness.client);
+        assert_eq!(super::super::blocking::check(&mut harness.engine, &mut client, Waker::noop()), None);
+        assert_eq!(client.output.backlog(), 0, "{mode}");
+        harness.engine.clients.put(client);
+        assert_eq!(harness.run("ECHO a"), next);
+    }
+}
+
+#[test]
+fn replies_are_left_out_command_by_command_inside_a_transaction() {
+    for (lines, replies) in [
+        (&["MULTI", "PING 1", "CLIENT REPLY SKIP", "PING 2", "EXEC", "PING 3", "PING 4"][..], "*3 $1 1 $1 2 | $1 4"),
+        (&["MULTI", "PING 1", "CLIENT REPLY OFF", "PING 2", "EXEC", "PING 3"], "*3 $1 1"),
+        (&["MULTI", "CLIENT REPLY OFF", "PING 2", "CLIENT REPLY ON", "PING 3", "EXEC", "PING 4"], "*4 +OK $1 3 | $1 4"),
+        (&["MULTI", "CLIENT REPLY SKIP", "CLIENT REPLY ON", "EXEC", "PING 3", "PING 4"], "*2 +OK | $1 4"),
+        (&["CLIENT REPLY OFF", "MULTI", "PING 1", "CLIENT REPLY ON", "PING 2", "EXEC", "PING 3"], "+OK $1 2 | $1 3"),
+        (&["MULTI", "CLIENT REPLY OFF", "EXEC", "MULTI", "EXEC", "EXEC", "CLIENT REPLY ON"], "*1 | +OK"),
+        (&["CLIENT REPLY SKIP", "RESET", "PING 1"], "$1 1"),
+    ] {
+        let mut harness = Harness::new();
+        let said = lines.iter().map(|line| harness.run(line));
+        let said: Vec<String> = said.filter(|reply| !matches!(reply.as_str(), "" | "+QUEUED")).collect();
+        let said = said.join(" | ");
+        assert_eq!(said.strip_prefix("+OK | ").filter(|_| lines[0] == "MULTI").unwrap_or(&said), replies, "{lines:?}");
+    }
+}
+
+#[test]
 fn a_pause_is_never_shortened_or_relaxed_by_another() {
     let mut harness = Harness::new();
     assert_eq!(harness.run("CLIENT PAUSE a"), "-ERR timeout is not an integer or out of range");
@@ -151,7 +187,7 @@ fn unblock_ends_waits_for_others_but_not_for_the_server() {
     let second = harness.connect();
     let block = |harness: &mut Harness, on| {
         harness.engine.clients.get_mut(second).unwrap().blocked =
-            Some(Blocked { on, deadline_us: None, unblock: None, silent: false });
+            Some(Blocked { on, deadline_us: None, unblock: None });
     };
     assert_eq!(harness.run("CLIENT UNBLOCK 2"), ":0");
     block(&mut harness, BlockedOn::Shutdown);

@@ -2,10 +2,12 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::{Ctx, Failure, blocking, failure};
 use crate::engine::Request;
+use crate::engine::config::Config;
 
 /// The reply to such a change says that the log is written so; EXEC cannot wait for that between its commands, and must
 /// not promise it.
@@ -29,13 +31,21 @@ pub fn set(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     if !rest.is_empty() {
         return Err(failure::SYNTAX);
     }
-    let pairs: Vec<(&[u8], &[u8])> = pairs.iter().map(|[name, value]| (*name, *value)).collect();
+    let present = ctx.engine.config.dir().to_owned();
+    let value = |name: &[u8], value| if names_directory(name, value, &present) { present.as_bytes() } else { value };
+    let pairs: Vec<(&[u8], &[u8])> = pairs.iter().map(|[name, text]| (*name, value(name, text))).collect();
     if ctx.in_transaction() && changes_policy(ctx, &pairs) {
         return Err(POLICY_IN_TRANSACTION);
     }
     let protected = ctx.engine.config.enable_protected_configs().admits(ctx.client.peer.is_local);
     let changes = ctx.engine.config.set(&pairs, protected).map_err(|error| Failure::new(format!("ERR {error}")))?;
     let names = changes.names();
+    if names.contains(&"dir") {
+        // Only the log of the present one is written: the next start would find an empty server in the other.
+        let reason = other_directory(&Path::new(&present).join(ctx.engine.config.dir()));
+        ctx.engine.config.roll_back(changes);
+        return Err(reason);
+    }
     for warning in names.iter().filter_map(|name| ctx.engine.config.warning(name)) {
         tracing::warn!("{warning}");
     }
@@ -45,6 +55,7 @@ pub fn set(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
         ctx.engine.request(Request::ApplySettings(names));
     }
     if changes_policy {
+        ctx.engine.policy_changes = Some(changes);
         blocking::wait_for_sync_policy(ctx);
     } else {
         ctx.reply.ok();
@@ -60,18 +71,33 @@ fn changes_policy(ctx: &Ctx<'_>, pairs: &[(&[u8], &[u8])]) -> bool {
     pairs.iter().any(|(name, value)| name.eq_ignore_ascii_case(b"appendfsync") && is_other(value))
 }
 
+/// Whether it is `dir` that is set, to the directory that it names now, whatever the spelling.
+fn names_directory(name: &[u8], value: &[u8], present: &str) -> bool {
+    let place = |path: &Path| path.canonicalize().ok();
+    let asked = Path::new(present).join(std::ffi::OsStr::from_bytes(value));
+    name.eq_ignore_ascii_case(b"dir") && place(&asked).is_some_and(|asked| place(Path::new(present)) == Some(asked))
+}
+
+/// Why `dir` stays as it is.
+fn other_directory(asked: &Path) -> Failure {
+    let reason = match fs::read_dir(asked) {
+        // As Redis says it when it cannot go there.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => "No such file or directory".to_owned(),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => "Not a directory".to_owned(),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => "Permission denied".to_owned(),
+        _ => "ackd serves the data of its present directory; another one takes a restart".to_owned(),
+    };
+    Failure::new(format!("ERR CONFIG SET failed (possibly related to argument 'dir') - {reason}"))
+}
+
 /// CONFIG REWRITE
 pub fn rewrite(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
-    let file = ctx.engine.config.file().ok_or("ERR The server is running without a config file")?;
-    let failed = |error: io::Error| Failure::new(format!("ERR Rewriting config file: {error}"));
-    let old = match fs::read(file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(failed(error)),
-    };
-    replace(file, &ctx.engine.config.rewritten(&old)).map_err(|error| {
+    if ctx.engine.config.file().is_none() {
+        return Err("ERR The server is running without a config file".into());
+    }
+    write_file(&ctx.engine.config, Config::rewritten).map_err(|error| {
         tracing::warn!("CONFIG REWRITE failed: {error}");
-        failed(error)
+        Failure::new(format!("ERR Rewriting config file: {error}"))
     })?;
     tracing::info!("CONFIG REWRITE executed with success");
     ctx.reply.ok();
@@ -83,6 +109,16 @@ pub fn resetstat(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
     ctx.engine.stats.reset();
     ctx.reply.ok();
     Ok(())
+}
+
+/// Puts what `rewrite` makes of the settings and the file's text in the place of the file.
+pub(super) fn write_file(config: &Config, rewrite: fn(&Config, &[u8]) -> Vec<u8>) -> io::Result<()> {
+    let file = config.file().ok_or(io::ErrorKind::NotFound)?;
+    let old = match fs::read(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        text => text?,
+    };
+    replace(file, &rewrite(config, &old))
 }
 
 /// Puts `text` in the place of a file in one step, durably: a crash leaves the old text or the new one.
@@ -112,8 +148,10 @@ fn replace(file: &Path, text: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::super::harness::Harness;
-    use crate::engine::config::AppendFsync;
+    use crate::engine::config::{AppendFsync, Config, Reader, Source};
 
     #[test]
     fn settings_are_read_in_the_form_of_the_protocol() {
@@ -139,6 +177,51 @@ mod tests {
         );
         assert_eq!(server.engine.config.hz(), 20);
         assert_eq!(server.run("config set"), "-ERR wrong number of arguments for 'config|set' command");
+    }
+
+    fn with_data_in(folder: &Path) -> Harness {
+        let mut config = Config::new();
+        let text = format!("enable-protected-configs yes\ndir {}", folder.display());
+        let source = Source { name: "test".into(), text: text.into() };
+        Reader::new(&mut config).file(&source, &mut |_| Ok(vec![])).unwrap();
+        let mut server = Harness::new();
+        server.engine.config = config;
+        server
+    }
+
+    #[test]
+    fn the_directory_does_not_change_under_the_data_that_are_served() {
+        let folder = tempfile::tempdir().unwrap();
+        let other = folder.path().join("other");
+        std::fs::create_dir(&other).unwrap();
+        std::fs::write(folder.path().join("file"), "").unwrap();
+        let mut server = with_data_in(folder.path());
+        let failed = "-ERR CONFIG SET failed (possibly related to argument 'dir') -";
+        let present = server.run("config get dir");
+        for (place, reason) in [
+            (other.to_str().unwrap(), "ackd serves the data of its present directory; another one takes a restart"),
+            ("other", "ackd serves the data of its present directory; another one takes a restart"),
+            ("/nonexistent/folder", "No such file or directory"),
+            ("file", "Not a directory"),
+        ] {
+            assert_eq!(server.run(&format!("config set hz 20 dir {place}")), format!("{failed} {reason}"));
+            assert_eq!(server.run("config get dir"), present);
+            assert_eq!(server.engine.config.hz(), 10, "all or nothing");
+        }
+        for same in [".", "./", "other/..", folder.path().to_str().unwrap()] {
+            assert_eq!(server.run(&format!("config set dir {same}")), "+OK");
+            assert_eq!(server.run("config get dir"), present);
+        }
+    }
+
+    #[test]
+    fn a_policy_that_the_log_cannot_take_takes_the_whole_command_back() {
+        let mut server = Harness::new();
+        server.engine.policy_applied(AppendFsync::Always);
+        assert_eq!(server.run("config set hz 20 appendfsync everysec timeout 5"), "", "it waits for the log");
+        server.engine.policy_refused("no space".into());
+        assert_eq!((server.engine.config.hz(), server.engine.config.timeout()), (10, 0));
+        assert_eq!(server.engine.config.appendfsync(), AppendFsync::Always);
     }
 
     #[test]

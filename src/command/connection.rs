@@ -59,7 +59,8 @@ pub fn reset(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
     client.resp3 = false;
     client.authenticated = !needs_password;
     client.name.clear();
-    client.reply_mode = ReplyMode::On;
+    // A skip that is under way concerns the reply to RESET, too.
+    client.reply_mode = ReplyMode { skip: client.reply_mode.skip, ..ReplyMode::default() };
     client.no_evict = false;
     client.no_touch = false;
     client.level = None;
@@ -133,7 +134,7 @@ fn protocol(version: &[u8]) -> Result<bool, Failure> {
 fn greet(ctx: &mut Ctx<'_>) {
     let Client { id, resp3, .. } = *ctx.client;
     let reply = &mut ctx.reply;
-    reply.map(7);
+    reply.map(8);
     reply.bulk(b"server");
     reply.bulk(b"redis");
     reply.bulk(b"version");
@@ -148,6 +149,8 @@ fn greet(ctx: &mut Ctx<'_>) {
     reply.bulk(b"master");
     reply.bulk(b"modules");
     reply.array(0);
+    reply.bulk(b"ackd_version");
+    reply.bulk(env!("CARGO_PKG_VERSION").as_bytes());
 }
 
 /// Lets the connection in if the pair is right. One that is already in stays in if it is wrong.
@@ -221,11 +224,15 @@ mod tests {
         assert!(harness.run("HELLO 3 SETNAME ok SETNAME 'a b'").starts_with("-ERR Client names cannot contain"));
         assert_eq!(harness.run("CLIENT GETNAME"), "$-1");
         let greeting = harness.run("HELLO 3 AUTH default any SETNAME me");
-        assert!(greeting.starts_with("%7 $6 server $5 redis $7 version $5 7.2.4 $5 proto :3 $2 id :1 "), "{greeting}");
+        assert!(greeting.starts_with("%8 $6 server $5 redis $7 version $5 7.2.4 $5 proto :3 $2 id :1 "), "{greeting}");
+        assert!(
+            greeting.ends_with(concat!(" $7 modules *0 $12 ackd_version $5 ", env!("CARGO_PKG_VERSION"))),
+            "{greeting}"
+        );
         assert_eq!(harness.run("CLIENT GETNAME"), "$2 me");
         assert!(harness.run("HELLO").contains("proto :3"));
         assert_eq!(harness.run("RESET"), "+RESET");
-        assert!(harness.run("HELLO").starts_with("*14 "));
+        assert!(harness.run("HELLO").starts_with("*16 "));
     }
 
     #[test]

@@ -9,11 +9,12 @@ mod populate;
 mod protocol;
 
 use super::help::{self, bad_subcommand};
-use super::{Ctx, Failure, blocking};
+use super::{Ctx, Failure, blocking, config};
 use crate::base::{glob, number};
 use crate::engine::Engine;
 use crate::engine::client::Client;
-use crate::keyspace::RedisDigest;
+use crate::engine::config::Config;
+use crate::keyspace::{self, RedisDigest};
 
 pub use populate::log_cost;
 
@@ -42,8 +43,14 @@ const fn tool(
 
 const MANY: usize = usize::MAX;
 
-const TOOLS: [Tool; 25] = [
+const TOOLS: [Tool; 27] = [
     tool("AOF-FLUSH-SLEEP", (1, 1), ("<microsec>", "Waits before each write of the log."), flush_sleep),
+    tool(
+        "CONFIG-REWRITE-FORCE-ALL",
+        (0, 0),
+        ("", "CONFIG REWRITE that writes every setting, defaults and hidden ones, too."),
+        config_rewrite_all,
+    ),
     tool("DICT-RESIZING", (1, 1), ("<0|1>", "Whether hash tables grow and shrink."), dict_resizing),
     tool("DIGEST", (0, 0), ("", "A digest of all keys and values, equal on servers with equal data."), digest),
     tool("DIGEST-VALUE", (0, MANY), ("<key> [<key> ...]", "The digests of the values of keys."), keys::digest_values),
@@ -71,6 +78,7 @@ const TOOLS: [Tool; 25] = [
         packed_threshold,
     ),
     tool("RELOAD", (0, MANY), ("[option ...]", "Loads the data from the log anew."), reload_with_options),
+    tool("REPLICATE", (1, MANY), ("<word> [<word> ...]", "Sends a command to all replicas. There are none."), accept),
     tool("REPLYBUFFER", (2, 2), ("PEAK-RESET-TIME <ms>|RESIZING <0|1>", "How reply buffers shrink."), reply_buffer),
     tool("SEGFAULT", (0, 0), ("", "Crashes the server."), segfault),
     tool("SET-ACTIVE-EXPIRE", (1, 1), ("<0|1>", "Whether keys expire that nobody looks at."), set_active_expire),
@@ -204,15 +212,35 @@ fn reload_with_options(ctx: &mut Ctx<'_>, words: &[&[u8]]) -> Result<(), Failure
     if words.iter().any(|word| !options.iter().any(|option| option.eq_ignore_ascii_case(word))) {
         return Err("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.".into());
     }
-    reload(ctx)
-}
-
-fn reload(ctx: &mut Ctx<'_>) -> Result<(), Failure> {
-    if ctx.in_transaction() {
-        return Err("ERR the data cannot be loaded anew inside a transaction".into());
+    // Redis keeps the keys that are there then; here they come back all the same.
+    if !words.iter().any(|word| word.eq_ignore_ascii_case(b"NOFLUSH")) {
+        break_watches(ctx);
     }
     blocking::wait_for_reload(ctx);
     Ok(())
+}
+
+/// Keys that are emptied and loaded anew have changed for who watches them.
+fn break_watches(ctx: &mut Ctx<'_>) {
+    let Engine { watches, dbs, clients, .. } = &mut *ctx.engine;
+    for (number, db) in dbs.iter().enumerate() {
+        let is_there = |key: &[u8]| db.find(keyspace::hash(key), key).is_some();
+        watches.database_changed(number, is_there, clients, Some(ctx.client));
+    }
+}
+
+fn reload(ctx: &mut Ctx<'_>) -> Result<(), Failure> {
+    break_watches(ctx);
+    blocking::wait_for_reload(ctx);
+    Ok(())
+}
+
+fn config_rewrite_all(ctx: &mut Ctx<'_>, words: &[&[u8]]) -> Result<(), Failure> {
+    config::write_file(&ctx.engine.config, Config::rewritten_in_full).map_err(|error| {
+        tracing::warn!("CONFIG-REWRITE-FORCE-ALL failed: {error}");
+        Failure::from("ERR CONFIG-REWRITE-FORCE-ALL failed")
+    })?;
+    accept(ctx, words)
 }
 
 fn segfault(_: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {

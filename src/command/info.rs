@@ -15,32 +15,44 @@ use super::{Ctx, Failure};
 use crate::engine::Engine;
 use crate::engine::client::Client;
 
-/// A section: its heading, whether it is shown unasked, and what writes it.
+/// When a section is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// Unasked.
+    Default,
+    /// With `all`, `everything` or its name.
+    All,
+    /// With its name only.
+    Named,
+}
+
+/// A section: its heading, when it is shown, and what writes it.
 struct Section {
     heading: &'static str,
-    is_default: bool,
+    shown: Shown,
     write: fn(&View<'_>, &mut Fields),
 }
 
 /// In the order in which they are shown.
-const SECTIONS: [Section; 13] = [
-    section("Server", true, process::server),
-    section("Clients", true, process::clients),
-    section("Memory", true, memory::memory),
-    section("Persistence", true, persistence::persistence),
-    section("Stats", true, statistics::stats),
-    section("Replication", true, persistence::replication),
-    section("CPU", true, process::cpu),
-    section("Modules", true, |_, _| {}),
-    section("Commandstats", false, statistics::commandstats),
-    section("Errorstats", true, statistics::errorstats),
-    section("Latencystats", false, statistics::latencystats),
-    section("Cluster", true, |_, fields| fields.put("cluster_enabled", 0)),
-    section("Keyspace", true, statistics::keyspace),
+const SECTIONS: [Section; 14] = [
+    section("Server", Shown::Default, process::server),
+    section("Clients", Shown::Default, process::clients),
+    section("Memory", Shown::Default, memory::memory),
+    section("Persistence", Shown::Default, persistence::persistence),
+    section("Stats", Shown::Default, statistics::stats),
+    section("Replication", Shown::Default, persistence::replication),
+    section("CPU", Shown::Default, process::cpu),
+    section("Modules", Shown::Default, |_, _| {}),
+    section("Commandstats", Shown::All, statistics::commandstats),
+    section("Errorstats", Shown::Default, statistics::errorstats),
+    section("Latencystats", Shown::All, statistics::latencystats),
+    section("Cluster", Shown::Default, |_, fields| fields.put("cluster_enabled", 0)),
+    section("Keyspace", Shown::Default, statistics::keyspace),
+    section("Debug", Shown::Named, statistics::debug),
 ];
 
-const fn section(heading: &'static str, is_default: bool, write: fn(&View<'_>, &mut Fields)) -> Section {
-    Section { heading, is_default, write }
+const fn section(heading: &'static str, shown: Shown, write: fn(&View<'_>, &mut Fields)) -> Section {
+    Section { heading, shown, write }
 }
 
 /// What the sections look at.
@@ -87,7 +99,8 @@ pub fn info(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     let view = View { engine: &*ctx.engine, client: &*ctx.client };
     let mut fields = Fields::default();
     for section in &SECTIONS {
-        if all || (default && section.is_default) || named(section.heading) {
+        let unasked = (all && section.shown != Shown::Named) || (default && section.shown == Shown::Default);
+        if unasked || named(section.heading) {
             if !fields.0.is_empty() {
                 fields.line("");
             }

@@ -71,6 +71,7 @@ fn give(ctx: &mut Ctx<'_>, from: &[u8], to: &[u8]) {
     ctx.db().rename((keyspace::hash(from), from), (keyspace::hash(to), to));
     ctx.modified(from);
     ctx.modified(to);
+    ctx.counts_as(1);
     ctx.event("rename_from", from);
     ctx.event("rename_to", to);
 }
@@ -120,6 +121,7 @@ pub fn move_to(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
         ctx.engine.dbs[target].insert(hash, entry);
         ctx.modified(key);
         ctx.modified_in(target, key);
+        ctx.counts_as(1);
         ctx.event("move_from", key);
         ctx.event("move_to", key);
     }
@@ -161,6 +163,10 @@ pub fn swapdb(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
         ctx.modified_database(second, concerned);
         ctx.engine.dbs[first] = b;
         ctx.engine.dbs[second] = a;
+        ctx.counts_as(1);
+    } else {
+        // Redis counts it although nothing is different; there is nothing to log.
+        ctx.engine.stats.changes += 1;
     }
     ctx.reply.ok();
     Ok(())
@@ -202,8 +208,14 @@ fn flush(ctx: &mut Ctx<'_>, db: usize, lazy: bool) {
         return;
     }
     let cleared = ctx.engine.dbs[db].clear();
+    let keys = cleared.len() as u64;
     ctx.modified_database(db, |key| cleared.contains(keyspace::hash(key), key));
-    if lazy { free_later(cleared) } else { drop(cleared) }
+    // It counts as a change of each key.
+    ctx.counts_as(ctx.dirty() - 1 + keys);
+    if lazy {
+        ctx.engine.stats.lazyfreed_objects += keys;
+        free_later(cleared);
+    }
 }
 
 /// Up to this many keys are freed at once: starting a thread takes longer.
@@ -402,6 +414,49 @@ mod tests {
         assert_eq!(server.run("FLUSHALL ASYNC"), "+OK");
         assert_eq!(server.run("DBSIZE"), ":0");
         assert_eq!(server.effects(), "SELECT 0 | FLUSHALL ASYNC");
+    }
+
+    #[test]
+    fn changes_are_counted_as_redis_counts_them() {
+        let mut server = Harness::new();
+        server.run("MSET a 1 b 2 c 3");
+        for (line, changes) in [
+            ("RENAME a b", 1),
+            ("RENAME b b", 0),
+            ("RENAMENX b a", 1),
+            ("MOVE a 3", 1),
+            ("COPY c d", 1),
+            ("SWAPDB 0 1", 1),
+            ("SWAPDB 1 0", 1),
+            ("SWAPDB 0 0", 1),
+            ("MSET e 1 f 2", 2),
+            ("DEL e none f", 2),
+            ("FLUSHDB", 2),
+            ("FLUSHDB", 0),
+            ("MSET e 1 f 2", 2),
+            ("FLUSHALL ASYNC", 3),
+            ("FUNCTION FLUSH", 1),
+        ] {
+            let before = server.engine.stats.changes;
+            server.run(line);
+            assert_eq!(server.engine.stats.changes - before, changes, "{line}");
+        }
+    }
+
+    #[test]
+    fn keys_freed_lazily_are_counted() {
+        let mut server = Harness::new();
+        for (line, keys) in [("FLUSHALL SYNC", 0), ("FLUSHALL ASYNC", 2), ("FLUSHDB ASYNC", 2), ("UNLINK a b", 0)] {
+            server.run("MSET a 1 b 2");
+            let before = server.engine.stats.lazyfreed_objects;
+            server.run(line);
+            assert_eq!(server.engine.stats.lazyfreed_objects - before, keys, "{line}");
+        }
+        server.run("CONFIG SET lazyfree-lazy-user-flush yes");
+        server.run("SELECT 5");
+        server.run("SET a 1");
+        server.run("FLUSHDB");
+        assert_eq!(server.engine.stats.lazyfreed_objects, 5);
     }
 
     #[test]

@@ -90,6 +90,8 @@ pub struct Ctx<'a> {
     in_transaction: bool,
     /// The level of the connection when the unit began.
     level_before: Level,
+    /// The unit was an EXEC that ran its commands.
+    ran_transaction: bool,
 }
 
 impl<'a> Ctx<'a> {
@@ -109,6 +111,7 @@ impl<'a> Ctx<'a> {
             has_effects: false,
             in_transaction: false,
             level_before,
+            ran_transaction: false,
         }
     }
 
@@ -286,6 +289,11 @@ impl<'a> Ctx<'a> {
         }
     }
 
+    /// Lets the command count as so many changes, however many keys it concerned.
+    pub fn counts_as(&mut self, changes: u64) {
+        self.dirty = changes;
+    }
+
     /// Changes made by the command that runs.
     pub fn dirty(&self) -> u64 {
         self.dirty
@@ -301,6 +309,7 @@ impl<'a> Ctx<'a> {
         self.in_transaction = true;
         run(self);
         self.in_transaction = false;
+        self.ran_transaction = true;
         (self.dirty, self.has_effects) = (0, false);
     }
 }

@@ -41,15 +41,19 @@ pub fn exec(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
         ctx.reply.null_array();
         return Ok(());
     }
+    let start = ctx.reply.len();
     ctx.reply.array(transaction.queue.len());
-    ctx.client.executing = Some((transaction.queue.len(), transaction.bytes));
+    call::leave_out(ctx, start);
+    ctx.client.executing = Some((transaction.queue.len(), transaction.memory()));
     ctx.transaction(|ctx| {
         for command in &transaction.queue {
             let arguments: Vec<&[u8]> = command.iter().map(Vec::as_slice).collect();
+            let start = ctx.reply.len();
             match table::admit(&arguments) {
                 Ok(row) => call::run(ctx, row, &arguments),
                 Err(text) => call::fail(ctx, &Failure::new(text)),
             }
+            call::leave_out(ctx, start);
         }
     });
     ctx.client.executing = None;

@@ -18,7 +18,9 @@ pub struct ForeignData {
 
 /// Refuses to start beside Redis' files unless `directory` has been started in before.
 pub fn refuse(config: &Config, directory: &Path) -> Result<(), ForeignData> {
-    if directory.join("MANIFEST").exists() {
+    // A directory that has lost its MANIFEST holds data all the same, and recovery says what is wrong with them.
+    if directory.join("MANIFEST").exists() || ["log", "snapshots"].iter().any(|name| holds_files(&directory.join(name)))
+    {
         return Ok(());
     }
     let dir = Path::new(config.dir());
@@ -29,4 +31,8 @@ pub fn refuse(config: &Config, directory: &Path) -> Result<(), ForeignData> {
         Some(found) => Err(ForeignData { found, directory: directory.to_owned() }),
         None => Ok(()),
     }
+}
+
+fn holds_files(folder: &Path) -> bool {
+    std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
 }

@@ -9,6 +9,10 @@ use std::task::Waker;
 /// Room kept for what no command asked for: expired keys, and effects that outgrow their estimate.
 const RESERVE: u64 = 16 * 1024;
 
+/// The most that a command may add to the log: far above all that memory holds, and far below where sums of sizes
+/// overflow on the way to the disk.
+const LARGEST: u64 = 1 << 40;
+
 /// The answer to a command that wants to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -40,9 +44,12 @@ struct Failure {
 impl Admission {
     /// Asks for `bytes` of effects on top of the `pending` ones of the batch under construction.
     pub fn ask(&mut self, bytes: u64, pending: u64) -> Verdict {
-        let wanted = pending + bytes + RESERVE;
+        let wanted = pending.saturating_add(bytes).saturating_add(RESERVE);
         if wanted <= self.room {
             return Verdict::Admitted;
+        }
+        if wanted > LARGEST {
+            return Verdict::Refused(format!("one command may add {LARGEST} bytes to the log, and not {bytes}"));
         }
         if let Some(failure) = &self.failure
             && wanted >= failure.wanted
@@ -58,7 +65,7 @@ impl Admission {
 
     /// Whether effects that nobody asked for (the `DEL` of an expired key) may be added.
     pub fn has_reserve(&self, pending: u64) -> bool {
-        pending + RESERVE / 2 <= self.room
+        pending.saturating_add(RESERVE / 2) <= self.room
     }
 
     /// Wakes `waker` when the answer may have changed.
@@ -132,5 +139,15 @@ mod tests {
         admission.set_room(wanted);
         assert_eq!(admission.ask(60, 41), Verdict::Admitted);
         assert_eq!(admission.refusal(), None);
+    }
+
+    #[test]
+    fn what_no_log_can_take_is_refused_at_once() {
+        let mut admission = Admission::default();
+        for bytes in [LARGEST, u64::MAX] {
+            assert!(matches!(admission.ask(bytes, 40), Verdict::Refused(_)), "{bytes}");
+        }
+        assert_eq!(admission.wanted(Waker::noop()), None, "the committer is not asked");
+        assert_eq!(admission.refusal(), None, "and the log is well");
     }
 }

@@ -10,18 +10,27 @@ use super::watch::Watched;
 /// Identifies a connection for as long as the process lives; never used twice.
 pub type ClientId = u64;
 
-/// Whether replies are sent (`CLIENT REPLY`).
+/// Which replies are left out (`CLIENT REPLY`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ReplyMode {
-    /// Every reply is sent.
-    #[default]
-    On,
-    /// No reply is sent.
-    Off,
-    /// The next command's reply is left out.
-    SkipNext,
-    /// The reply of the command that runs is left out.
-    Skip,
+pub struct ReplyMode {
+    /// All of them.
+    pub off: bool,
+    /// That of the command that runs.
+    pub skip: bool,
+    /// That of the command behind it.
+    pub skip_next: bool,
+}
+
+impl ReplyMode {
+    /// Whether what is written now is left out.
+    pub fn is_silent(self) -> bool {
+        self.off || self.skip
+    }
+
+    /// The command that ran is over.
+    pub fn end_command(&mut self) {
+        self.skip = std::mem::take(&mut self.skip_next);
+    }
 }
 
 /// A command kept for later: in a transaction's queue, or while its connection waits.
@@ -46,8 +55,13 @@ pub struct Transaction {
 
 impl Transaction {
     /// Memory that the queue holds, in bytes.
-    pub fn memory(&self) -> usize {
+    pub fn held_bytes(&self) -> usize {
         self.bytes + self.arguments * size_of::<Vec<u8>>() + self.queue.len() * size_of::<OwnedCommand>()
+    }
+
+    /// What the queue takes as Redis counts it: the arguments, and a pointer to each.
+    pub fn memory(&self) -> usize {
+        self.bytes + self.arguments * size_of::<usize>()
     }
 }
 
@@ -76,6 +90,8 @@ pub enum BlockedOn {
     Reload {
         /// How often they had been loaded before.
         before: u64,
+        /// EXEC has said OK already; only what comes behind it waits.
+        answered: bool,
     },
     /// SHUTDOWN: the end of the process, which is the answer.
     Shutdown,
@@ -99,8 +115,6 @@ pub struct Blocked {
     pub deadline_us: Option<u64>,
     /// CLIENT UNBLOCK was called.
     pub unblock: Option<Unblock>,
-    /// CLIENT REPLY: its reply is left out.
-    pub silent: bool,
 }
 
 /// Where a connection comes from.
@@ -146,7 +160,7 @@ pub struct Client {
     pub level: Option<Level>,
     /// Between MULTI and EXEC.
     pub transaction: Option<Transaction>,
-    /// While EXEC runs: the number of its commands, and the bytes of their arguments.
+    /// While EXEC runs: the number of its commands, and what they take ([`Transaction::memory`]).
     pub executing: Option<(usize, usize)>,
     /// Keys of WATCH.
     pub watched: Watched,
@@ -200,7 +214,7 @@ impl Client {
             db: 0,
             resp3: false,
             authenticated: false,
-            reply_mode: ReplyMode::On,
+            reply_mode: ReplyMode::default(),
             no_evict: false,
             no_touch: false,
             level: None,
@@ -226,11 +240,6 @@ impl Client {
             bytes_out: 0,
             query_buffer: (0, 0),
         }
-    }
-
-    /// Whether what is said to this connection now is left out (`CLIENT REPLY`).
-    pub fn is_silent(&self) -> bool {
-        matches!(self.reply_mode, ReplyMode::Off | ReplyMode::Skip)
     }
 
     /// Wakes the connection's task.

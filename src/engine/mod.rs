@@ -23,7 +23,7 @@ use crate::keyspace::{self, Db};
 use access::Access;
 use admission::Admission;
 use client::{BlockedOn, Client, Clients};
-use config::{AppendFsync, Config};
+use config::{AppendFsync, Changes, Config};
 use gate::{Gate, Level};
 use stats::{Latencies, Stats};
 use stream::Stream;
@@ -146,6 +146,8 @@ pub struct Engine {
     pub stats: Stats,
     /// How the log is written now, if there is one; the setting may already say otherwise.
     pub log_policy: Option<AppendFsync>,
+    /// What CONFIG SET changed together with the policy, until the log is written as it says.
+    pub policy_changes: Option<Changes>,
     /// Why the last change of it was taken back, if it was.
     pub policy_refusal: Option<String>,
     /// How often the data were loaded anew.
@@ -201,6 +203,7 @@ impl Engine {
             watches: Watches::default(),
             stats: Stats::default(),
             log_policy: None,
+            policy_changes: None,
             policy_refusal: None,
             reloads: 0,
             loading: None,
@@ -305,6 +308,7 @@ impl Engine {
     /// The log is written by that policy from now on; tells who waits for it.
     pub fn policy_applied(&mut self, policy: AppendFsync) {
         self.log_policy = Some(policy);
+        self.policy_changes = None;
         self.wake_blocked(|on| on == BlockedOn::SyncPolicy);
     }
 
@@ -316,8 +320,15 @@ impl Engine {
         self.shadow = None;
     }
 
-    /// The log cannot be written as the setting says: takes the setting back, and tells who waits for it.
+    /// The log cannot be written as the setting says: takes back all that was changed with it, and tells who waits.
     pub fn policy_refused(&mut self, reason: String) {
+        if let Some(changes) = self.policy_changes.take() {
+            let names = changes.names();
+            self.config.roll_back(changes);
+            self.renew_access();
+            self.request(Request::ApplySettings(names));
+        }
+        // Two changes may have been under way; what counts in the end is how the log is written.
         if let Some(policy) = self.log_policy
             && let Err(error) = self.config.set(&[(b"appendfsync", policy.name().as_bytes())], true)
         {
@@ -330,6 +341,7 @@ impl Engine {
     /// The data were loaded anew; tells who waits for it.
     pub fn reloaded(&mut self) {
         self.reloads += 1;
+        self.stats.changes = 0;
         self.wake_blocked(|on| matches!(on, BlockedOn::Reload { .. }));
     }
 

@@ -111,6 +111,11 @@ impl Output {
         self.buffer.len() - self.sent
     }
 
+    /// [`Output::backlog`] while the buffer is out, of which `taken` bytes are there by now.
+    pub fn backlog_of(&self, taken: usize) -> usize {
+        taken - self.sent
+    }
+
     /// Memory held, in bytes.
     pub fn memory(&self) -> usize {
         self.buffer.capacity() + self.gated.capacity() * size_of::<(u64, Ticket)>()

@@ -28,7 +28,7 @@ pub struct Stats {
     pub total_commands: u64,
     /// Connections accepted.
     pub total_connections: u64,
-    /// Connections refused because of `maxclients`.
+    /// Connections refused because of `maxclients` or protected mode.
     pub rejected_connections: u64,
     /// Bytes received.
     pub bytes_in: u64,
@@ -62,6 +62,8 @@ pub struct Stats {
     pub longest_turn_us: u64,
     /// The most commands that one of them executed.
     pub most_commands_a_turn: u64,
+    /// Time that the log took from the loop, in microseconds.
+    pub log_us: u64,
     /// Time spent in what happens by the clock, in microseconds.
     pub cron_us: u64,
     /// Reads from sockets that gave something.

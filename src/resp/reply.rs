@@ -35,6 +35,11 @@ impl Reply {
         &self.buffer
     }
 
+    /// Memory held, in bytes.
+    pub fn capacity(&self) -> usize {
+        self.buffer.capacity()
+    }
+
     /// The bytes written.
     pub fn into_bytes(self) -> Vec<u8> {
         self.buffer

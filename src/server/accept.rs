@@ -14,14 +14,18 @@ use tokio::task::spawn_local;
 
 use super::Node;
 use super::connection;
+use crate::engine::Engine;
 use crate::engine::client::Peer;
 
 /// What protected mode says to a stranger, in Redis' words, for people search for them.
 const PROTECTED: &str = "-DENIED Redis is running in protected mode because protected mode is enabled and no password \
     is set for the default user. In this mode connections are only accepted from the loopback interface. If you want \
-    to connect from external computers, you may adopt one of the following solutions: 1) Disable protected mode by \
-    sending the command 'CONFIG SET protected-mode no' from the loopback interface. 2) Disable it in the configuration \
-    file by setting the protected-mode option to 'no', and restart the server. 3) Start the server with the \
+    to connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable \
+    protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to \
+    Redis from the same host the server is running, however MAKE SURE Redis is not publicly accessible from internet \
+    if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the \
+    protected mode by editing the Redis configuration file, and setting the protected mode option to 'no', and then \
+    restarting the server. 3) If you started the server manually just for testing, restart it with the \
     '--protected-mode no' option. 4) Set up an authentication password for the default user. NOTE: You only need to do \
     one of the above things in order for the server to start accepting connections from the outside.\r\n";
 
@@ -122,25 +126,54 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 }
 
 fn admit<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: S, peer: Peer, node: &Rc<Node>) {
-    let refusal = {
-        let mut engine = node.engine.borrow_mut();
-        let is_full = engine.clients.len() >= engine.config.maxclients();
-        let is_stranger = engine.config.protected_mode() && engine.config.requirepass().is_empty() && !peer.is_local;
-        if is_full {
-            engine.stats.rejected_connections += 1;
-            Some("-ERR max number of clients reached\r\n")
-        } else {
-            is_stranger.then_some(PROTECTED)
-        }
-    };
+    let refusal = refusal(&mut node.engine.borrow_mut(), &peer);
     match refusal {
         None => drop(spawn_local(connection::serve(node.clone(), stream, peer))),
         Some(text) => drop(spawn_local(refuse(stream, text))),
     }
 }
 
+/// What a connection is told that must not come in; it is counted.
+fn refusal(engine: &mut Engine, peer: &Peer) -> Option<&'static str> {
+    let is_full = engine.clients.len() >= engine.config.maxclients();
+    let is_stranger = engine.config.protected_mode() && engine.config.requirepass().is_empty() && !peer.is_local;
+    engine.stats.rejected_connections += u64::from(is_full || is_stranger);
+    if is_full {
+        return Some("-ERR max number of clients reached\r\n");
+    }
+    is_stranger.then_some(PROTECTED)
+}
+
 /// Says why, if the peer listens, and closes.
 async fn refuse<S: AsyncWrite + Unpin>(mut stream: S, text: &'static str) {
     const PATIENCE: Duration = Duration::from_secs(1);
     let _ = tokio::time::timeout(PATIENCE, stream.write_all(text.as_bytes())).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::harness::Harness;
+
+    #[test]
+    fn protected_mode_refuses_strangers_until_there_is_a_password_and_counts_them() {
+        let mut engine = Harness::new().engine;
+        let stranger = Peer::default();
+        let text = refusal(&mut engine, &stranger).unwrap();
+        assert!(
+            text.starts_with("-DENIED Redis is running in protected mode because protected mode is enabled and no")
+        );
+        assert!(text.ends_with("to start accepting connections from the outside.\r\n"));
+        assert_eq!(text.lines().count(), 1, "one line, or clients lose their place");
+        assert_eq!(refusal(&mut engine, &Peer { is_local: true, ..Peer::default() }), None);
+        assert_eq!(engine.stats.rejected_connections, 1);
+        for setting in [(&b"requirepass"[..], &b"secret"[..]), (b"protected-mode", b"no")] {
+            let changes = engine.config.set(&[setting], false).unwrap();
+            assert_eq!(refusal(&mut engine, &stranger), None);
+            engine.config.roll_back(changes);
+        }
+        assert_eq!(engine.config.set(&[(b"maxclients", b"1")], false).unwrap().names(), ["maxclients"]);
+        assert_eq!(refusal(&mut engine, &stranger), Some("-ERR max number of clients reached\r\n"));
+        assert_eq!(engine.stats.rejected_connections, 2);
+    }
 }

@@ -236,6 +236,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.timer = None;
                 return Turn::Idle;
             };
+            client.query_buffer = (self.query.len(), self.query.free());
             let outcome = dispatch::request(engine, client, &arguments);
             drop(arguments);
             match outcome {
@@ -313,7 +314,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 /// Queues an error that no command caused.
 fn reply_error(engine: &mut Engine, client: &mut Client, text: &str) {
     engine.stats.error(text.as_bytes());
-    if client.is_silent() {
+    if client.reply_mode.is_silent() {
         return;
     }
     let line = format!("-{text}\r\n");

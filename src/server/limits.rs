@@ -19,7 +19,7 @@ pub fn output_ahead(limit: BufferLimit) -> usize {
 
 /// Whether requests that were received and not executed take more than `limit`. What MULTI has queued is among them.
 pub fn query_exceeds(limit: u64, client: &Client, received: usize) -> bool {
-    let queued = client.transaction.as_ref().map_or(0, Transaction::memory);
+    let queued = client.transaction.as_ref().map_or(0, Transaction::held_bytes);
     received.saturating_add(queued) as u64 > limit
 }
 

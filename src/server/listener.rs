@@ -32,6 +32,17 @@ pub enum ListenError {
     /// All addresses were optional, and none could be bound.
     #[error("Could not create server TCP listening socket: none of the addresses of 'bind' could be bound to port {0}")]
     NoAddress(u16),
+    /// No TCP port, no address, and no unix socket.
+    #[error("Configured to not listen anywhere, exiting.")]
+    Nowhere,
+    /// The file for the port's number cannot be written.
+    #[error("cannot write the port to {path}: {source}")]
+    PortFile {
+        /// The path.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
     /// A unix socket that cannot be made.
     #[error("Failed opening Unix socket {path}: bind: {source}")]
     Unix {
@@ -44,9 +55,7 @@ pub enum ListenError {
 
 /// A socket that is listened on; dropping it closes it.
 struct Bound {
-    /// The address that the settings name; its port may be 0.
-    wanted: SocketAddr,
-    actual: SocketAddr,
+    address: SocketAddr,
     task: AbortHandle,
 }
 
@@ -67,58 +76,71 @@ impl Listeners {
     /// Listens on what the settings name.
     pub fn start(node: &Rc<Node>) -> Result<Rc<Self>, ListenError> {
         let listeners = Self { node: node.clone(), tcp: RefCell::default(), unix: RefCell::default() };
-        let engine = node.engine.borrow();
-        listeners.follow(&engine.config)?;
+        let mut engine = node.engine.borrow_mut();
+        match engine.config.port_file() {
+            "" => listeners.follow(&engine.config)?,
+            path => {
+                let path = PathBuf::from(path);
+                listeners.listen(&engine.config, 0)?;
+                announce(&mut engine.config, listeners.port(), path)?;
+            }
+        }
         let path = engine.config.unixsocket();
         if !path.is_empty() {
             let listener = bind_unix(Path::new(path), engine.config.unixsocketperm())
                 .map_err(|source| ListenError::Unix { path: path.into(), source })?;
             let task = spawn_local(accept::unix(listener, SocketName::of_bound(Path::new(path)), node.clone()));
             *listeners.unix.borrow_mut() = Some(task.abort_handle());
+        } else if listeners.tcp.borrow().is_empty() {
+            return Err(ListenError::Nowhere);
         }
         Ok(Rc::new(listeners))
     }
 
     /// Listens on the TCP addresses that the settings name, and on no others; on an error everything stays as it was.
-    ///
-    /// Port 0 is no TCP, as in Redis; but where Redis would then listen on nothing, for want of a unix socket too, the
-    /// system chooses a port.
+    /// Port 0 and an empty `bind` mean no TCP.
     pub fn follow(&self, config: &Config) -> Result<(), ListenError> {
-        let mut port = config.port();
+        if config.port() == 0 {
+            self.tcp.borrow_mut().clear();
+            return Ok(());
+        }
+        self.listen(config, config.port())
+    }
+
+    /// Listens on that port of all addresses; for 0, the system chooses one.
+    fn listen(&self, config: &Config, mut port: u16) -> Result<(), ListenError> {
         let mut wanted = Vec::new();
         let mut added = Vec::new();
-        if port != 0 || config.unixsocket().is_empty() {
-            for name in config.bind() {
-                let (name, is_optional) = name.strip_prefix('-').map_or((name, false), |name| (name, true));
-                let address = SocketAddr::new(ip(name)?, port);
-                if self.tcp.borrow().iter().any(|bound| bound.wanted == address) {
-                    wanted.push(address);
-                    continue;
-                }
-                match bind_tcp(address, config.tcp_backlog()) {
-                    Ok((listener, actual)) => {
-                        port = actual.port();
-                        let task = spawn_local(accept::tcp(listener, self.node.clone())).abort_handle();
-                        added.push(Bound { wanted: address, actual, task });
-                        wanted.push(address);
-                    }
-                    Err(error) if is_optional => tracing::debug!("optional address not bound: {error}"),
-                    Err(error) => return Err(error),
-                }
+        for name in config.bind() {
+            let (name, is_optional) = name.strip_prefix('-').map_or((name, false), |name| (name, true));
+            let address = SocketAddr::new(ip(name)?, port);
+            if self.tcp.borrow().iter().any(|bound| bound.address == address) {
+                wanted.push(address);
+                continue;
             }
-            if wanted.is_empty() {
-                return Err(ListenError::NoAddress(port));
+            match bind_tcp(address, config.tcp_backlog()) {
+                Ok((listener, address)) => {
+                    port = address.port();
+                    let task = spawn_local(accept::tcp(listener, self.node.clone())).abort_handle();
+                    added.push(Bound { address, task });
+                    wanted.push(address);
+                }
+                Err(error) if is_optional => tracing::debug!("optional address not bound: {error}"),
+                Err(error) => return Err(error),
             }
         }
+        if wanted.is_empty() && config.bind().next().is_some() {
+            return Err(ListenError::NoAddress(port));
+        }
         let mut tcp = self.tcp.borrow_mut();
-        tcp.retain(|bound| wanted.contains(&bound.wanted));
+        tcp.retain(|bound| wanted.contains(&bound.address));
         tcp.extend(added);
         Ok(())
     }
 
     /// The TCP port in use, 0 if none.
     pub fn port(&self) -> u16 {
-        self.tcp.borrow().first().map_or(0, |bound| bound.actual.port())
+        self.tcp.borrow().first().map_or(0, |bound| bound.address.port())
     }
 
     /// Listens on nothing any more.
@@ -128,6 +150,18 @@ impl Listeners {
             task.abort();
         }
     }
+}
+
+/// Makes the port that the system chose that of the settings, and writes it where the setting says; in one step, so that
+/// whoever waits for the file never reads half a number.
+fn announce(config: &mut Config, port: u16, path: PathBuf) -> Result<(), ListenError> {
+    let text = port.to_string();
+    if let Err(error) = config.set(&[(b"port", text.as_bytes())], true) {
+        tracing::warn!("{error}");
+    }
+    let unfinished = path.with_extension("tmp");
+    let written = std::fs::write(&unfinished, text).and_then(|()| std::fs::rename(&unfinished, &path));
+    written.map_err(|source| ListenError::PortFile { path, source })
 }
 
 fn ip(name: &str) -> Result<IpAddr, ListenError> {

@@ -9,6 +9,7 @@ mod process;
 mod query;
 pub mod run;
 mod settings;
+mod timed;
 pub mod timers;
 
 use std::cell::RefCell;

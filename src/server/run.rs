@@ -13,7 +13,7 @@ use tokio::task::{JoinError, JoinHandle, LocalSet, spawn_local};
 
 use super::listener::{ListenError, Listeners};
 use super::logging::Logging;
-use super::{Node, process, settings, timers};
+use super::{Node, process, settings, timed, timers};
 use crate::base::clock::SystemClock;
 use crate::disk::{Disk, PortableDisk, UringDisk};
 use crate::durability::commit::{self, Committer};
@@ -82,6 +82,11 @@ impl ServeError {
 pub fn run(mut options: Options) -> ExitCode {
     if let Ok(started_in) = std::env::current_dir() {
         options.config.resolve_dir(&started_in);
+    }
+    // As in Redis, `unixsocket`, `pidfile` and `logfile` are relative to `dir`.
+    if let Err(error) = std::env::set_current_dir(options.config.dir()) {
+        eprintln!("Can't chdir to '{}': {error}", options.config.dir());
+        return ExitCode::from(1);
     }
     if options.config.daemonize()
         && let Err(error) = process::daemonize()
@@ -221,9 +226,9 @@ impl Running {
     pub async fn start(node: &Rc<Node>, disk: Rc<dyn Disk>, directory: &Path) -> Result<Self, RecoveryFailure> {
         let log = recovery::recover(&node.engine, disk, directory).await?;
         let committer = Committer::new(node.engine.clone(), log);
-        let writer = spawn_local(commit::write_batches(committer.clone()));
+        let writer = spawn_local(timed::for_the_log(node.engine.clone(), commit::write_batches(committer.clone())));
         let helpers = [
-            spawn_local(commit::sync_in_background(committer.clone())),
+            spawn_local(timed::for_the_log(node.engine.clone(), commit::sync_in_background(committer.clone()))),
             spawn_local(commit::prepare_segments(committer.clone())),
         ];
         let timers = spawn_local(timers::run(node.clone()));

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::support::reply::Value;
 use super::accepted::{Against, How, TABLE};
+use super::exceptions::is_left_out;
 
 /// Commands whose second word is a subcommand, so that `CLIENT LIST` and `CLIENT ID` are two commands.
 const CONTAINERS: &[&str] =
@@ -33,10 +34,10 @@ pub fn equal(against: Against, argv: &[Vec<u8>], queued: &[Vec<Vec<u8>>], oracle
             && left.len() == queued.len()
             && queued.iter().zip(left.iter().zip(right)).all(|(argv, (l, r))| equal(against, argv, &[], l, r));
     }
-    TABLE.iter().filter(|row| row.concerns(against, &name)).any(|row| holds(&row.how, argv, oracle, tested))
+    TABLE.iter().filter(|row| row.concerns(against, &name)).any(|row| holds(against, &row.how, argv, oracle, tested))
 }
 
-fn holds(how: &How, argv: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+fn holds(against: Against, how: &How, argv: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
     match how {
         How::Unordered => match (oracle, tested) {
             (Value::Array(l), Value::Array(r)) | (Value::Set(l), Value::Set(r)) => sorted(l) == sorted(r),
@@ -45,7 +46,7 @@ fn holds(how: &How, argv: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
         How::Within(tolerance) => near(oracle, tested, *tolerance),
         How::SameKind => same_kind(oracle, tested),
         How::Texts { oracle: left, tested: right } => matches_text(left, oracle) && matches_text(right, tested),
-        How::Property { holds, .. } => holds(argv, oracle, tested),
+        How::Property { holds, .. } => holds(against, argv, oracle, tested),
     }
 }
 
@@ -91,28 +92,7 @@ fn matches_text(pattern: &str, value: &Value) -> bool {
 
 /// CONFIG GET: values of names that both servers list must be equal. Which internals exist beside the names of Redis
 /// 7.2 is each server's own business; a name that was asked for without a pattern must be known to both or neither.
-pub fn config_get(argv: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
-    /// Values that belong to the process, its directory, or its build.
-    const OWN: &[&str] = &[
-        "dir",
-        "port",
-        "logfile",
-        "pidfile",
-        "unixsocket",
-        "bind",
-        "maxclients",
-        "io-threads",
-        "server_cpulist",
-        "save",
-        "proc-title-template",
-        "syslog-ident",
-        "availability-zone",
-        "bgsave_cpulist",
-        "locale-collate",
-        "oom-score-adj-values",
-        // ackd's promise: Redis reads back "no" here, ackd too, but where they start from differs.
-        "appendfsync",
-    ];
+pub fn config_get(against: Against, argv: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
     let map = |value: &Value| -> Option<BTreeMap<String, String>> {
         value.pairs()?.into_iter().map(|(k, v)| Some((k.text()?, v.text()?))).collect()
     };
@@ -123,14 +103,29 @@ pub fn config_get(argv: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
     });
     std::mem::discriminant(oracle) == std::mem::discriminant(tested)
         && !literal_missing
-        && left
-            .iter()
-            .all(|(name, value)| OWN.contains(&name.as_str()) || right.get(name).is_none_or(|other| other == value))
+        && left.iter().all(|(name, value)| {
+            is_left_out(against, "config|get", name) || right.get(name).is_none_or(|other| other == value)
+        })
 }
 
 /// Fields of CLIENT LIST and CLIENT INFO that do not depend on the moment, on memory or on the process.
-const CLIENT_FIELDS: &[&str] =
-    &["name", "flags", "db", "sub", "psub", "ssub", "multi", "cmd", "user", "redir", "resp", "lib-name", "lib-ver"];
+const CLIENT_FIELDS: &[&str] = &[
+    "name",
+    "flags",
+    "db",
+    "sub",
+    "psub",
+    "ssub",
+    "multi",
+    "argv-mem",
+    "multi-mem",
+    "cmd",
+    "user",
+    "redir",
+    "resp",
+    "lib-name",
+    "lib-ver",
+];
 
 /// The fields of Redis 7.2, in its order.
 const CLIENT_ALL: &[&str] = &[
@@ -168,7 +163,7 @@ const CLIENT_ALL: &[&str] = &[
 
 /// CLIENT LIST and CLIENT INFO: the same clients, with equal values in all fields that can be equal, and every field
 /// of Redis 7.2 in its order.
-pub fn client_lines(_: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+pub fn client_lines(against: Against, argv: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
     if !same_kind(oracle, tested) {
         return false;
     }
@@ -177,36 +172,31 @@ pub fn client_lines(_: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
         line.split(' ').filter_map(|f| f.split_once('=')).map(|(k, v)| (k.to_string(), v.to_string())).collect()
     };
     let (left, right): (Vec<&str>, Vec<&str>) = (left.lines().collect(), right.lines().collect());
-    let is_valkey = has(&left, "capa");
-    // Redis 7.0 has no `lib-name` and `lib-ver`.
-    let known_to_oracle = |name: &str| left.is_empty() || has(&left, name);
+    let with_ids = argv.iter().any(|word| word.eq_ignore_ascii_case(b"ID"));
+    let is_compared = |name: &str| CLIENT_FIELDS.contains(&name) && !is_left_out(against, "client|list", name);
     // As sets: a connection that was closed and opened anew may stand elsewhere in the list.
     let stable = |lines: &[&str]| -> Vec<Vec<(String, String)>> {
-        let known = |line: &&str| {
-            // Valkey 8.1 shows 0 after a transaction, and drops what is queued when a transaction can only fail.
-            let inside = !is_valkey && fields(line).iter().any(|(k, v)| k == "flags" && v.contains('x'));
-            let known =
-                fields(line).into_iter().filter(|(k, _)| CLIENT_FIELDS.contains(&k.as_str()) && known_to_oracle(k));
-            known.map(|(k, v)| if k == "multi" && !inside { (k, String::new()) } else { (k, v) }).collect()
+        let compared = |line: &&str| {
+            let fields = fields(line);
+            let in_exec = fields.iter().any(|(name, value)| name == "cmd" && value == "exec");
+            let argv_may_differ = (in_exec && is_left_out(against, "client|list", "argv-mem in EXEC"))
+                || (with_ids && is_left_out(against, "client|list", "argv-mem with ID"));
+            let is_compared = |name: &str| is_compared(name) && !(argv_may_differ && name == "argv-mem");
+            fields.into_iter().filter(|(name, _)| is_compared(name)).collect()
         };
-        let mut lines: Vec<Vec<(String, String)>> = lines.iter().map(known).collect();
+        let mut lines: Vec<Vec<(String, String)>> = lines.iter().map(compared).collect();
         lines.sort();
         lines
     };
-    let complete = |line: &&str| {
-        let fields = fields(line);
-        fields.iter().map(|(k, _)| k.as_str()).filter(|k| CLIENT_ALL.contains(k)).eq(CLIENT_ALL.iter().copied())
-    };
-    stable(&left) == stable(&right) && right.iter().all(complete)
-}
-
-/// Whether lines of CLIENT LIST have a field.
-fn has(lines: &[&str], name: &str) -> bool {
-    lines.first().is_some_and(|line| line.contains(&format!(" {name}=")))
+    // An oracle that is compared with itself has its own fields.
+    let names = |line: &str| fields(line).into_iter().map(|(name, _)| name).collect::<Vec<String>>();
+    let of_the_oracle = left.first().map(|line| names(line));
+    let is_complete = |line: &&str| names(line) == CLIENT_ALL || Some(names(line)) == of_the_oracle;
+    stable(&left) == stable(&right) && right.iter().all(is_complete)
 }
 
 /// HELLO: equal but for the connection's id, the version of Redis, and `ackd_version`, which only ackd has.
-pub fn hello(_: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+pub fn hello(_: Against, _: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
     same_kind(oracle, tested) && hello_fields(oracle).is_some() && hello_fields(oracle) == hello_fields(tested)
 }
 
@@ -218,7 +208,7 @@ pub fn hello_fields(value: &Value) -> Option<Vec<(&Value, &Value)>> {
 }
 
 /// DEBUG OBJECT: the fields of Redis in its order; those that are no addresses and no clocks have equal values.
-pub fn debug_object(_: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+pub fn debug_object(against: Against, _: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
     const NAMES: &[&str] = &["at", "refcount", "encoding", "serializedlength", "lru", "lru_seconds_idle"];
     let fields = |value: &Value| -> Option<Vec<(String, String)>> {
         let Value::Simple(text) = value else { return None };
@@ -230,13 +220,13 @@ pub fn debug_object(_: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
     left.len() == right.len()
         && left.iter().zip(&right).all(|((lk, lv), (rk, rv))| {
             let longer = lk == "serializedlength" && rv.parse::<u64>().ok() < lv.parse::<u64>().ok();
-            let encoding = lk == "encoding" && !same_encoding(lv, rv);
+            let encoding = lk == "encoding" && lv != rv && !(against == Against::Valkey && same_encoding(lv, rv));
             lk == rk && !longer && !encoding
         })
 }
 
 /// Valkey 8.1 embeds by the length of key and value together, Redis by that of the value alone (44 bytes).
-pub fn string_encoding(_: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+pub fn string_encoding(_: Against, _: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
     matches!((oracle, tested), (Value::Bulk(l), Value::Bulk(r))
         if same_encoding(&String::from_utf8_lossy(l), &String::from_utf8_lossy(r)))
 }
@@ -248,7 +238,7 @@ fn same_encoding(oracle: &str, tested: &str) -> bool {
 }
 
 /// One SCAN call: both give a cursor and a list; whole iterations are compared as sets elsewhere.
-pub fn scan_call(_: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+pub fn scan_call(_: Against, _: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
     let form = |value: &Value| {
         matches!(value.elements(), Some([Value::Bulk(cursor), Value::Array(_)])
             if cursor.iter().all(u8::is_ascii_digit))
@@ -256,11 +246,8 @@ pub fn scan_call(_: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
     form(oracle) && form(tested)
 }
 
-/// HELP: the same first line, statuses only, and no subcommand that the oracle does not list (but ackd's own, and those
-/// of DEBUG, of which each version has others).
-pub fn help(_: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
-    // The last two came with 7.2, so Redis 7.0 does not list them.
-    const OWN: &[&str] = &["DURABILITY", "NO-TOUCH", "SETINFO"];
+/// HELP: the same first line, statuses only, and no subcommand that the oracle does not list.
+pub fn help(against: Against, argv: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
     let lines = |value: &Value| -> Option<Vec<String>> {
         let lines = value.elements()?.iter();
         lines.map(|line| if let Value::Simple(_) = line { line.text() } else { None }).collect()
@@ -270,29 +257,32 @@ pub fn help(_: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
         let names = lines.iter().skip(1).filter(|line| !line.starts_with(' '));
         names.filter_map(|line| line.split(' ').next()).map(str::to_uppercase).collect()
     };
-    let is_debug = right.first().is_some_and(|line| line.starts_with("DEBUG"));
+    let command = command_name(argv);
+    let is_known = |name: &String| is_left_out(against, &command, name) || names(&left).contains(name);
     left.first() == right.first()
-        && (is_debug || names(&right).iter().all(|name| OWN.contains(&name.as_str()) || names(&left).contains(name)))
+        && (is_left_out(against, &command, "all subcommands") || names(&right).iter().all(is_known))
         && names(&right).contains("HELP")
 }
 
-/// COMMAND LIST: ackd lists nothing that the oracle does not know, but its own commands.
-pub fn command_list(_: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
-    const OWN: &[&[u8]] = &[b"delifeq", b"client|durability"];
+/// COMMAND LIST: ackd lists nothing that the oracle does not know.
+pub fn command_list(against: Against, _: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
     let (Some(left), Some(right)) = (oracle.elements(), tested.elements()) else { return false };
     let known: BTreeSet<&[u8]> = left.iter().filter_map(Value::bytes).collect();
     same_kind(oracle, tested)
-        && right.iter().all(|name| name.bytes().is_some_and(|name| known.contains(name) || OWN.contains(&name)))
+        && right.iter().all(|name| {
+            let is_own = name.text().is_some_and(|name| is_left_out(against, "command|list", &name));
+            is_own || name.bytes().is_some_and(|name| known.contains(name))
+        })
 }
 
 /// COMMAND INFO: name, arity, key positions and key specifications equal; flags and categories equal as sets; the
 /// oracle's tips among ackd's (Valkey has dropped some of Redis 7.2); of the subcommands those that both have.
-pub fn command_info(_: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+pub fn command_info(against: Against, _: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
     let (Some(left), Some(right)) = (oracle.elements(), tested.elements()) else { return false };
-    left.len() == right.len() && left.iter().zip(right).all(|(l, r)| one_command_info(l, r))
+    left.len() == right.len() && left.iter().zip(right).all(|(l, r)| one_command_info(against, l, r))
 }
 
-fn one_command_info(oracle: &Value, tested: &Value) -> bool {
+fn one_command_info(against: Against, oracle: &Value, tested: &Value) -> bool {
     if oracle == tested {
         return true;
     }
@@ -300,8 +290,9 @@ fn one_command_info(oracle: &Value, tested: &Value) -> bool {
     if left.len() != 10 || right.len() != 10 {
         return false;
     }
+    let name = right[0].text().unwrap_or_default();
     left.iter().zip(right).enumerate().all(|(field, (l, r))| match field {
-        2 => flags(l) == flags(r),
+        2 => flags(against, &name, l) == flags(against, &name, r),
         7 => match (l.elements(), r.elements()) {
             (Some(l), Some(r)) => l.iter().all(|tip| r.contains(tip)),
             _ => false,
@@ -314,7 +305,7 @@ fn one_command_info(oracle: &Value, tested: &Value) -> bool {
             (Some(l), Some(r)) => r.iter().all(|sub| {
                 let name = sub.elements().and_then(|fields| fields.first());
                 let same = l.iter().find(|other| other.elements().and_then(|fields| fields.first()) == name);
-                same.is_none_or(|other| one_command_info(other, sub))
+                same.is_none_or(|other| one_command_info(against, other, sub))
             }),
             _ => false,
         },
@@ -322,16 +313,19 @@ fn one_command_info(oracle: &Value, tested: &Value) -> bool {
     })
 }
 
-/// The flags of a command as a set; Valkey has renamed one, and has added `no_multi` to MULTI and WATCH.
-fn flags(value: &Value) -> Option<BTreeSet<String>> {
-    let flags = value.elements()?.iter().map(Value::text).filter(|flag| flag.as_deref() != Some("no_multi"));
-    flags.map(|flag| Some(flag?.replace("skip_commandlog", "skip_slowlog"))).collect()
+/// The flags of a command as a set.
+fn flags(against: Against, command: &str, value: &Value) -> Option<BTreeSet<String>> {
+    let mut flags = value.elements()?.iter().map(Value::text).collect::<Option<BTreeSet<String>>>()?;
+    flags.retain(|flag| !is_left_out(against, "command|info", &format!("flag {flag} of {command}")));
+    if is_left_out(against, "command|info", "flag skip_slowlog") {
+        flags = flags.iter().map(|flag| flag.replace("skip_commandlog", "skip_slowlog")).collect();
+    }
+    Some(flags)
 }
 
 /// COMMAND DOCS: the same commands, with equal `since`, `group` and arguments (by name, type, token and flags);
-/// summaries are in each server's own words. Arguments that Valkey has changed since 7.2 are not compared.
-pub fn command_docs(_: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
-    const CHANGED: &[&str] = &["client|kill", "client|list", "shutdown"];
+/// summaries are in each server's own words.
+pub fn command_docs(against: Against, _: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
     let map = |value: &Value| -> Option<BTreeMap<String, Value>> {
         value.pairs()?.into_iter().map(|(k, v)| Some((k.text()?, v.clone()))).collect()
     };
@@ -342,7 +336,7 @@ pub fn command_docs(_: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
             l_name == r_name
                 && ["since", "group", "arguments"].iter().all(|field| match (l.get(*field), r.get(*field)) {
                     (Some(l), Some(r)) => {
-                        (*field == "arguments" && CHANGED.contains(&l_name.as_str()))
+                        is_left_out(against, "command|docs", &format!("{field} of {l_name}"))
                             || without_summaries(l) == without_summaries(r)
                     }
                     (l, r) => l.is_none() == r.is_none(),
@@ -352,7 +346,7 @@ pub fn command_docs(_: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
 }
 
 /// WAITAOF: the local part is 0 or 1, and there are no replicas.
-pub fn waitaof(_: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+pub fn waitaof(_: Against, _: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
     let refused = oracle.text().is_some_and(|text| text.starts_with("ERR WAITAOF cannot be used when numlocal"));
     let counts = |value: &Value| matches!(value.elements(), Some([Value::Integer(0 | 1), Value::Integer(0)]));
     (refused || counts(oracle)) && counts(tested)

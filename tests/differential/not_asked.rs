@@ -70,6 +70,18 @@ pub const NOT_ASKED: &[NotAsked] = &[
         is: |argv, in_transaction| in_transaction && word(argv, 0, &["OBJECT"]) && any_word(argv, &["REFCOUNT"]),
     },
     NotAsked {
+        against: Against::All,
+        what: "DEBUG RELOAD, DEBUG LOADAOF",
+        reason: "Redis loads a snapshot, which chooses representations anew; ackd loads its log. Tests of their own.",
+        is: |argv, _| word(argv, 0, &["DEBUG"]) && any_word(argv, &["RELOAD", "LOADAOF"]),
+    },
+    NotAsked {
+        against: Against::Redis7,
+        what: "CLIENT NO-EVICT",
+        reason: "In 7.0, RESET leaves it on.",
+        is: |argv, _| word(argv, 0, &["CLIENT"]) && word(argv, 1, &["NO-EVICT"]),
+    },
+    NotAsked {
         against: Against::Redis7,
         what: "SET IFEQ, CLIENT SETINFO, CLIENT NO-TOUCH, CLIENT KILL MAXAGE, WAITAOF, DEBUG DICT-RESIZING, \
                `set-max-listpack-*`, the choices of `loglevel`",

@@ -33,7 +33,7 @@ impl Oracle {
         }
     }
 
-    /// Where `.ci/install-oracles` links the binary, below `target/oracles`.
+    /// Where `.ci/install-oracles` links the binary, below `target/oracles` or the folder in `ACKD_ORACLES`.
     fn installed(self) -> &'static str {
         match self {
             Self::Valkey => "valkey-server",
@@ -42,14 +42,15 @@ impl Oracle {
         }
     }
 
-    /// The binary: from the environment, from `target/oracles`, or from PATH (Valkey and 7.0 only, by version).
+    /// The binary: from the environment, from where it was installed, or from PATH (Valkey and 7.0 only, by version).
     pub fn find(self) -> Option<PathBuf> {
         if let Some(path) = std::env::var_os(self.variable()) {
             let path = PathBuf::from(path);
             assert!(path.is_file(), "{} names {}, which is no file", self.variable(), path.display());
             return Some(path);
         }
-        let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/oracles").join(self.installed());
+        let folder = std::env::var_os("ACKD_ORACLES").unwrap_or_else(|| "target/oracles".into());
+        let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join(self.installed());
         if installed.is_file() {
             return Some(installed);
         }

@@ -14,7 +14,9 @@ use super::client::Client;
 use super::reply::Value;
 
 const START_TIMEOUT: Duration = Duration::from_secs(30);
-/// Another process may take a free port before the server binds it; then another one is tried.
+/// Where ackd writes the port that the system chose for it.
+const PORT_FILE: &str = "server.port";
+/// Of an oracle: another process may take a free port before the server binds it; then another one is tried.
 const PORT_ATTEMPTS: usize = 5;
 
 /// Directives of a configuration file, in Redis' form.
@@ -132,7 +134,9 @@ impl Server {
     pub fn start(&mut self) {
         assert!(self.child.is_none(), "the server runs already");
         for attempt in 1.. {
-            self.port = free_port();
+            // ackd is known by its port file, which it writes anew.
+            let _ = std::fs::remove_file(self.dir.path().join(PORT_FILE));
+            self.port = if self.chooses_port() { 0 } else { free_port() };
             self.spawn();
             match self.wait_until_ready() {
                 Ok(()) => return,
@@ -144,9 +148,25 @@ impl Server {
         }
     }
 
+    /// The address that a server started in this directory by other means has written down, once it has.
+    pub fn written_address(&self) -> Option<SocketAddr> {
+        let text = std::fs::read_to_string(self.dir.path().join(PORT_FILE)).ok()?;
+        Some((Ipv4Addr::LOCALHOST, text.trim().parse().ok()?).into())
+    }
+
+    /// Whether the server is one that lets the system choose its port.
+    fn chooses_port(&self) -> bool {
+        self.program.name == "ackd"
+    }
+
     fn spawn(&mut self) {
         let config = self.dir.path().join("server.conf");
-        let settings = self.program.settings.clone().with("port", &self.port.to_string());
+        let settings = self.program.settings.clone();
+        let settings = if self.chooses_port() {
+            settings.with("ackd-port-file", &self.dir.path().join(PORT_FILE).display().to_string())
+        } else {
+            settings.with("port", &self.port.to_string())
+        };
         std::fs::write(&config, settings.text()).expect("write the configuration");
         let output = std::fs::File::create(self.output_path()).expect("create the output file");
         let mut command = Command::new(&self.program.path);
@@ -177,7 +197,11 @@ impl Server {
                 self.child = None;
                 return Err(format!("it ended with {status}"));
             }
-            if self.answers() {
+            if self.port == 0 {
+                let text = std::fs::read_to_string(self.dir.path().join(PORT_FILE)).unwrap_or_default();
+                self.port = text.parse().unwrap_or(0);
+            }
+            if self.port != 0 && self.answers() {
                 return Ok(());
             }
             if Instant::now() > deadline {

@@ -52,6 +52,7 @@ pub(super) fn run(ctx: &mut Ctx<'_>, words: &[&[u8]]) -> Result<(), Failure> {
         }
     }
     log(ctx, db, &mut made);
+    ctx.counts_as(0);
     ctx.reply.ok();
     Ok(())
 }

@@ -89,6 +89,16 @@ fn populate_asks_for_room_before_it_makes_a_key() {
     assert!(cost("DEBUG populate 1000000 key 100").unwrap() >= 1_000_000 * 140);
     assert_eq!(cost("DEBUG populate 9223372036854775807 key 1000000"), Some(u64::MAX));
     assert_eq!(cost("DEBUG SLEEP 0"), None);
+    let mut harness = with_debug("yes");
+    for line in ["DEBUG POPULATE 9223372036854775807", "DEBUG POPULATE 1 key 9223372036854775807"] {
+        assert!(
+            harness.run(line).starts_with("-MISCONF Errors writing to the AOF file: one command may add"),
+            "{line}"
+        );
+    }
+    assert_eq!(harness.run("DBSIZE"), ":0");
+    harness.run("DEBUG POPULATE 3");
+    assert_eq!(harness.engine.stats.changes, 0, "Redis does not count it");
 }
 
 #[test]
@@ -101,6 +111,50 @@ fn a_reload_is_asked_of_the_server_and_answered_by_it() {
     assert_eq!(harness.run("DEBUG RELOAD NOSAVE merge"), "");
     assert_eq!(harness.engine.requests, [Request::Reload]);
     assert!(harness.engine.clients.get(harness.client).unwrap().blocked.is_some());
+}
+
+#[test]
+fn a_reload_breaks_the_watch_of_keys_that_are_there_unless_they_are_kept() {
+    for (line, key, broken) in [
+        ("DEBUG RELOAD", "here", true),
+        ("DEBUG RELOAD", "nowhere", false),
+        ("DEBUG RELOAD NOSAVE", "here", true),
+        ("DEBUG RELOAD NOFLUSH MERGE", "here", false),
+        ("DEBUG LOADAOF", "here", true),
+    ] {
+        let mut harness = with_debug("yes");
+        harness.run("SET here 1");
+        let other = harness.connect();
+        harness.run_as(other, &format!("WATCH {key}"));
+        harness.run(line);
+        harness.run_as(other, "MULTI");
+        assert_eq!(harness.run_as(other, "EXEC") == "*-1", broken, "{line} {key}");
+    }
+}
+
+#[test]
+fn inside_a_transaction_a_reload_is_answered_at_once_and_what_follows_waits() {
+    let mut harness = with_debug("yes");
+    for line in ["MULTI", "SET k 1", "DEBUG RELOAD", "DEBUG LOADAOF", "GET k"] {
+        harness.run(line);
+    }
+    assert_eq!(harness.run("EXEC"), "*4 +OK +OK +OK $1 1");
+    assert_eq!(harness.engine.requests, [Request::Reload], "one reload after the transaction is enough for both");
+    assert!(harness.engine.clients.get(harness.client).unwrap().blocked.is_some());
+}
+
+#[test]
+fn every_setting_is_written_on_demand() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.conf");
+    let mut harness = with_debug("yes");
+    assert_eq!(harness.run("DEBUG CONFIG-REWRITE-FORCE-ALL"), "-ERR CONFIG-REWRITE-FORCE-ALL failed");
+    harness.engine.config.set_file(path.clone());
+    assert_eq!(harness.run("DEBUG CONFIG-REWRITE-FORCE-ALL"), "+OK");
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains("\nhz 10\n") && text.contains("\nkey-load-delay 0\n"), "{text}");
+    assert_eq!(harness.run("DEBUG REPLICATE all SET a b"), "+OK");
+    assert_eq!(harness.run("DBSIZE"), ":0");
 }
 
 #[test]
@@ -137,6 +191,6 @@ fn switches_and_errors_read_as_in_redis() {
         "-ERR unknown subcommand or wrong number of arguments for 'JMAP'. Try DEBUG HELP."
     );
     assert!(
-        harness.run("DEBUG HELP").starts_with("*53 +DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")
+        harness.run("DEBUG HELP").starts_with("*57 +DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")
     );
 }

@@ -110,7 +110,7 @@ pub(super) fn memory(view: &View<'_>, fields: &mut Fields) {
 /// The memory of a connection, in bytes.
 fn client_bytes(client: &crate::engine::client::Client) -> usize {
     let (query, query_free) = client.query_buffer;
-    let queued = client.transaction.as_ref().map_or(0, |transaction| transaction.bytes);
+    let queued = client.transaction.as_ref().map_or(0, |transaction| transaction.held_bytes());
     size_of_val(client) + query + query_free + client.output.memory() + queued
 }
 

@@ -63,13 +63,8 @@ pub(super) fn stats(view: &View<'_>, fields: &mut Fields) {
     fields.put("reply_buffer_shrinks", 0);
     fields.put("reply_buffer_expands", 0);
     fields.put("eventloop_cycles", stats.turns);
-    fields.put("eventloop_duration_sum", stats.turn_us + stats.cron_us);
-    fields.put("eventloop_duration_max", stats.longest_turn_us);
+    fields.put("eventloop_duration_sum", stats.turn_us + stats.cron_us + stats.log_us);
     fields.put("eventloop_duration_cmd_sum", command_us);
-    // Nothing that concerns the log is waited for in the loop.
-    fields.put("eventloop_duration_aof_sum", 0);
-    fields.put("eventloop_duration_cron_sum", stats.cron_us);
-    fields.put("eventloop_cmd_per_cycle_max", stats.most_commands_a_turn);
     fields.put("instantaneous_eventloop_cycles_per_sec", rates.turns);
     fields.put("instantaneous_eventloop_duration_usec", rates.turn_us.checked_div(rates.turns).unwrap_or(0));
     fields.put("acl_access_denied_auth", stats.auth_denied);
@@ -77,6 +72,14 @@ pub(super) fn stats(view: &View<'_>, fields: &mut Fields) {
     fields.put("acl_access_denied_key", 0);
     fields.put("acl_access_denied_channel", 0);
     fields.put("shutdown_in_milliseconds", 0);
+}
+
+pub(super) fn debug(view: &View<'_>, fields: &mut Fields) {
+    let stats = &view.engine.stats;
+    fields.put("eventloop_duration_aof_sum", stats.log_us);
+    fields.put("eventloop_duration_cron_sum", stats.cron_us);
+    fields.put("eventloop_duration_max", stats.longest_turn_us);
+    fields.put("eventloop_cmd_per_cycle_max", stats.most_commands_a_turn);
 }
 
 pub(super) fn commandstats(view: &View<'_>, fields: &mut Fields) {
@@ -100,7 +103,7 @@ pub(super) fn errorstats(view: &View<'_>, fields: &mut Fields) {
 
 pub(super) fn latencystats(view: &View<'_>, fields: &mut Fields) {
     let config = &view.engine.config;
-    if config.show("latency-tracking").as_deref() != Some(b"yes") {
+    if !config.latency_tracking() {
         return;
     }
     let percentiles = config.show("latency-tracking-info-percentiles").unwrap_or_default();

@@ -30,6 +30,13 @@ fn sections_come_in_redis_order_whatever_the_order_asked_for() {
     assert_eq!(headings(&harness.run("INFO commandstats cluster")), ["Commandstats", "Cluster"]);
     assert_eq!(headings(&harness.run("INFO all")).len(), 13);
     assert_eq!(headings(&harness.run("INFO everything")).len(), 13);
+    assert_eq!(headings(&harness.run("INFO everything debug")).last(), Some(&"Debug"));
+    let debug = harness.run("INFO debug");
+    let names: Vec<&str> = debug.split(' ').skip(3).filter_map(|field| Some(field.split_once(':')?.0)).collect();
+    assert_eq!(
+        names.join(" "),
+        "eventloop_duration_aof_sum eventloop_duration_cron_sum eventloop_duration_max eventloop_cmd_per_cycle_max"
+    );
     assert_eq!(harness.run("INFO foo"), "$0");
     assert_eq!(harness.run("INFO modules"), "$11 # Modules");
     assert_eq!(harness.run("INFO modules cluster"), "$43 # Modules  # Cluster cluster_enabled:0");
@@ -40,7 +47,7 @@ fn every_name_of_the_contract_is_there() {
     let mut harness = Harness::new();
     harness.run("SET a b");
     harness.run("GET");
-    let text = harness.run("INFO everything");
+    let text = harness.run("INFO everything debug");
     let names: Vec<&str> = text.split(' ').filter_map(|field| field.split_once(':').map(|(name, _)| name)).collect();
     let contract = "redis_version redis_git_sha1 redis_mode os arch_bits process_id run_id tcp_port uptime_in_seconds \
         config_file connected_clients blocked_clients watching_clients pubsub_clients tracking_clients maxclients \

@@ -225,6 +225,10 @@ fn title_template(text: &[u8]) -> Result<Vec<u8>, String> {
         }
         rest = &rest[close + 1..];
     }
+    // The program's own title may be empty, and what is shown may not.
+    if String::from_utf8_lossy(text).replace("{title}", "").trim().is_empty() {
+        return Err(bad());
+    }
     Ok(text.to_vec())
 }
 
@@ -269,7 +273,10 @@ mod tests {
         assert!(read(Composite::OomScores, "1 2").is_err() && read(Composite::OomScores, "1 2 3000").is_err());
         assert_eq!(read(Composite::Percentiles, "1 50.50 99.999 100").unwrap(), "1 50.5 99.999 100");
         assert!(read(Composite::Percentiles, "101").is_err());
-        assert!(read(Composite::TitleTemplate, "{title} {x}").is_err());
+        assert!(read(Composite::TitleTemplate, "{title} {x}").is_err() && read(Composite::TitleTemplate, "").is_err());
+        assert!(
+            read(Composite::TitleTemplate, "{title} ").is_err() && read(Composite::TitleTemplate, "{title}-").is_ok()
+        );
         assert_eq!(read(Composite::Primary, "no one").unwrap(), "");
     }
 }

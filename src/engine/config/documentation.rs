@@ -39,7 +39,8 @@ pub fn configuration() -> String {
     text.push_str("\n## Directives that are no settings\n\n");
     for directive in DIRECTIVES {
         let what = if directive.built { "works as in Redis" } else { "stops the start: ackd does not have it yet" };
-        let _ = writeln!(text, "- `{}` {what}.", directive.name);
+        let line = format!("- `{}` {what}. {}", directive.name, directive.exception);
+        let _ = writeln!(text, "{}", line.trim_end());
     }
     text
 }

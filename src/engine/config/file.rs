@@ -124,7 +124,7 @@ impl<'a> Reader<'a> {
         let (name, values) = words.split_first().ok_or("an empty line")?;
         let lower = String::from_utf8_lossy(name).to_ascii_lowercase();
         let Some(index) = table::index_of(name) else {
-            return self.no_setting(&lower, values.len());
+            return self.no_setting(&lower, values);
         };
         let setting = table::settings()[index];
         if values.is_empty() || (values.len() > 1 && !setting.takes_words()) {
@@ -156,10 +156,11 @@ impl<'a> Reader<'a> {
         Value::Text([present.text(), value.text()].join(&b' '))
     }
 
-    fn no_setting(&self, name: &str, words: usize) -> Result<(), String> {
+    fn no_setting(&self, name: &str, words: &[Vec<u8>]) -> Result<(), String> {
         match DIRECTIVES.iter().find(|directive| directive.name == name) {
             _ if OBSOLETE.contains(&name) => Ok(()),
-            Some(directive) if !directive.built && words >= directive.words => {
+            Some(_) if name == "user" && is_default_user(words) => Ok(()),
+            Some(directive) if !directive.built && words.len() >= directive.words => {
                 Err(format!("ackd does not have {name} yet, and does not start as if it had"))
             }
             Some(_) => Err("wrong number of arguments, or not allowed here".into()),
@@ -169,6 +170,21 @@ impl<'a> Reader<'a> {
             }),
         }
     }
+}
+
+/// Whether the words of a `user` line describe the one user there is, as Redis' CONFIG REWRITE writes it when nobody has
+/// changed it: whoever connects may do everything.
+fn is_default_user(words: &[Vec<u8>]) -> bool {
+    /// What must be granted, and what may stand there besides, each in its spellings.
+    const GRANTS: [&[&str]; 5] =
+        [&["on"], &["nopass"], &["~*", "allkeys"], &["&*", "allchannels"], &["+@all", "allcommands"]];
+    const BESIDES: &str = "sanitize-payload";
+    let Some((name, rules)) = words.split_first() else { return false };
+    let is = |rule: &Vec<u8>, spelling: &str| rule.eq_ignore_ascii_case(spelling.as_bytes());
+    let grants = |rule: &Vec<u8>, grant: &[&str]| grant.iter().any(|spelling| is(rule, spelling));
+    name == b"default"
+        && GRANTS.iter().all(|grant| rules.iter().any(|rule| grants(rule, grant)))
+        && rules.iter().all(|rule| is(rule, BESIDES) || GRANTS.iter().any(|grant| grants(rule, grant)))
 }
 
 #[cfg(test)]
@@ -241,6 +257,13 @@ mod tests {
             "tls-port 6380",
             "aclfile users.acl",
             "user default on",
+            "user alice on nopass ~* &* +@all",
+            "user default off nopass ~* &* +@all",
+            "user default on nopass ~* +@all",
+            "user default on nopass ~* &* +@all -debug",
+            "user default on nopass ~app:* &* +@all",
+            "user default on >secret ~* &* +@all",
+            "user default on nopass >secret ~* &* +@all",
             "rename-command CONFIG \"\"",
             "loadmodule a.so",
             "replicaof 127.0.0.1 6379",
@@ -251,6 +274,19 @@ mod tests {
         }
         for line in ["maxmemory 0", "tls-port 0", "aclfile \"\"", "cluster-enabled no", "replicaof no one"] {
             read(line).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_default_user_as_redis_writes_it_is_the_one_there_is() {
+        for line in [
+            "user default on nopass ~* &* +@all",
+            "user default on nopass sanitize-payload ~* &* +@all",
+            "USER default +@all &* ~* nopass ON",
+            "user default on nopass allkeys allchannels allcommands",
+        ] {
+            let config = read(line).unwrap();
+            assert_eq!(config.rewritten(line.as_bytes()), format!("{line}\n").into_bytes());
         }
     }
 

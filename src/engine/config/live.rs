@@ -211,8 +211,7 @@ live! {
     daemonize: bool = "daemonize";
     self_check: bool = "ackd-self-check";
     lazyfree_lazy_expire: bool = "lazyfree-lazy-expire";
-    lazyfree_lazy_server_del: bool = "lazyfree-lazy-server-del";
-    lazyfree_lazy_user_del: bool = "lazyfree-lazy-user-del";
+    latency_tracking: bool = "latency-tracking";
     lazyfree_lazy_user_flush: bool = "lazyfree-lazy-user-flush";
     port: u16 = "port";
     unixsocketperm: u32 = "unixsocketperm";
@@ -239,6 +238,7 @@ live! {
     maxmemory_policy: MaxmemoryPolicy = "maxmemory-policy";
     ---
     unixsocket = "unixsocket";
+    port_file = "ackd-port-file";
     dir = "dir";
     dbfilename = "dbfilename";
     appendfilename = "appendfilename";

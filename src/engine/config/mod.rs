@@ -65,18 +65,26 @@ pub enum SetError {
 #[derive(Clone, Debug, Default)]
 #[must_use = "changes have to be applied to the running server, or taken back"]
 pub struct Changes {
-    previous: Vec<(usize, Value)>,
+    changed: Vec<Changed>,
+}
+
+/// One setting that has another value now.
+#[derive(Clone, Debug)]
+struct Changed {
+    index: usize,
+    before: Value,
+    after: Value,
 }
 
 impl Changes {
     /// The names of the settings whose value is another now.
     pub fn names(&self) -> Vec<&'static str> {
-        self.previous.iter().map(|(index, _)| table::settings()[*index].name).collect()
+        self.changed.iter().map(|change| table::settings()[change.index].name).collect()
     }
 
     /// Whether nothing is different.
     pub fn is_empty(&self) -> bool {
-        self.previous.is_empty()
+        self.changed.is_empty()
     }
 }
 
@@ -169,26 +177,37 @@ impl Config {
             changed[index] = value;
         }
         let previous = std::mem::replace(&mut self.values, changed);
-        let changes = previous.into_iter().enumerate().filter(|(index, value)| *value != self.values[*index]);
-        let changes = Changes { previous: changes.collect() };
+        let changes =
+            previous.into_iter().zip(&self.values).enumerate().filter(|(_, (before, after))| before != *after);
+        let changes = changes.map(|(index, (before, after))| Changed { index, before, after: after.clone() });
+        let changes = Changes { changed: changes.collect() };
         self.live = Live::read(&self.values);
-        let applied = match &self.hook {
-            Some(hook) if !changes.is_empty() => hook(self, &changes.names()),
-            _ => Ok(()),
-        };
-        if let Err((name, reason)) = applied {
+        if let Err((name, reason)) = self.apply(&changes.names()) {
             self.roll_back(changes);
             return Err(SetError::Refused { name: name.into(), reason });
         }
         Ok(changes)
     }
 
-    /// Takes changes back that could not be applied; of the latest [`Config::set`] only.
+    fn apply(&self, names: &[&'static str]) -> Result<(), (&'static str, String)> {
+        match &self.hook {
+            Some(hook) if !names.is_empty() => hook(self, names),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes changes back, inside and outside of the engine. What was changed again since then stays.
     pub fn roll_back(&mut self, changes: Changes) {
-        for (index, value) in changes.previous {
-            self.values[index] = value;
+        let names = changes.names();
+        for Changed { index, before, after } in changes.changed {
+            if self.values[index] == after {
+                self.values[index] = before;
+            }
         }
         self.live = Live::read(&self.values);
+        if let Err((name, reason)) = self.apply(&names) {
+            tracing::warn!("{name} has its value back, but not its effect: {reason}");
+        }
     }
 
     /// Why a setting may not be changed at run time, unless it keeps its value.

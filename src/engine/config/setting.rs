@@ -203,7 +203,8 @@ impl Setting {
                 let value = memory(text).ok_or("argument must be a memory value")?;
                 let value = match i64::try_from(value) {
                     Ok(value) => within(value, min, max)?,
-                    Err(_) if self.clamp.is_some() => max,
+                    // Moved to the bounds that it has anyway: to Redis it is an unsigned number.
+                    Err(_) if self.clamp == Some((min, max)) => max,
                     Err(_) => return Err(beyond(min, max)),
                 };
                 Ok(Value::Number(self.clamp.map_or(value, |(low, high)| value.clamp(low, high))))

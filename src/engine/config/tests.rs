@@ -1,6 +1,7 @@
 //! Changes at run time.
 
 use super::*;
+use std::cell::RefCell;
 
 fn pairs<'a>(pairs: &[(&'a str, &'a str)]) -> Vec<(&'a [u8], &'a [u8])> {
     pairs.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect()
@@ -47,6 +48,14 @@ fn one_bad_pair_refuses_all_with_the_texts_that_clients_know() {
             failed("maxmemory-clients", "percentage argument must be less or equal to 100"),
         ),
         (&[("maxmemory", "1gb")], failed("maxmemory", "ackd does not have what this setting asks for yet")),
+        (
+            &[("repl-backlog-size", "9223372036854775808")],
+            failed("repl-backlog-size", "argument must be between 1 and 9223372036854775807 inclusive"),
+        ),
+        (
+            &[("proc-title-template", "")],
+            failed("proc-title-template", "template format is invalid or contains unknown variables"),
+        ),
         (&[("appendfilename", "a/b")], failed("appendfilename", "can't set immutable config")),
         // Pairs are looked at in turn, values after that.
         (&[("databases", "17"), ("foo", "1")], failed("databases", "can't set immutable config")),
@@ -102,13 +111,41 @@ fn only_values_that_mislead_are_warned_of() {
 }
 
 #[test]
+fn what_a_setting_does_is_not_denied_and_what_it_does_not_is_said() {
+    let mut config = Config::new();
+    let changes = [("latency-tracking", "no"), ("latency-tracking-info-percentiles", "50"), ("hz", "20")];
+    assert!(!config.set(&pairs(&changes), false).unwrap().is_empty());
+    assert!(config.warnings().is_empty(), "{:?}", config.warnings());
+    for name in ["lazyfree-lazy-user-del", "lazyfree-lazy-server-del"] {
+        assert!(!config.set(&pairs(&[(name, "yes")]), false).unwrap().is_empty());
+        assert!(config.warning(name).unwrap().contains("has no effect"), "{name}");
+    }
+}
+
+#[test]
 fn what_cannot_be_applied_is_taken_back() {
     let mut config = Config::new();
-    config.on_change(Rc::new(|config, names| {
-        assert_eq!((config.port(), names), (7000, &["port"][..]));
-        Err(("port", "Unable to listen on this port. Check server logs.".into()))
+    let seen = Rc::new(RefCell::new(Vec::new()));
+    let applied = seen.clone();
+    config.on_change(Rc::new(move |config, names| {
+        assert_eq!(names, ["port"]);
+        applied.borrow_mut().push(config.port());
+        match config.port() {
+            7000 => Err(("port", "Unable to listen on this port. Check server logs.".into())),
+            _ => Ok(()),
+        }
     }));
     let text = refusal(&mut config, &[("port", "7000"), ("hz", "10")]);
     assert!(text.contains("'port') - Unable to listen"), "{text}");
     assert_eq!(config.port(), 6379);
+    assert_eq!(*seen.borrow(), [7000, 6379], "what is outside follows the value that is back");
+}
+
+#[test]
+fn what_is_taken_back_leaves_later_changes_alone() {
+    let mut config = Config::new();
+    let changes = config.set(&pairs(&[("hz", "20"), ("timeout", "5")]), false).unwrap();
+    assert!(!config.set(&pairs(&[("hz", "30")]), false).unwrap().is_empty());
+    config.roll_back(changes);
+    assert_eq!((config.hz(), config.timeout()), (30, 0));
 }

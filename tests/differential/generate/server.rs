@@ -373,6 +373,7 @@ impl Generator {
             21 => vec!["HTSTATS".into(), self.pick(&["0", "1", "99", "x"]).into()],
             22 => vec![self.pick(&["HTSTATS-KEY", "LISTPACK"]).into(), key],
             23..=24 => vec!["SET-ACTIVE-EXPIRE".into(), self.pick(&["1", "1", "0"]).into()],
+            25 if self.percent(50) => vec!["REPLICATE".into(), self.pick(&["all", "x", ""]).into(), "PING".into()],
             25 => vec!["LOG".into(), "a line of the test".into()],
             26..=27 | 20 => vec![
                 self.pick(&[

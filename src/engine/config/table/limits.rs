@@ -37,8 +37,18 @@ pub static MEMORY: Section = Section {
         )
         .remembered(),
         toggle("lazyfree-lazy-expire", "no", "Frees expired values off the hot path, and logs UNLINK instead of DEL."),
-        toggle("lazyfree-lazy-server-del", "no", "Frees overwritten values off the hot path."),
-        toggle("lazyfree-lazy-user-del", "no", "Lets DEL do what UNLINK does."),
+        toggle(
+            "lazyfree-lazy-server-del",
+            "no",
+            "Frees overwritten values off the hot path. Strings are freed at once, as in Redis.",
+        )
+        .remembered(),
+        toggle(
+            "lazyfree-lazy-user-del",
+            "no",
+            "Lets DEL free values as UNLINK does. Strings are freed at once by both, as in Redis.",
+        )
+        .remembered(),
         toggle("lazyfree-lazy-user-flush", "no", "Lets FLUSHALL and FLUSHDB do what they do with ASYNC."),
         toggle("activedefrag", "no", "Moves values together to give memory back.").remembered(),
         bytes("active-defrag-ignore-bytes", "100mb", 1, "Wasted bytes below which nothing is moved.").remembered(),
@@ -148,14 +158,13 @@ pub static OBSERVATION: Section = Section {
         number("slowlog-max-len", "128", NATURAL, "Entries of the slow log.").remembered(),
         number("latency-monitor-threshold", "0", NATURAL, "Milliseconds above which an event is recorded; 0 for none.")
             .remembered(),
-        toggle("latency-tracking", "yes", "Keeps latency percentiles of each command.").remembered(),
+        toggle("latency-tracking", "yes", "Keeps latency percentiles of each command."),
         special(
             "latency-tracking-info-percentiles",
             "50 99 99.9",
             Kind::Composite(Percentiles),
             "The percentiles that INFO shows.",
-        )
-        .remembered(),
+        ),
         number(
             "tracking-table-max-keys",
             "1000000",

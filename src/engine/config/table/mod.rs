@@ -45,11 +45,16 @@ pub static SECTIONS: [&Section; 17] = [
 
 /// Lines of a configuration file that are no settings: they cannot be read or changed at run time.
 pub const DIRECTIVES: [Directive; 5] = [
-    Directive { name: "include", words: 1, built: true },
-    Directive { name: "loadmodule", words: 1, built: false },
-    Directive { name: "user", words: 1, built: false },
-    Directive { name: "rename-command", words: 2, built: false },
-    Directive { name: "sentinel", words: 1, built: false },
+    Directive { name: "include", words: 1, built: true, exception: "" },
+    Directive { name: "loadmodule", words: 1, built: false, exception: "" },
+    Directive {
+        name: "user",
+        words: 1,
+        built: false,
+        exception: "The user `default` as Redis' CONFIG REWRITE writes it when nobody has changed it is accepted.",
+    },
+    Directive { name: "rename-command", words: 2, built: false, exception: "" },
+    Directive { name: "sentinel", words: 1, built: false, exception: "" },
 ];
 
 /// See [`DIRECTIVES`].
@@ -61,6 +66,8 @@ pub struct Directive {
     pub words: usize,
     /// Whether ackd does what it says, or has to refuse the file.
     pub built: bool,
+    /// What is nevertheless accepted, as a sentence; empty for nothing.
+    pub exception: &'static str,
 }
 
 static ALL: LazyLock<Vec<&'static Setting>> =

@@ -23,9 +23,17 @@ pub static NETWORK: Section = Section {
             "bind",
             "127.0.0.1 -::1",
             Kind::Composite(Addresses),
-            "Addresses to listen on. `*` and `::*` mean all IPv4 and IPv6 addresses; one with a leading `-` may be missing.",
+            "Addresses to listen on, empty for no TCP. `*` and `::*` mean all IPv4 and IPv6 addresses; one with a leading `-` \
+             may be missing.",
         ),
         number("port", "6379", PORT, "TCP port to listen on; 0 for none."),
+        path(
+            "ackd-port-file",
+            "",
+            "If not empty, the system chooses the TCP port, and its number is written into this file. For tests.",
+        )
+        .at_start()
+        .hidden(),
         number("tcp-backlog", "511", INT, "How many connections the kernel queues until they are accepted.").at_start(),
         path("unixsocket", "", "Path of a unix socket to listen on; empty for none.").at_start(),
         special(
