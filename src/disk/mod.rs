@@ -70,6 +70,12 @@ pub trait Disk {
     /// The name shown to people: `io_uring`, `portable` or `simulated`.
     fn name(&self) -> &'static str;
 
+    /// Whether an operation has completed whose future was not polled since. Costs next to nothing, so that a busy
+    /// thread can ask often; `false` where it is not known.
+    fn has_completed(&self) -> bool {
+        false
+    }
+
     /// Creates a directory; succeeds if it exists already. Durable after [`Disk::sync_dir`] of its parent.
     fn create_dir<'a>(&'a self, path: &'a Path) -> Op<'a, ()>;
 

@@ -37,6 +37,10 @@ impl Disk for UringDisk {
         "io_uring"
     }
 
+    fn has_completed(&self) -> bool {
+        self.ring.has_completed()
+    }
+
     fn create_dir<'a>(&'a self, path: &'a Path) -> Op<'a, ()> {
         self.portable.create_dir(path)
     }

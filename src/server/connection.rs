@@ -115,6 +115,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Connection<S> {
         let node = this.registration.node.clone();
         this.query.borrow_memory(node.read_buffer.take());
         let result = this.turns(&node, cx);
+        node.look_at_the_disk();
         let memory = this.query.return_memory();
         if memory.capacity() > 0 && memory.capacity() <= 4 * READ_SIZE {
             node.read_buffer.replace(memory);

@@ -6,6 +6,7 @@ mod limits;
 mod listener;
 mod logging;
 mod process;
+mod prompt;
 mod query;
 pub mod run;
 mod settings;
@@ -16,6 +17,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::engine::Engine;
+use crate::log::Log;
+use prompt::Prompt;
 
 /// What all tasks of a server share.
 pub struct Node {
@@ -23,11 +26,23 @@ pub struct Node {
     pub engine: Rc<RefCell<Engine>>,
     /// Memory to read into, lent to the connection that has its turn.
     pub read_buffer: RefCell<Vec<u8>>,
+    /// The log, while it is open, and the task that writes it.
+    writer: RefCell<Option<(Rc<Log>, Rc<Prompt>)>>,
 }
 
 impl Node {
     /// A node around an engine.
     pub fn new(engine: Engine) -> Rc<Self> {
-        Rc::new(Self { engine: Rc::new(RefCell::new(engine)), read_buffer: RefCell::new(Vec::new()) })
+        let (engine, read_buffer) = (Rc::new(RefCell::new(engine)), RefCell::new(Vec::new()));
+        Rc::new(Self { engine, read_buffer, writer: RefCell::new(None) })
+    }
+
+    /// Lets the writer go on if the disk has completed something. The engine is not borrowed.
+    fn look_at_the_disk(&self) {
+        if let Some((log, writer)) = &*self.writer.borrow()
+            && log.has_completed()
+        {
+            writer.push();
+        }
     }
 }

@@ -13,6 +13,7 @@ use tokio::task::{JoinError, JoinHandle, LocalSet, spawn_local};
 
 use super::listener::{ListenError, Listeners};
 use super::logging::Logging;
+use super::prompt::Prompt;
 use super::{Node, process, settings, timed, timers};
 use crate::base::clock::SystemClock;
 use crate::disk::{Disk, PortableDisk, UringDisk};
@@ -226,7 +227,10 @@ impl Running {
     pub async fn start(node: &Rc<Node>, disk: Rc<dyn Disk>, directory: &Path) -> Result<Self, RecoveryFailure> {
         let log = recovery::recover(&node.engine, disk, directory).await?;
         let committer = Committer::new(node.engine.clone(), log);
-        let writer = spawn_local(timed::for_the_log(node.engine.clone(), commit::write_batches(committer.clone())));
+        let writing = timed::for_the_log(node.engine.clone(), commit::write_batches(committer.clone()));
+        let prompt = Prompt::new(writing);
+        node.writer.replace(Some((committer.log().clone(), prompt.clone())));
+        let writer = spawn_local(prompt.run());
         let helpers = [
             spawn_local(timed::for_the_log(node.engine.clone(), commit::sync_in_background(committer.clone()))),
             spawn_local(commit::prepare_segments(committer.clone())),
@@ -246,6 +250,7 @@ impl Running {
         }
         self.committer.stop();
         self.writer.await.map_err(ServeError::panicked)?;
+        node.writer.replace(None);
         match node.engine.borrow().log.failed.clone() {
             Some(reason) => Err(ServeError::Log(reason)),
             None => Ok(()),

@@ -131,6 +131,10 @@ impl Ring {
         Ok(Running { ring: Rc::clone(self), slot, refused })
     }
 
+    pub(super) fn has_completed(&self) -> bool {
+        !self.state.borrow_mut().ring.completion().is_empty()
+    }
+
     #[cfg(test)]
     pub(super) fn running(&self) -> usize {
         self.state.borrow().running

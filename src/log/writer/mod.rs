@@ -167,6 +167,13 @@ impl Log {
         state.spares.iter().map(|s| s.segment.room_when_fresh()).fold(active, u64::max)
     }
 
+    /// Whether the disk has completed something that nobody has looked at yet; see [`Disk::has_completed`].
+    ///
+    /// [`Disk::has_completed`]: crate::disk::Disk::has_completed
+    pub fn has_completed(&self) -> bool {
+        self.directory.disk.has_completed()
+    }
+
     /// The largest write unit of the segments at hand, in bytes; 0 without any.
     pub fn unit(&self) -> u64 {
         let state = self.state.borrow();
