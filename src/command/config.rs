@@ -34,9 +34,6 @@ pub fn set(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     let present = ctx.engine.config.dir().to_owned();
     let value = |name: &[u8], value| if names_directory(name, value, &present) { present.as_bytes() } else { value };
     let pairs: Vec<(&[u8], &[u8])> = pairs.iter().map(|[name, text]| (*name, value(name, text))).collect();
-    if ctx.in_transaction() && changes_policy(ctx, &pairs) {
-        return Err(POLICY_IN_TRANSACTION);
-    }
     let protected = ctx.engine.config.enable_protected_configs().admits(ctx.client.peer.is_local);
     let changes = ctx.engine.config.set(&pairs, protected).map_err(|error| Failure::new(format!("ERR {error}")))?;
     let names = changes.names();
@@ -46,11 +43,15 @@ pub fn set(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
         ctx.engine.config.roll_back(changes);
         return Err(reason);
     }
+    let changes_policy = names.contains(&"appendfsync");
+    if changes_policy && ctx.in_transaction() {
+        ctx.engine.config.roll_back(changes);
+        return Err(POLICY_IN_TRANSACTION);
+    }
     for warning in names.iter().filter_map(|name| ctx.engine.config.warning(name)) {
         tracing::warn!("{warning}");
     }
     ctx.engine.renew_access();
-    let changes_policy = names.contains(&"appendfsync");
     if !names.is_empty() {
         ctx.engine.request(Request::ApplySettings(names));
     }
@@ -61,14 +62,6 @@ pub fn set(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
         ctx.reply.ok();
     }
     Ok(())
-}
-
-/// Whether the log is to be written otherwise than it is.
-fn changes_policy(ctx: &Ctx<'_>, pairs: &[(&[u8], &[u8])]) -> bool {
-    let is_other = |value: &[u8]| {
-        ctx.engine.log_policy.is_some_and(|policy| !policy.name().as_bytes().eq_ignore_ascii_case(value))
-    };
-    pairs.iter().any(|(name, value)| name.eq_ignore_ascii_case(b"appendfsync") && is_other(value))
 }
 
 /// Whether it is `dir` that is set, to the directory that it names now, whatever the spelling.

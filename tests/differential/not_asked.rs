@@ -25,6 +25,14 @@ const TYPES: &[&str] = &["string", "list", "set", "zset", "hash", "stream"];
 /// All of them.
 pub const NOT_ASKED: &[NotAsked] = &[
     NotAsked {
+        against: Against::All,
+        what: "CONFIG SET with `appendfsync` inside MULTI",
+        reason: "ackd refuses a change there: its reply has to wait until the log is written so, and EXEC cannot wait.",
+        is: |argv, in_transaction| {
+            in_transaction && word(argv, 0, &["CONFIG"]) && word(argv, 1, &["SET"]) && any_word(argv, &["appendfsync"])
+        },
+    },
+    NotAsked {
         against: Against::Valkey,
         what: "MULTI and WATCH inside MULTI",
         reason: "Valkey 8.1 refuses them as commands and aborts the transaction; Redis answers and goes on.",

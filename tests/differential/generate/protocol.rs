@@ -144,8 +144,9 @@ impl Generator {
         ];
         for _ in 0..self.rng.usize(1..6) {
             let line = self.pick(&lines);
-            // Inside MULTI, Valkey refuses MULTI otherwise than Redis does.
-            if line != ["MULTI"] || !bytes.windows(5).any(|word| word == b"MULTI") {
+            // Inside MULTI, Valkey refuses MULTI otherwise than Redis does, and HELLO would stand among EXEC's replies, where
+            // it is not recognised.
+            if !matches!(line[..], ["MULTI"] | ["HELLO"]) || !bytes.windows(5).any(|word| word == b"MULTI") {
                 bytes.extend_from_slice(&encode(&line));
             }
         }
