@@ -129,7 +129,19 @@ impl Generator {
         ]);
         let sub = self.case(name);
         let arguments = if name == "HELP" { vec![sub] } else { vec![sub, self.any_key()] };
-        self.line("OBJECT", arguments)
+        let key = arguments.get(1).cloned();
+        let line = self.line("OBJECT", arguments);
+        if name != "FREQ" || self.percent(50) {
+            return line;
+        }
+        // There are counters only under such a policy, and a new key has one.
+        let connection = self.connection();
+        let policy =
+            |policy: &str| [b"CONFIG", &b"SET"[..], b"maxmemory-policy", policy.as_bytes()].map(<[u8]>::to_vec);
+        self.push(connection, policy("allkeys-lfu").to_vec());
+        self.push(connection, vec![b"SET".to_vec(), key.unwrap_or_default(), b"1".to_vec()]);
+        self.push(connection, line);
+        policy("noeviction").to_vec()
     }
 
     pub(super) fn scan_options(&mut self) -> Vec<Vec<u8>> {
