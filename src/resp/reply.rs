@@ -85,8 +85,10 @@ impl Reply {
         self.line(b'+', text.as_bytes());
     }
 
-    /// An error with its code (`ERR …`, `WRONGTYPE …`); line breaks become blanks.
+    /// An error with its code (`ERR …`, `WRONGTYPE …`); line breaks at its end are left out, others become blanks.
     pub fn error(&mut self, message: &[u8]) {
+        let end = message.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |last| last + 1);
+        let message = &message[..end];
         self.buffer.push(b'-');
         self.buffer.extend(message.iter().map(|&byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte }));
         self.buffer.extend_from_slice(b"\r\n");
@@ -227,7 +229,7 @@ mod tests {
     #[test]
     fn an_error_stays_on_its_line() {
         let mut reply = Reply::resp2();
-        reply.error(b"ERR a\r\nb");
+        reply.error(b"ERR a\r\nb\r\n");
         assert_eq!(reply.as_bytes(), b"-ERR a  b\r\n");
     }
 }
