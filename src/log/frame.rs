@@ -2,7 +2,7 @@
 //!
 //! The writer encodes frames; recovery, the offline readers and later replication decode them with [`parse`]. What
 //! must always hold: a frame that [`parse`] accepts is, byte for byte, one that a writer of *this* use of the segment
-//! (its salt) wrote as a whole. Whether it follows the frame before it is judged by [`Chain`](super::chain::Chain).
+//! (its salt) wrote as a whole. Whether it follows the frame before it is judged by [`Walk`](super::walk::Walk).
 //!
 //! The layout is drawn in `docs/log-format.md`.
 
