@@ -197,3 +197,16 @@ fn a_transaction_cannot_queue_more_than_a_request_may_take() {
     let queued = (0..20_000).take_while(|_| client.call(&["GET", "k"]).is_ok()).count();
     assert!(queued < 20_000);
 }
+
+#[test]
+fn a_whole_pipeline_can_be_sent_before_a_reply_is_read() {
+    // More than the buffers of both sockets take.
+    const REQUESTS: usize = 1_000_000;
+    let server = Program::ackd().start();
+    let mut client = server.client();
+    client.call(&["SET", "key", &"v".repeat(100)]).unwrap();
+    client.send(&encode(&["GET", "key"]).repeat(REQUESTS)).unwrap();
+    for n in 0..REQUESTS {
+        assert_eq!(client.receive().unwrap().value.text().unwrap().len(), 100, "reply {n}");
+    }
+}

@@ -44,7 +44,7 @@ pub fn request(engine: &mut Engine, client: &mut Client, arguments: &[&[u8]]) ->
             return Outcome::Done;
         }
     };
-    if let Err(failure) = allowed(engine, client, row) {
+    if let Err(failure) = allowed(engine, client, row, arguments) {
         answer_failure(engine, client, Some(row), &failure);
         return Outcome::Done;
     }
@@ -85,7 +85,7 @@ fn runs_inside_multi(row: &Row) -> bool {
     matches!(row.spec.name, "exec" | "discard" | "multi" | "watch" | "quit" | "reset")
 }
 
-fn allowed(engine: &Engine, client: &Client, row: &Row) -> Result<(), Failure> {
+fn allowed(engine: &Engine, client: &Client, row: &Row, arguments: &[&[u8]]) -> Result<(), Failure> {
     let has = |flag: Flags| row.spec.flags.has(flag);
     if row.spec.name == "debug" {
         debug::allowed(engine, client)?;
@@ -95,7 +95,8 @@ fn allowed(engine: &Engine, client: &Client, row: &Row) -> Result<(), Failure> {
     }
     let queue_needs_data =
         row.spec.name == "exec" && client.transaction.as_ref().is_some_and(|transaction| transaction.needs_data);
-    if engine.loading.is_some() && (!has(spec::LOADING) || queue_needs_data) {
+    let needs_data = !has(spec::LOADING) || is_debug_write(row, arguments) || queue_needs_data;
+    if engine.loading.is_some() && needs_data {
         return Err(failure::LOADING);
     }
     if has(spec::NO_MULTI) && client.transaction.is_some() {
@@ -108,12 +109,16 @@ fn allowed(engine: &Engine, client: &Client, row: &Row) -> Result<(), Failure> {
     Ok(())
 }
 
+fn is_debug_write(row: &Row, arguments: &[&[u8]]) -> bool {
+    row.spec.name == "debug" && debug::log_cost(arguments).is_some()
+}
+
 /// Whether the command, or for EXEC any queued one, may add to the log.
 fn writes(client: &Client, row: &Row, arguments: &[&[u8]]) -> bool {
     let flags = row.spec.flags;
     flags.has(spec::WRITE)
         || flags.has(spec::MAY_REPLICATE)
-        || (row.spec.name == "debug" && debug::log_cost(arguments).is_some())
+        || is_debug_write(row, arguments)
         || (row.spec.name == "exec" && client.transaction.as_ref().is_some_and(|transaction| transaction.writes))
 }
 
@@ -152,7 +157,7 @@ fn queue(engine: &mut Engine, client: &mut Client, row: &Row, arguments: &[&[u8]
     if !transaction.aborted && !client.watch_broken {
         transaction.queue.push(arguments.iter().map(|argument| argument.to_vec()).collect());
         transaction.writes |= writes;
-        transaction.needs_data |= !row.spec.flags.has(spec::LOADING);
+        transaction.needs_data |= !row.spec.flags.has(spec::LOADING) || is_debug_write(row, arguments);
         transaction.arguments += arguments.len();
         transaction.bytes += arguments.iter().map(|argument| argument.len()).sum::<usize>();
     }

@@ -67,7 +67,8 @@ fn begin(engine: &mut Engine) -> u64 {
 fn finish(engine: &mut Engine, log: &Log) {
     engine.continue_at(log.written());
     engine.admission.set_room(log.room());
-    engine.log_policy = Some(engine.config.appendfsync());
+    // Who changed it meanwhile is told.
+    engine.policy_applied(engine.config.appendfsync());
     engine.loading = None;
     if engine.config.self_check() {
         shadow::attach(engine);

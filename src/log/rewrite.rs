@@ -35,11 +35,14 @@ impl Log {
         // Its reader holds the lock that the next one asks for.
         drop(frames);
         match self.make_spare(bytes).await {
-            Err(full @ SpareError::OutOfSpace { .. }) => {
+            // One that is perhaps listed already must stay.
+            Err(full @ SpareError::OutOfSpace { .. }) if self.state.borrow().limbo.is_empty() => {
                 tracing::warn!("{full}; removing unused segments to make room for the end of the log");
                 self.drop_unused(plan).await?;
                 self.state.borrow_mut().next_size = 0;
-                self.make_spare(bytes).await?;
+                let made = self.make_spare(bytes).await;
+                self.state.borrow_mut().next_size = self.settings.first_segment_size;
+                made?;
             }
             made => made?,
         }
@@ -98,6 +101,7 @@ impl Log {
             let new = state.active.as_ref().map(|a| a.segment.sequence);
             let mut manifest = Manifest { durable: state.durable, ..state.manifest.clone() };
             let sequences: Vec<u64> = manifest.segments.iter().map(|s| s.sequence).collect();
+            assert!(new.is_some_and(|new| sequences.contains(&new)), "only a listed segment is written to");
             if let Some(outcome) = &plan.outcome {
                 let kept = |i: &usize| Some(*i) <= outcome.durable_at.segment;
                 let live: Vec<usize> = outcome.live.iter().copied().filter(kept).collect();

@@ -101,7 +101,7 @@ enum Turn {
     NoRoom,
     /// Nothing more is executed; the connection ends when its replies are sent.
     Leaving,
-    /// The client does not take its replies; nothing more is executed or read until it does.
+    /// The client does not take its replies; nothing more is executed until it does.
     Full,
     /// The budget is spent.
     Yield,
@@ -133,7 +133,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Turn::Closed => return Poll::Ready(()),
                 Turn::Idle => true,
                 Turn::Waiting | Turn::NoRoom | Turn::Leaving => self.query.len() < self.read_ahead,
-                Turn::Full => false,
+                // A client may well send a whole pipeline before it reads: its requests wait, which are small.
+                Turn::Full => true,
                 Turn::Yield => break,
             };
             if self.at_eof || !may_read {

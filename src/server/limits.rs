@@ -5,8 +5,8 @@
 use crate::engine::client::{Client, Transaction};
 use crate::engine::config::BufferLimit;
 
-/// Replies that may wait to be sent before nothing more is executed or read for a connection. More than the system's
-/// own buffers take at once, so it stops nobody who reads.
+/// Replies that may wait to be sent before nothing more is executed for a connection. More than the system's own buffers
+/// take at once, so it stops nobody who reads; who sends a whole pipeline first has its requests received meanwhile.
 pub const OUTPUT_AHEAD: usize = 1 << 20;
 
 /// Notes at how many bytes of waiting replies a connection stops to execute. A lower hard limit ends it there.
