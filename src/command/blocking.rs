@@ -88,6 +88,11 @@ fn block(ctx: &mut Ctx<'_>, on: BlockedOn, timeout_ms: u64) {
 /// Answers CONFIG SET appendfsync once the log is written as it says.
 pub fn wait_for_sync_policy(ctx: &mut Ctx<'_>) {
     ctx.engine.policy_refusal = None;
+    let policy = ctx.engine.config.appendfsync();
+    if ctx.engine.log_policy == Some(policy) {
+        // Set back to what the log has: whoever waits for something else would wait for ever.
+        ctx.engine.policy_applied(policy);
+    }
     block(ctx, BlockedOn::SyncPolicy, 0);
 }
 
@@ -132,10 +137,13 @@ pub fn waitaof(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use std::task::Waker;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::{Wake, Waker};
 
     use super::check;
     use crate::command::harness::Harness;
+    use crate::engine::config::AppendFsync;
 
     #[test]
     fn times_that_cannot_be_written_down_are_refused() {
@@ -172,6 +180,30 @@ mod tests {
             assert_eq!(check(&mut harness.engine, &mut client, Waker::noop()), None);
             harness.engine.clients.put(client);
             assert_eq!(harness.receive(harness.client), reply, "{before}");
+        }
+    }
+
+    #[test]
+    fn who_waits_for_a_log_policy_that_another_takes_back_is_answered() {
+        let mut harness = Harness::new();
+        harness.engine.policy_applied(AppendFsync::Always);
+        assert_eq!(harness.run("CONFIG SET appendfsync everysec"), "", "it waits for the log");
+        let woken = Arc::new(Woken::default());
+        harness.engine.clients.get_mut(harness.client).unwrap().waker = Some(woken.clone().into());
+        let other = harness.connect();
+        assert_eq!(harness.run_as(other, "CONFIG SET appendfsync always"), "+OK");
+        assert!(woken.0.load(Ordering::Relaxed));
+        let mut client = harness.engine.clients.take(harness.client);
+        assert_eq!(check(&mut harness.engine, &mut client, Waker::noop()), None);
+        harness.engine.clients.put(client);
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
         }
     }
 }

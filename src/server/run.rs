@@ -150,7 +150,7 @@ async fn serve(options: Options, logging: Logging) -> Result<(), ServeError> {
 
     let starting = Running::start(&node, disk.clone(), &directory);
     let Some(running) = unless_stopped(starting, &node, &mut stops).await else {
-        tracing::warn!("stopped while loading; nothing was changed");
+        tracing::warn!("stopped while loading; all that was acknowledged is where it was");
         return Ok(());
     };
     let mut running = running?;
