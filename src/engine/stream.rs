@@ -14,6 +14,8 @@ pub struct Stream {
     base: u64,
     /// Gathered where it will be written from.
     batch: FrameBuf,
+    /// Memory of a frame that was written, for the batch after this one.
+    spare: FrameBuf,
     batch_db: Option<usize>,
     unit_start: usize,
     unit_db: usize,
@@ -46,6 +48,7 @@ impl Stream {
         Self {
             base: offset,
             batch: FrameBuf::new(),
+            spare: FrameBuf::new(),
             batch_db: None,
             unit_start: 0,
             unit_db: 0,
@@ -125,7 +128,7 @@ impl Stream {
             self.waker = Some(waker.clone());
             return None;
         }
-        let frame = std::mem::take(&mut self.batch);
+        let frame = std::mem::replace(&mut self.batch, std::mem::take(&mut self.spare));
         let start = self.base;
         self.base += frame.len() as u64;
         self.batch_db = None;
@@ -134,11 +137,9 @@ impl Stream {
         Some(Batch { frame, start, units: std::mem::take(&mut self.units) })
     }
 
-    /// Gives a written batch's memory back for the next one.
+    /// Gives a written batch's memory back: one fills while another is written.
     pub fn recycle(&mut self, frame: FrameBuf) {
-        if self.batch.is_empty() && frame.is_empty() {
-            self.batch = frame;
-        }
+        self.spare = frame;
     }
 
     /// The offset behind the last effect.

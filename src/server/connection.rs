@@ -23,7 +23,7 @@ use crate::command::dispatch::{self, Outcome};
 use crate::engine::Engine;
 use crate::engine::client::{Client, ClientId, Peer};
 use crate::engine::gate::{Gate, Level, Ticket};
-use crate::resp::Limits;
+use crate::resp::{Arguments, Limits};
 
 /// Requests executed before other connections get their turn.
 const REQUESTS_A_TURN: usize = 512;
@@ -234,10 +234,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     engine.prefetch(client.db, self.query.keys());
                 }
             }
-            let Some(arguments) = self.query.front() else {
+            let mut arguments = Arguments::new();
+            if !self.query.front(&mut arguments) {
                 self.timer = None;
                 return Turn::Idle;
-            };
+            }
             client.query_buffer = (self.query.len(), self.query.free());
             let outcome = dispatch::request(engine, client, &arguments);
             drop(arguments);

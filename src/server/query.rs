@@ -90,16 +90,19 @@ impl QueryBuffer {
         Ok(())
     }
 
-    /// The arguments of the next request, if [`QueryBuffer::parse`] found one.
-    pub fn front(&self) -> Option<Arguments<'_>> {
-        let request = self.requests.front()?;
+    /// Puts the arguments of the next request behind those in `arguments`; answers whether [`QueryBuffer::parse`] found
+    /// one. Not returned by value, for they would be copied, once a request.
+    pub fn front<'a>(&'a self, arguments: &mut Arguments<'a>) -> bool {
+        let Some(request) = self.requests.front() else { return false };
         let bytes = &self.data[self.start + request.skipped..];
-        Some(match request.spans {
-            None => self.parser.arguments(bytes),
+        match request.spans {
+            None => arguments.extend(self.parser.arguments(bytes)),
             Some(count) => {
-                self.spans.iter().take(count).map(|span| &bytes[span.start..span.start + span.len]).collect()
+                let spans = self.spans.iter().take(count);
+                arguments.extend(spans.map(|span| &bytes[span.start..span.start + span.len]));
             }
-        })
+        }
+        true
     }
 
     /// Drops the next request.
@@ -199,7 +202,10 @@ mod tests {
                     return (requests, Some(error));
                 }
                 let keys: Vec<Vec<u8>> = query.keys().map(<[u8]>::to_vec).collect();
-                let Some(arguments) = query.front() else { break };
+                let mut arguments = Arguments::new();
+                if !query.front(&mut arguments) {
+                    break;
+                }
                 assert!(arguments.len() < 2 || query.parser.spans().is_none() || keys[0] == arguments[1]);
                 requests.push(arguments.iter().map(|argument| argument.to_vec()).collect());
                 drop(arguments);
@@ -255,7 +261,9 @@ mod tests {
         query.parse(&Limits::default()).unwrap();
         query.room().extend_from_slice(b"\nx\r\n");
         query.parse(&Limits::default()).unwrap();
-        assert_eq!(query.front().unwrap()[..], [&b"ECHO"[..], b"x"]);
+        let mut arguments = Arguments::new();
+        assert!(query.front(&mut arguments));
+        assert_eq!(arguments[..], [&b"ECHO"[..], b"x"]);
     }
 
     #[test]
