@@ -99,7 +99,8 @@ pub const NOT_ASKED: &[NotAsked] = &[
                 || word(argv, 0, &["WAITAOF"])
                 || (word(argv, 0, &["DEBUG"]) && any_word(argv, &["DICT-RESIZING"]))
                 || (word(argv, 0, &["CLIENT"]) && any_word(argv, &["SETINFO", "NO-TOUCH", "MAXAGE"]))
-                || (word(argv, 0, &["CONFIG"]) && any_word(argv, &["set-max-listpack-entries", "loud"]))
+                || (word(argv, 0, &["CONFIG"])
+                    && any_word(argv, &["set-max-listpack-entries", "set-max-listpack-value", "loud"]))
         },
     },
     NotAsked {
