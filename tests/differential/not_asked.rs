@@ -105,6 +105,12 @@ pub const NOT_ASKED: &[NotAsked] = &[
     },
     NotAsked {
         against: Against::Redis7,
+        what: "DEBUG LISTPACK, DEBUG HTSTATS-KEY",
+        reason: "Small sets are hash tables there.",
+        is: |argv, _| word(argv, 0, &["DEBUG"]) && word(argv, 1, &["LISTPACK", "HTSTATS-KEY"]),
+    },
+    NotAsked {
+        against: Against::Redis7,
         what: "COMMAND INFO, COMMAND DOCS, COMMAND LIST, COMMAND GETKEYS",
         reason: "The table of 7.2 has other arities, flags, tips and texts than that of 7.0.",
         is: |argv, _| {
