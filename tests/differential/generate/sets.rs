@@ -31,6 +31,11 @@ impl Generator {
 
     /// SADD: of some members, or at times of so many that a threshold between two representations is near.
     pub(super) fn sadd(&mut self, key: Vec<u8>) -> Vec<Vec<u8>> {
+        if self.percent(15) {
+            // It may have become something else.
+            let connection = self.connection();
+            self.push(connection, vec![b"DEL".to_vec(), key.clone()]);
+        }
         let members = match self.rng.u32(0..100) {
             0..=3 => {
                 let count = self.pick(&[127, 128, 129, 511, 512, 513]);
@@ -46,8 +51,8 @@ impl Generator {
     fn members(&mut self) -> Vec<Vec<u8>> {
         let count = match self.rng.u32(0..100) {
             0..=1 => 20,
-            2..=49 => 1,
-            _ => self.rng.usize(2..6),
+            2..=39 => 1,
+            _ => self.rng.usize(2..9),
         };
         (0..count).map(|_| self.member()).collect()
     }
@@ -55,13 +60,13 @@ impl Generator {
     /// A member of a small population: integers of all widths, words, and lengths around those of the settings.
     fn member(&mut self) -> Vec<u8> {
         match self.rng.u32(0..100) {
-            0..=49 => self.rng.i64(-4..16).to_string().into_bytes(),
-            50..=74 => format!("m{}", self.rng.u32(0..16)).into_bytes(),
-            75..=79 => {
+            0..=49 => self.rng.i64(-2..8).to_string().into_bytes(),
+            50..=84 => format!("m{}", self.rng.u32(0..8)).into_bytes(),
+            85..=89 => {
                 let widths = [-32_769, -32_768, 32_767, 32_768, 1 << 31, -(1 << 31) - 1, i64::MAX, i64::MIN];
                 self.pick(&widths).to_string().into_bytes()
             }
-            80..=84 => {
+            90..=93 => {
                 let length = self.pick(&[63, 64, 65]);
                 vec![b'l'; length]
             }
