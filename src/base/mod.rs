@@ -1,12 +1,15 @@
-//! Layer 0: clock, randomness, numbers, globs and checksums. No state, and no knowledge of anything above.
+//! Layer 0: clock, randomness, numbers, globs, checksums, and the byte encodings that keyspace and RDB share. No state, and no knowledge of anything above.
 
 pub mod calendar;
 pub mod clock;
 pub mod crc16;
 pub mod crc64;
 pub mod glob;
+pub mod intset;
+pub mod listpack;
 pub mod longdouble;
 pub mod number;
 pub mod quoting;
 mod shortest;
 pub mod sink;
+pub mod text;

@@ -105,10 +105,12 @@ pub(super) fn set_expiry(ctx: &mut Ctx<'_>, key: &[u8], at_ms: i64) {
 
 /// Deletes a key that a command gave an expiry time in the past.
 pub(super) fn delete_expired(ctx: &mut Ctx<'_>, key: &[u8]) {
-    drop(ctx.db().remove(keyspace::hash(key), key));
+    let lazy = ctx.engine.config.lazyfree_lazy_expire();
+    if let Some(entry) = ctx.db().remove(keyspace::hash(key), key) {
+        ctx.discard(entry, lazy);
+    }
     ctx.modified(key);
     ctx.event("del", key);
-    let lazy = ctx.engine.config.lazyfree_lazy_expire();
     ctx.effect(&[if lazy { b"UNLINK" } else { b"DEL" }, key]);
 }
 

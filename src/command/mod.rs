@@ -32,11 +32,13 @@ pub mod scan;
 pub mod scripting;
 pub mod server;
 pub mod set;
+pub mod sets;
 pub mod shadow;
 pub mod spec;
 pub mod strings;
 pub mod table;
 pub mod transactions;
+pub mod values;
 
 use smallvec::SmallVec;
 
@@ -236,7 +238,9 @@ impl<'a> Ctx<'a> {
     /// Removes a key whose time is up, with the effect that says so; before the effects of the command that met it.
     fn remove_expired(&mut self, db: usize, hash: u64, key: &[u8]) {
         let lazy = self.engine.config.lazyfree_lazy_expire();
-        drop(self.engine.dbs[db].remove(hash, key));
+        if let Some(entry) = self.engine.dbs[db].remove(hash, key) {
+            self.discard(entry, lazy);
+        }
         self.engine.stats.expired_keys += 1;
         self.engine.stream.effect(db, &[if lazy { b"UNLINK" } else { b"DEL" }, key]);
         self.mark(db, hash, key);

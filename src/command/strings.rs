@@ -88,7 +88,7 @@ fn store_pairs<'a>(ctx: &mut Ctx<'_>, pairs: impl Iterator<Item = [&'a [u8]; 2]>
     for [key, value] in pairs {
         // An expired key is removed first, as SET does.
         ctx.write(key);
-        ctx.db().set(keyspace::hash(key), key, value, None);
+        ctx.put_string(key, value, None);
         ctx.modified(key);
         ctx.event("set", key);
     }

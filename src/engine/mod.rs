@@ -9,6 +9,7 @@ pub mod admission;
 pub mod client;
 pub mod config;
 pub mod gate;
+pub mod lazyfree;
 pub mod output;
 pub mod stats;
 pub mod stream;
@@ -25,6 +26,7 @@ use admission::Admission;
 use client::{BlockedOn, Client, Clients};
 use config::{AppendFsync, Changes, Config};
 use gate::{Gate, Level};
+use lazyfree::Lazyfree;
 use stats::{Latencies, Stats};
 use stream::Stream;
 use trial::Trial;
@@ -144,6 +146,8 @@ pub struct Engine {
     pub watches: Watches,
     /// Counters.
     pub stats: Stats,
+    /// Frees what takes long.
+    pub lazyfree: Lazyfree,
     /// How the log is written now, if there is one; the setting may already say otherwise.
     pub log_policy: Option<AppendFsync>,
     /// What CONFIG SET changed together with the policy, until the log is written as it says.
@@ -202,6 +206,7 @@ impl Engine {
             next_expiry_db: 0,
             watches: Watches::default(),
             stats: Stats::default(),
+            lazyfree: Lazyfree::default(),
             log_policy: None,
             policy_changes: None,
             policy_refusal: None,

@@ -4,6 +4,7 @@
 //! the index refers to exactly the entries with an expiry time, at their present addresses; every method that may move
 //! an entry renews the reference before it returns.
 
+use super::collection::ValueMut;
 use super::entry::{Entry, Shared};
 use super::layout::Address;
 use super::table::Table;
@@ -26,6 +27,22 @@ pub struct Db {
 pub struct Cleared {
     _expires: Table<Shared>,
     keys: Table<Entry>,
+}
+
+/// An entry in a database whose value may be changed in place: the entry itself, which the index of expiring keys refers
+/// to, stays where it is.
+pub struct Place<'a>(&'a mut Entry);
+
+impl<'a> Place<'a> {
+    /// The entry.
+    pub fn entry(&self) -> &Entry {
+        self.0
+    }
+
+    /// The value; `None` if it is a string.
+    pub fn into_value(self) -> Option<ValueMut<'a>> {
+        self.0.value_mut()
+    }
 }
 
 impl Cleared {
@@ -97,16 +114,21 @@ impl Db {
         self.keys.find(hash, key)
     }
 
-    /// Sets a key to a string, encoded as SET does.
-    pub fn set(&mut self, hash: u64, key: &[u8], value: &[u8], expiry: Option<i64>) {
-        match self.keys.find_mut(hash, key) {
-            Some(entry) => {
-                let before = indexed(entry);
-                entry.assign(value, expiry);
-                reindex(&mut self.expires, hash, before, entry);
-            }
-            None => self.insert_new(hash, Entry::string(key, value, expiry)),
-        }
+    /// The entry of a key, for changing its value in place.
+    pub fn find_mut(&mut self, hash: u64, key: &[u8]) -> Option<Place<'_>> {
+        self.keys.find_mut(hash, key).map(Place)
+    }
+
+    /// Sets a key to a string, encoded as SET does. Answers what was there if it was no string.
+    pub fn set(&mut self, hash: u64, key: &[u8], value: &[u8], expiry: Option<i64>) -> Option<Entry> {
+        let Some(entry) = self.keys.find_mut(hash, key) else {
+            self.insert_new(hash, Entry::string(key, value, expiry));
+            return None;
+        };
+        let before = indexed(entry);
+        let displaced = entry.assign(value, expiry);
+        reindex(&mut self.expires, hash, before, entry);
+        displaced
     }
 
     /// Sets a key to an integer; an expiry time that it has stays.
@@ -139,19 +161,19 @@ impl Db {
         true
     }
 
-    /// Puts an entry under its key, in place of one that is there.
-    pub fn insert(&mut self, hash: u64, mut entry: Entry) {
-        match self.keys.find_mut(hash, entry.key()) {
-            Some(place) => {
-                let before = indexed(place);
-                if entry.used() == 0 {
-                    entry.set_used(place.used());
-                }
-                std::mem::swap(place, &mut entry);
-                reindex(&mut self.expires, hash, before, place);
-            }
-            None => self.insert_new(hash, entry),
+    /// Puts an entry under its key, in place of one that is there, which it answers.
+    pub fn insert(&mut self, hash: u64, mut entry: Entry) -> Option<Entry> {
+        let Some(place) = self.keys.find_mut(hash, entry.key()) else {
+            self.insert_new(hash, entry);
+            return None;
+        };
+        let before = indexed(place);
+        if entry.used() == 0 {
+            entry.set_used(place.used());
         }
+        std::mem::swap(place, &mut entry);
+        reindex(&mut self.expires, hash, before, place);
+        Some(entry)
     }
 
     fn insert_new(&mut self, hash: u64, entry: Entry) {

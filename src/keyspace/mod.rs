@@ -1,24 +1,44 @@
 //! Layer 2: the data in memory. A pure structure: no clock, no effects, no sockets; callers bring time and hash.
 //!
 //! [`Db`] is what the engine uses: keys, their expiry times and samples of them. It is made of [`Table`] (hash table)
-//! and [`Entry`] (one allocation a key).
+//! and [`Entry`] (one allocation a key). A value that is no string is of one of the types in `collection.rs`, which says how
+//! another one is added; they are made of [`Packed`], [`Intset`], and [`Table`] with one allocation a [`Member`] or [`Field`].
 
+mod blob;
+mod block;
 mod bucket;
+mod collection;
+mod compact;
 mod db;
 mod digest;
 mod entry;
+mod intset;
+mod kind;
 mod layout;
+mod member;
+mod packed;
 mod redis_digest;
+mod serialized;
+mod set;
 mod table;
+mod thin;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::OnceLock;
 
 use xxhash_rust::xxh3;
 
-pub use db::{Cleared, Db};
-pub use entry::{EMBEDDED_MAX, Encoding, Entry, Kind, Text};
+pub use crate::base::text::Text;
+pub use collection::{Collection, Family, Owned, Value, ValueMut};
+pub use compact::{Compact, Form, FormMut};
+pub use db::{Cleared, Db, Place};
+pub use entry::{EMBEDDED_MAX, Entry};
+pub use intset::Intset;
+pub use kind::{Encoding, Kind};
+pub use member::{Field, Member};
+pub use packed::{At, Packed};
 pub use redis_digest::RedisDigest;
+pub use set::{Set, SetLimits};
 pub use table::{Keyed, Table};
 
 /// The secret of the hash function: all of XXH3's mixing constants, so that nobody outside can find collisions.

@@ -108,6 +108,7 @@ pub const TABLE: &[Row] = &[
         reason: "It begins with the start of the server.",
     },
     Row { against: All, command: "keys", how: How::Unordered, reason: ORDER },
+    Row { against: All, command: "smembers", how: How::Unordered, reason: ORDER },
     Row {
         against: All,
         command: "scan",
@@ -172,6 +173,12 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         against: All,
+        command: "debug|htstats-key",
+        how: How::SameKind,
+        reason: "It describes the server's own hash table.",
+    },
+    Row {
+        against: All,
         command: "info",
         how: How::SameKind,
         reason: "Values are the server's own; a test of its own checks the field names.",
@@ -227,6 +234,12 @@ pub const TABLE: &[Row] = &[
         command: "object|encoding",
         how: How::Property { said: "`embstr` and `raw` are one", holds: compare::string_encoding },
         reason: "Valkey 8.1 embeds by the length of key and value together, Redis by that of the value alone.",
+    },
+    Row {
+        against: Redis7,
+        command: "object|encoding",
+        how: How::Texts { oracle: "\"hashtable\"", tested: "\"listpack\"" },
+        reason: "Sets have a listpack since 7.2.",
     },
     Row {
         against: All,

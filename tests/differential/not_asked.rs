@@ -99,8 +99,15 @@ pub const NOT_ASKED: &[NotAsked] = &[
                 || word(argv, 0, &["WAITAOF"])
                 || (word(argv, 0, &["DEBUG"]) && any_word(argv, &["DICT-RESIZING"]))
                 || (word(argv, 0, &["CLIENT"]) && any_word(argv, &["SETINFO", "NO-TOUCH", "MAXAGE"]))
-                || (word(argv, 0, &["CONFIG"]) && any_word(argv, &["set-max-listpack-entries", "loud"]))
+                || (word(argv, 0, &["CONFIG"])
+                    && any_word(argv, &["set-max-listpack-entries", "set-max-listpack-value", "loud"]))
         },
+    },
+    NotAsked {
+        against: Against::Redis7,
+        what: "DEBUG LISTPACK, DEBUG HTSTATS-KEY",
+        reason: "Small sets are hash tables there.",
+        is: |argv, _| word(argv, 0, &["DEBUG"]) && word(argv, 1, &["LISTPACK", "HTSTATS-KEY"]),
     },
     NotAsked {
         against: Against::Redis7,

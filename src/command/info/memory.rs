@@ -103,7 +103,7 @@ pub(super) fn memory(view: &View<'_>, fields: &mut Fields) {
     fields.put("mem_overhead_db_hashtable_rehashing", 0);
     fields.put("mem_allocator", allocator_name());
     fields.put("active_defrag_running", 0);
-    fields.put("lazyfree_pending_objects", 0);
+    fields.put("lazyfree_pending_objects", engine.lazyfree.pending());
     fields.put("lazyfreed_objects", engine.stats.lazyfreed_objects);
 }
 

@@ -8,15 +8,17 @@ mod connection;
 mod keys;
 mod scripting;
 mod server;
+mod sets;
 mod strings;
 mod transactions;
 
 use super::spec::Spec;
 
 /// One file a family; a new family is a line here.
-static FAMILIES: [&[Spec]; 7] = [
+static FAMILIES: [&[Spec]; 8] = [
     strings::STRINGS,
     keys::KEYS,
+    sets::SETS,
     connection::CONNECTION,
     server::SERVER,
     transactions::TRANSACTIONS,

@@ -213,6 +213,8 @@ live! {
     lazyfree_lazy_expire: bool = "lazyfree-lazy-expire";
     latency_tracking: bool = "latency-tracking";
     lazyfree_lazy_user_flush: bool = "lazyfree-lazy-user-flush";
+    lazyfree_lazy_user_del: bool = "lazyfree-lazy-user-del";
+    lazyfree_lazy_server_del: bool = "lazyfree-lazy-server-del";
     port: u16 = "port";
     unixsocketperm: u32 = "unixsocketperm";
     tcp_backlog: i32 = "tcp-backlog";
@@ -229,6 +231,9 @@ live! {
     hz: u64 = "hz";
     min_replicas_to_write: u64 = "min-replicas-to-write";
     min_replicas_max_lag: u64 = "min-replicas-max-lag";
+    set_max_intset_entries: usize = "set-max-intset-entries";
+    set_max_listpack_entries: usize = "set-max-listpack-entries";
+    set_max_listpack_value: usize = "set-max-listpack-value";
     log_segment_size: u64 = "log-segment-size";
     appendfsync: AppendFsync = "appendfsync";
     enable_debug_command: Allowed = "enable-debug-command";

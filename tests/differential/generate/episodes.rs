@@ -6,7 +6,7 @@ use super::{CONNECTIONS, Generator, PASSWORD};
 
 impl Generator {
     fn data_command(&mut self) -> Vec<Vec<u8>> {
-        if self.percent(60) { self.string_command() } else { self.key_command() }
+        if self.percent(60) { self.value_command() } else { self.key_command() }
     }
 
     /// WATCH, perhaps a write by another connection, MULTI, some commands, EXEC or DISCARD; now and then out of order.

@@ -3,11 +3,11 @@
 use super::Generator;
 use super::values::Use;
 
-const TYPES: &[&str] = &["string", "STRING", "list", "hash", "stream", "foo", ""];
+const TYPES: &[&str] = &["string", "STRING", "set", "set", "list", "hash", "stream", "foo", ""];
 
 impl Generator {
     fn any_key(&mut self) -> Vec<u8> {
-        let usage = self.pick(&[Use::Any, Use::Any, Use::Number, Use::Text]);
+        let usage = self.pick(&[Use::Any, Use::Any, Use::Number, Use::Text, Use::Set]);
         self.key(usage)
     }
 
@@ -67,6 +67,9 @@ impl Generator {
                 let (connection, line) = (self.connection(), self.line(name, arguments));
                 self.push(connection, line);
                 // What comes next should find something.
+                let key = self.key(Use::Set);
+                let line = self.sadd(key);
+                self.push(connection, line);
                 self.some_keys(Use::Any)
             }
             _ => self.object(),

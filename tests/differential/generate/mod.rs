@@ -6,6 +6,7 @@ mod keys;
 mod parameters;
 mod protocol;
 mod server;
+mod sets;
 mod strings;
 mod values;
 
@@ -79,6 +80,11 @@ impl Generator {
                 let line = self.some_keys(usage);
                 self.push(0, line);
             }
+            for _ in 0..3 {
+                let key = self.key(values::Use::Set);
+                let line = self.sadd(key);
+                self.push(0, line);
+            }
         }
     }
 
@@ -99,7 +105,7 @@ impl Generator {
         let connection = self.current;
         match self.rng.u32(0..1000) {
             0..=439 => {
-                let line = self.string_command();
+                let line = self.value_command();
                 self.push_mutated(connection, line);
             }
             440..=719 => {
@@ -124,6 +130,14 @@ impl Generator {
                 let database = self.database();
                 self.push(connection, line.into_iter().chain([database]).collect());
             }
+        }
+    }
+
+    /// A command of one of the types of values.
+    fn value_command(&mut self) -> Vec<Vec<u8>> {
+        match self.rng.u32(0..10) {
+            0..=6 => self.string_command(),
+            _ => self.set_command(),
         }
     }
 

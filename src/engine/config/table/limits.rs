@@ -41,14 +41,12 @@ pub static MEMORY: Section = Section {
             "lazyfree-lazy-server-del",
             "no",
             "Frees overwritten values off the hot path. Strings are freed at once, as in Redis.",
-        )
-        .remembered(),
+        ),
         toggle(
             "lazyfree-lazy-user-del",
             "no",
             "Lets DEL free values as UNLINK does. Strings are freed at once by both, as in Redis.",
-        )
-        .remembered(),
+        ),
         toggle("lazyfree-lazy-user-flush", "no", "Lets FLUSHALL and FLUSHDB do what they do with ASYNC."),
         toggle("activedefrag", "no", "Moves values together to give memory back.").remembered(),
         bytes("active-defrag-ignore-bytes", "100mb", 1, "Wasted bytes below which nothing is moved.").remembered(),
@@ -110,17 +108,14 @@ pub static ENCODINGS: Section = Section {
             "Nodes at both ends of a list that are not compressed; 0 for no compression.",
         )
         .remembered(),
-        number("set-max-intset-entries", "512", NATURAL, "Elements up to which a set of integers is stored compactly.")
-            .remembered(),
-        number("set-max-listpack-entries", "128", NATURAL, "Elements up to which a set is stored compactly.")
-            .remembered(),
+        number("set-max-intset-entries", "512", NATURAL, "Elements up to which a set of integers is stored compactly."),
+        number("set-max-listpack-entries", "128", NATURAL, "Elements up to which a set is stored compactly."),
         number(
             "set-max-listpack-value",
             "64",
             NATURAL,
             "Length of its longest element up to which a set is stored compactly.",
-        )
-        .remembered(),
+        ),
         number("zset-max-listpack-entries", "128", NATURAL, "Elements up to which a sorted set is stored compactly.")
             .alias("zset-max-ziplist-entries")
             .remembered(),

@@ -1,0 +1,66 @@
+//! What commands on collections use of [`Ctx`]: looking a value up by its type, changing it in place, making and removing
+//! keys.
+//!
+//! A handler that reads calls [`Ctx::read_as`]; one that changes calls [`Ctx::edit`], makes the key with [`Ctx::create`] if
+//! there is none, and after the last element went, [`Ctx::remove_emptied`]. It says itself what was modified.
+
+use super::Ctx;
+use super::failure::{self, Failure};
+use crate::engine::Engine;
+use crate::keyspace::{self, Entry, Family};
+use crate::resp::Reply;
+
+impl Ctx<'_> {
+    /// [`Ctx::read_reply`] of a key that has a value of this type, if it is there.
+    pub fn read_as<T: Family>(&mut self, key: &[u8]) -> Result<(Option<&T>, &mut Reply), Failure> {
+        let (entry, reply) = self.read_reply(key);
+        let value = entry.map(|entry| T::of(entry.value()).ok_or(failure::WRONG_TYPE)).transpose()?;
+        Ok((value, reply))
+    }
+
+    /// [`Ctx::write`] of a key that has a value of this type, if it is there, for changing it in place.
+    pub fn edit<T: Family>(&mut self, key: &[u8]) -> Result<Option<&mut T>, Failure> {
+        let (db, hash) = (self.client.db, keyspace::hash(key));
+        if self.look(db, hash, key, true) {
+            return Ok(None);
+        }
+        let Engine { dbs, access, rng, .. } = &mut *self.engine;
+        let Some(place) = dbs[db].find_mut(hash, key) else { return Ok(None) };
+        if !self.client.no_touch {
+            access.touch(place.entry(), rng);
+        }
+        place.into_value().and_then(T::of_mut).map(Some).ok_or(failure::WRONG_TYPE)
+    }
+
+    /// Makes a key, which is not there, with this value.
+    pub fn create<T: Family>(&mut self, key: &[u8], value: T) {
+        let displaced = self.db().insert(keyspace::hash(key), Entry::of(key, value, None));
+        debug_assert!(displaced.is_none(), "the key was looked for");
+    }
+
+    /// Removes a key whose collection has lost its last element.
+    pub fn remove_emptied(&mut self, key: &[u8]) {
+        drop(self.db().remove(keyspace::hash(key), key));
+        self.event("del", key);
+    }
+
+    /// Sets a key of the selected database to a string; what it had is freed as `lazyfree-lazy-server-del` says.
+    pub fn put_string(&mut self, key: &[u8], value: &[u8], expiry: Option<i64>) {
+        if let Some(displaced) = self.db().set(keyspace::hash(key), key, value, expiry) {
+            self.discard_displaced(displaced);
+        }
+    }
+
+    /// Frees a value that another one has taken the place of.
+    pub fn discard_displaced(&mut self, entry: Entry) {
+        let lazy = self.engine.config.lazyfree_lazy_server_del();
+        self.discard(entry, lazy);
+    }
+
+    /// Frees a value that was taken out: on the helper thread, if it may be there and takes long.
+    pub fn discard(&mut self, entry: Entry, lazy: bool) {
+        if lazy {
+            self.engine.stats.lazyfreed_objects += self.engine.lazyfree.entry(entry);
+        }
+    }
+}
