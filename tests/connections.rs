@@ -210,3 +210,42 @@ fn a_whole_pipeline_can_be_sent_before_a_reply_is_read() {
         assert_eq!(client.receive().unwrap().value.text().unwrap().len(), 100, "reply {n}");
     }
 }
+
+#[test]
+fn a_large_value_is_stored_logged_and_recovered_whatever_stands_around_it() {
+    let mut server = Program::ackd().start();
+    let mut client = server.client();
+    let values: Vec<String> = ["a", "b", "c"].map(|letter| letter.repeat(3 << 20)).to_vec();
+    let mut requests = encode(&["SET", "small", "1"]);
+    for request in [
+        &["SET", "a", &values[0]][..],
+        &["MSET", "b", &values[1], "a2", &values[0], "small", "2"],
+        &["MULTI"],
+        &["SET", "c", &values[2], "EX", "1000"],
+        &["APPEND", "b", "tail"],
+        &["EXEC"],
+        &["SETRANGE", "a2", "0", "x"],
+        &["RENAME", "c", "d"],
+    ] {
+        requests.extend(encode(request));
+    }
+    client.send(&requests).unwrap();
+    let replies: Vec<Value> = (0..9).map(|_| client.receive().unwrap().value).collect();
+    assert!(replies.iter().all(|reply| !matches!(reply, Value::Error(_))), "{replies:?}");
+    let b = values[1].clone() + "tail";
+    let a2 = format!("x{}", &values[0][1..]);
+    for restarted in [false, true] {
+        if restarted {
+            server.kill();
+            server.start();
+        }
+        let mut client = server.client();
+        for (key, value) in [("a", &values[0]), ("b", &b), ("a2", &a2), ("d", &values[2])] {
+            assert!(
+                client.call(&["GET", key]).unwrap().value == Value::Bulk(value.clone().into_bytes()),
+                "{key}, {restarted}"
+            );
+        }
+        assert_eq!(client.command("GET small").text().unwrap(), "2");
+    }
+}

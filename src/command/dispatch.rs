@@ -1,5 +1,7 @@
 //! The way of a request from its connection to its handler: who may, when, and whether the log has room.
 
+use bytes::Bytes;
+
 use super::call;
 use super::debug;
 use super::failure::{self, Failure};
@@ -145,7 +147,7 @@ fn cost_of(arguments: &[&[u8]]) -> u64 {
 impl Transaction {
     /// The most that the queued commands may add to the log.
     fn log_cost(&self) -> u64 {
-        let cost = |command: &OwnedCommand| cost_of(&command.iter().map(Vec::as_slice).collect::<Vec<&[u8]>>());
+        let cost = |command: &OwnedCommand| cost_of(&command.iter().map(Bytes::as_ref).collect::<Vec<&[u8]>>());
         self.queue.iter().map(cost).fold(0, u64::saturating_add)
     }
 }
@@ -155,7 +157,8 @@ fn queue(engine: &mut Engine, client: &mut Client, row: &Row, arguments: &[&[u8]
     let transaction = client.transaction.as_mut().expect("only an open transaction queues");
     // What EXEC will not run needs no memory.
     if !transaction.aborted && !client.watch_broken {
-        transaction.queue.push(arguments.iter().map(|argument| argument.to_vec()).collect());
+        let keep = |argument: &&[u8]| engine.stream.lent(argument).unwrap_or_else(|| Bytes::copy_from_slice(argument));
+        transaction.queue.push(arguments.iter().map(keep).collect());
         transaction.writes |= writes;
         transaction.needs_data |= !row.spec.flags.has(spec::LOADING) || is_debug_write(row, arguments);
         transaction.arguments += arguments.len();

@@ -119,7 +119,7 @@ impl Harness {
     /// The effects since the last call, with blanks for line breaks and without RESP's lengths.
     pub fn effects(&mut self) -> String {
         let Some(batch) = self.engine.stream.take(std::task::Waker::noop()) else { return String::new() };
-        let text = String::from_utf8_lossy(batch.frame.payload()).into_owned();
+        let text = String::from_utf8_lossy(&batch.frame.payload()).into_owned();
         let words = text.split("\r\n").filter(|word| !word.is_empty() && !word.starts_with('$'));
         let mut line = String::new();
         for word in words {

@@ -46,7 +46,12 @@ impl Ctx<'_> {
 
     /// Sets a key of the selected database to a string; what it had is freed as `lazyfree-lazy-server-del` says.
     pub fn put_string(&mut self, key: &[u8], value: &[u8], expiry: Option<i64>) {
-        if let Some(displaced) = self.db().set(keyspace::hash(key), key, value, expiry) {
+        let hash = keyspace::hash(key);
+        let displaced = match self.engine.stream.lent(value) {
+            Some(shared) => self.db().insert(hash, Entry::shared(key, shared, expiry)),
+            None => self.db().set(hash, key, value, expiry),
+        };
+        if let Some(displaced) = displaced {
             self.discard_displaced(displaced);
         }
     }

@@ -201,7 +201,7 @@ impl Stored {
     /// The type of a value that is stored so.
     pub(super) fn kind(self) -> Kind {
         match self {
-            Self::Int | Self::Embedded | Self::Raw | Self::Boxed => Kind::String,
+            Self::Int | Self::Embedded | Self::Raw | Self::Boxed | Self::Shared => Kind::String,
             Self::List => Kind::List,
             Self::Set => Kind::Set,
             Self::Zset => Kind::Zset,

@@ -4,6 +4,8 @@
 //! the index of expiring keys points at it too. What always holds: an integer is stored as [`Encoding::Int`] only in
 //! its canonical form, so an entry's bytes never depend on how they came to be.
 
+use bytes::Bytes;
+
 use super::block;
 use super::collection::{Owned, Value, ValueMut};
 use super::kind::{Encoding, Kind};
@@ -28,6 +30,7 @@ enum Payload<'a> {
     Embedded(&'a [u8]),
     Raw(&'a [u8]),
     Boxed(Vec<u8>),
+    Shared(Bytes),
     Collection(Owned),
 }
 
@@ -55,6 +58,12 @@ impl Entry {
         Self::build(key, payload, expiry, 0)
     }
 
+    /// A large string, in memory that others may hold too.
+    pub fn shared(key: &[u8], value: Bytes, expiry: Option<i64>) -> Self {
+        debug_assert!(value.len() > INLINE_MAX, "a short string is stored with its key");
+        Self::build(key, Payload::Shared(value), expiry, 0)
+    }
+
     /// A string that will be changed in place.
     pub fn buffer(key: &[u8], value: Vec<u8>, expiry: Option<i64>) -> Self {
         Self::build(key, Payload::Boxed(value), expiry, 0)
@@ -76,6 +85,7 @@ impl Entry {
             Payload::Embedded(bytes) => (Stored::Embedded, bytes.len()),
             Payload::Raw(bytes) => (Stored::Raw, bytes.len()),
             Payload::Boxed(_) => (Stored::Boxed, 0),
+            Payload::Shared(_) => (Stored::Shared, 0),
             Payload::Collection(value) => (value.stored(), 0),
         };
         let shape = Shape { stored, expires: expiry.is_some(), key_len: key.len(), inline };
@@ -89,6 +99,8 @@ impl Entry {
             Payload::Embedded(bytes) | Payload::Raw(bytes) => address.write_inline(bytes),
             // SAFETY: the new allocation has room for the vector there, and nothing is overwritten that needs a drop.
             Payload::Boxed(bytes) => unsafe { address.boxed().write(bytes) },
+            // SAFETY: likewise for the box.
+            Payload::Shared(bytes) => unsafe { address.shared().write(Box::new(bytes)) },
             // SAFETY: the new allocation was made for this value, and there is none in it yet.
             Payload::Collection(value) => unsafe { value.write(address.collection()) },
         }
@@ -145,6 +157,8 @@ impl Entry {
             Stored::Embedded | Stored::Raw => Text::Bytes(unsafe { self.0.inline() }),
             // SAFETY: `build` wrote the vector, only `drop` and `take_payload` end it, and they consume the entry.
             Stored::Boxed => Text::Bytes(unsafe { self.0.boxed().as_ref() }),
+            // SAFETY: likewise for the box.
+            Stored::Shared => Text::Bytes(unsafe { self.0.shared().as_ref() }),
             _ => return None,
         })
     }
@@ -170,6 +184,7 @@ impl Entry {
         let outside = match shape.stored {
             // SAFETY: as in `text`.
             Stored::Boxed => block::class(unsafe { self.0.boxed().as_ref() }.capacity()),
+            Stored::Shared => self.text().map_or(0, Text::len) + size_of::<Bytes>(),
             _ => self.value().collection().map_or(0, |collection| collection.heap_bytes(samples)),
         };
         block::class(shape.size()) + outside
@@ -224,8 +239,14 @@ impl Entry {
 
     /// The bytes of a string, for changing them in place: it is `raw` from then on.
     pub(super) fn buffer_mut(&mut self) -> Option<&mut Vec<u8>> {
-        if self.0.shape().stored != Stored::Boxed {
-            let value = self.text()?.as_bytes(&mut itoa::Buffer::new()).to_vec();
+        let stored = self.0.shape().stored;
+        if stored != Stored::Boxed {
+            let value = match stored {
+                // Copied only if others hold it too.
+                // SAFETY: as in `text`; bytes that own nothing stay behind.
+                Stored::Shared => Vec::from(std::mem::take(&mut **unsafe { self.0.shared().as_mut() })),
+                _ => self.text()?.as_bytes(&mut itoa::Buffer::new()).to_vec(),
+            };
             *self = Self::build(self.key(), Payload::Boxed(value), self.expiry(), self.used());
         }
         // SAFETY: as in `text`; the borrow of the entry is exclusive.
@@ -247,6 +268,8 @@ impl Entry {
             Stored::Raw => Payload::Raw(unsafe { self.0.inline() }),
             // SAFETY: as in `text`.
             Stored::Boxed => Payload::Boxed(unsafe { self.0.boxed().as_ref() }.clone()),
+            // SAFETY: as in `text`. Nobody changes shared memory, so a copy shares it too.
+            Stored::Shared => Payload::Shared(Bytes::clone(unsafe { self.0.shared().as_ref() })),
             _ => Payload::Collection(self.value().to_owned().expect("what is no string is a collection")),
         };
         Self::build(key, payload, expiry, 0)
@@ -266,6 +289,8 @@ impl Entry {
                 Stored::Raw => Payload::Raw(unsafe { self.0.inline() }),
                 // SAFETY: as in `text`; an empty vector, which owns nothing, stays behind.
                 Stored::Boxed => Payload::Boxed(std::mem::take(unsafe { self.0.boxed().as_mut() })),
+                // SAFETY: as in `text`; bytes that own nothing stay behind.
+                Stored::Shared => Payload::Shared(std::mem::take(&mut **unsafe { self.0.shared().as_mut() })),
                 // SAFETY: the value moves out, and what stays behind is a number, which owns nothing.
                 stored => unsafe {
                     let value = Owned::read(stored, self.0.collection());
@@ -291,6 +316,8 @@ impl Drop for Entry {
         unsafe {
             if stored == Stored::Boxed {
                 self.0.boxed().drop_in_place();
+            } else if stored == Stored::Shared {
+                self.0.shared().drop_in_place();
             } else if stored.is_collection() {
                 drop(Owned::read(stored, self.0.collection()));
             }

@@ -9,14 +9,16 @@
 //! ```
 //!
 //! Fields in brackets are there only when they are needed: `long_key` (the key's length) with the flag `LONG_KEY`,
-//! `expiry` with `EXPIRES`, the payload by `stored`: an `i64` for an integer, a `Vec<u8>` for a long or growing string,
-//! eight bytes of a type in `collection.rs` for any other value. `inline` is the number of value bytes behind the key. So
+//! `expiry` with `EXPIRES`, the payload by `stored`: an `i64` for an integer, a `Vec<u8>` for a long or growing string, the
+//! address of a boxed `Bytes` for a shared one, eight bytes of a type in `collection.rs` for any other value. `inline` is the number of value bytes behind the key. So
 //! a key of 16 and a value of 100 bytes take 124 bytes, and the allocator's class of 128.
 //!
 //! All of it is derived from the first 8 bytes (and `long_key`), so an allocation is freed with the layout with which
 //! it was made.
 
 use std::ptr::NonNull;
+
+use bytes::Bytes;
 
 use super::block;
 
@@ -32,21 +34,24 @@ pub(super) enum Stored {
     Raw = 2,
     /// A string in an allocation of its own; payload `Vec<u8>`.
     Boxed = 3,
+    /// A large string in memory that others may hold too; payload `Box<Bytes>`.
+    Shared = 4,
     // The others are told in `collection.rs`; payload the type of this name, eight bytes.
-    List = 4,
-    Set = 5,
-    Zset = 6,
-    Hash = 7,
-    Stream = 8,
+    List = 5,
+    Set = 6,
+    Zset = 7,
+    Hash = 8,
+    Stream = 9,
 }
 
 impl Stored {
     /// All of them, each at the place of its number.
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Int,
         Self::Embedded,
         Self::Raw,
         Self::Boxed,
+        Self::Shared,
         Self::List,
         Self::Set,
         Self::Zset,
@@ -56,7 +61,7 @@ impl Stored {
 
     /// Whether the value is no string.
     pub(super) fn is_collection(self) -> bool {
-        self as u8 > Self::Boxed as u8
+        self as u8 > Self::Shared as u8
     }
 }
 
@@ -94,7 +99,7 @@ impl Shape {
         let payload = match self.stored {
             Stored::Embedded | Stored::Raw => 0,
             Stored::Boxed => size_of::<Vec<u8>>(),
-            Stored::Int | Stored::List | Stored::Set | Stored::Zset | Stored::Hash | Stored::Stream => size_of::<u64>(),
+            _ => size_of::<u64>(),
         };
         self.payload_at() + payload
     }
@@ -235,6 +240,13 @@ impl Address {
     pub(super) fn boxed(self) -> NonNull<Vec<u8>> {
         let shape = self.shape();
         assert!(shape.stored == Stored::Boxed, "the payload is a vector");
+        self.word_at(shape, shape.payload_at()).cast()
+    }
+
+    /// The payload of a shared string. Whether it may be read, written or dropped is the caller's argument.
+    pub(super) fn shared(self) -> NonNull<Box<Bytes>> {
+        let shape = self.shape();
+        assert!(shape.stored == Stored::Shared, "the payload is shared memory");
         self.word_at(shape, shape.payload_at()).cast()
     }
 

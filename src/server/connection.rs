@@ -12,6 +12,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use bytes::BufMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::task::yield_now;
 
@@ -30,6 +31,10 @@ const REQUESTS_A_TURN: usize = 512;
 
 /// Reads before other connections get their turn.
 const READS_A_TURN: usize = 16;
+
+/// Bytes a read: what comes is in fresh memory if it is large, and to get a page of that takes the kernel a microsecond or
+/// several.
+const READ_LIMIT: usize = 64 * 1024;
 
 /// After executing for so long, in microseconds, other connections get their turn.
 const TURN_US: u64 = 1000;
@@ -140,7 +145,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             if self.at_eof || !may_read {
                 return Poll::Pending;
             }
-            match pin!(self.stream.read_buf(self.query.room())).poll(cx) {
+            let mut room = self.query.room().limit(READ_LIMIT);
+            match pin!(self.stream.read_buf(&mut room)).poll(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Err(_)) => return Poll::Ready(()),
                 Poll::Ready(Ok(0)) => self.at_eof = true,
@@ -234,6 +240,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     engine.prefetch(client.db, self.query.keys());
                 }
             }
+            if let Some(memory) = self.query.share_front(engine.stream.shared_min) {
+                engine.stream.lend(memory.clone());
+            }
             let mut arguments = Arguments::new();
             if !self.query.front(&mut arguments) {
                 self.timer = None;
@@ -242,6 +251,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             client.query_buffer = (self.query.len(), self.query.free());
             let outcome = dispatch::request(engine, client, &arguments);
             drop(arguments);
+            engine.stream.end_loan();
             match outcome {
                 Outcome::Done => self.query.pop(),
                 Outcome::NoRoom => {
