@@ -13,3 +13,4 @@ pub mod quoting;
 mod shortest;
 pub mod sink;
 pub mod text;
+pub mod texts;

@@ -33,6 +33,8 @@ pub mod scripting;
 pub mod server;
 pub mod set;
 pub mod sets;
+pub mod sets_algebra;
+pub mod sets_random;
 pub mod shadow;
 pub mod spec;
 pub mod strings;

@@ -14,6 +14,17 @@ pub fn integer_in(text: &[u8], min: i64, max: i64) -> Result<i64, Failure> {
     if (min..=max).contains(&value) { Ok(value) } else { Err(out_of_range(min, max)) }
 }
 
+/// A number of elements, of which Redis says that it is out of range whatever else it is.
+pub fn count(text: &[u8]) -> Result<u64, Failure> {
+    let count = number::parse_i64(text).and_then(|count| u64::try_from(count).ok());
+    count.ok_or_else(|| out_of_range(0, i64::MAX))
+}
+
+/// A cursor of SCAN and its relatives.
+pub fn cursor(text: &[u8]) -> Result<u64, Failure> {
+    number::parse_cursor(text).ok_or(Failure::from("ERR invalid cursor"))
+}
+
 fn out_of_range(min: i64, max: i64) -> Failure {
     if min == 0 && max == i64::MAX {
         "ERR value is out of range, must be positive".into()

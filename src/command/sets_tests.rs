@@ -57,6 +57,77 @@ fn the_key_goes_with_the_last_member() {
 }
 
 #[test]
+fn a_member_moves_from_one_set_to_another() {
+    let mut server = Harness::new();
+    server.run("SADD a 1 2");
+    server.run("SADD b 2 x");
+    server.run("SET k v");
+    server.effects();
+    for (line, reply, changes) in [
+        ("SMOVE a b 3", ":0", 0),
+        ("SMOVE a b 1", ":1", 2),
+        ("SMOVE a a 2", ":1", 0),
+        ("SMOVE a a 1", ":0", 0),
+        ("SMOVE none k 1", ":0", 0),
+        ("SMOVE a k 2", WRONG_TYPE, 0),
+        ("SMOVE k a 2", WRONG_TYPE, 0),
+        ("SMOVE k k 2", WRONG_TYPE, 0),
+        ("SMOVE a b 2", ":1", 1),
+        ("EXISTS a", ":0", 0),
+        ("SMOVE b new x", ":1", 2),
+        ("SMEMBERS new", "*1 $1 x", 0),
+        ("SCARD b", ":2", 0),
+    ] {
+        let before = server.engine.stats.changes;
+        assert_eq!(server.run(line), reply, "{line}");
+        assert_eq!(server.engine.stats.changes - before, changes, "{line}");
+    }
+    assert_eq!(server.effects(), "SELECT 0 | SMOVE a b 1 | SMOVE a b 2 | SMOVE b new x");
+}
+
+#[test]
+fn a_set_is_walked_over_in_parts_and_a_small_one_at_once() {
+    let mut server = Harness::new();
+    server.run("SADD small 1 2 30");
+    server.run("SADD words a1 b 12");
+    server.run("SET k v");
+    add(&mut server, "large", 0..1000);
+    for (line, reply) in [
+        ("SSCAN small 0", "*2 $1 0 *3 $1 1 $1 2 $2 30"),
+        ("SSCAN small 77 COUNT 1", "*2 $1 0 *3 $1 1 $1 2 $2 30"),
+        ("SSCAN small 0 MATCH ?", "*2 $1 0 *2 $1 1 $1 2"),
+        ("SSCAN words 0 MATCH *1* COUNT 5", "*2 $1 0 *2 $2 a1 $2 12"),
+        ("SSCAN none 0 COUNT 0", "*2 $1 0 *0"),
+        ("SSCAN none x", "-ERR invalid cursor"),
+        ("SSCAN k 0 COUNT 0", WRONG_TYPE),
+        ("SSCAN small 0 COUNT 0", "-ERR syntax error"),
+        ("SSCAN small 0 COUNT x", "-ERR value is not an integer or out of range"),
+        ("SSCAN small 0 MATCH", "-ERR syntax error"),
+        ("SSCAN small 0 TYPE set", "-ERR syntax error"),
+        ("SSCAN small 0 NOVALUES", "-ERR syntax error"),
+    ] {
+        assert_eq!(server.run(line), reply, "{line}");
+    }
+    let (mut cursor, mut calls) = ("0".to_owned(), 0);
+    let mut found = std::collections::BTreeSet::new();
+    loop {
+        let reply = server.run(&format!("SSCAN large {cursor} COUNT 100"));
+        let words: Vec<&str> = reply.split(' ').collect();
+        cursor = words[2].to_owned();
+        found.extend(words[4..].iter().filter(|word| word.starts_with('m')).map(|word| word.to_string()));
+        calls += 1;
+        // What comes and goes meanwhile keeps nothing from being found.
+        add(&mut server, "large", 1000 * calls..1000 * calls + 500);
+        server.run(&format!("SREM large m{}", 1000 * calls));
+        if cursor == "0" {
+            break;
+        }
+    }
+    assert!((0..1000).all(|number| found.contains(&format!("m{number}"))));
+    assert!(calls > 5, "{calls}");
+}
+
+#[test]
 fn settings_decide_about_the_representation() {
     let mut server = Harness::new();
     let mut encoding = |lines: &[&str]| {
@@ -101,6 +172,10 @@ fn commands_on_strings_refuse_sets_and_those_on_sets_refuse_strings() {
         "SMISMEMBER k a",
         "SMEMBERS k",
         "SCARD k",
+        "SPOP k",
+        "SRANDMEMBER k",
+        "SSCAN k 0",
+        "SUNION k",
     ] {
         assert_eq!(server.run(line), WRONG_TYPE, "{line}");
     }

@@ -4,6 +4,8 @@
 //! A handler that reads calls [`Ctx::read_as`]; one that changes calls [`Ctx::edit`], makes the key with [`Ctx::create`] if
 //! there is none, and after the last element went, [`Ctx::remove_emptied`]. It says itself what was modified.
 
+use smallvec::SmallVec;
+
 use super::Ctx;
 use super::failure::{self, Failure};
 use crate::engine::Engine;
@@ -16,6 +18,22 @@ impl Ctx<'_> {
         let (entry, reply) = self.read_reply(key);
         let value = entry.map(|entry| T::of(entry.value()).ok_or(failure::WRONG_TYPE)).transpose()?;
         Ok((value, reply))
+    }
+
+    /// [`Ctx::read_as`] of several keys together.
+    pub fn read_all<T: Family>(&mut self, keys: &[&[u8]]) -> Result<(SmallVec<[Option<&T>; 8]>, &mut Reply), Failure> {
+        let mut found: SmallVec<[bool; 8]> = SmallVec::new();
+        for key in keys {
+            found.push(self.read_as::<T>(key)?.0.is_some());
+        }
+        let Self { engine, client, reply, .. } = self;
+        let db = &engine.dbs[client.db];
+        let value = |(key, found): (&&[u8], bool)| {
+            // What was not found may be there all the same, expired.
+            let entry = if found { db.find(keyspace::hash(key), key) } else { None };
+            entry.and_then(|entry| T::of(entry.value()))
+        };
+        Ok((keys.iter().zip(found).map(value).collect(), reply))
     }
 
     /// [`Ctx::write`] of a key that has a value of this type, if it is there, for changing it in place.
@@ -36,6 +54,15 @@ impl Ctx<'_> {
     pub fn create<T: Family>(&mut self, key: &[u8], value: T) {
         let displaced = self.db().insert(keyspace::hash(key), Entry::of(key, value, None));
         debug_assert!(displaced.is_none(), "the key was looked for");
+    }
+
+    /// Sets a key to this value, whatever was there, which is freed as `lazyfree-lazy-server-del` says.
+    pub fn put<T: Family>(&mut self, key: &[u8], value: T) {
+        // An expired key is removed first, as SET does.
+        self.write(key);
+        if let Some(displaced) = self.db().insert(keyspace::hash(key), Entry::of(key, value, None)) {
+            self.discard_displaced(displaced);
+        }
     }
 
     /// Removes a key whose collection has lost its last element.

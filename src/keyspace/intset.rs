@@ -88,6 +88,41 @@ impl Intset {
         true
     }
 
+    /// Keeps the integers for which `keep` holds.
+    pub fn retain(&mut self, mut keep: impl FnMut(i64) -> bool) {
+        let (width, count) = (self.width(), self.len());
+        let mut kept = 0;
+        for index in 0..count {
+            let value = self.get(index);
+            if keep(value) {
+                intset::put(self.0.bytes_mut(), width, kept, value);
+                kept += 1;
+            }
+        }
+        self.0.splice(kept * width.bytes(), (count - kept) * width.bytes(), 0);
+    }
+
+    /// The index of the first integer that is not below a value, looked for from `from` on: integers asked for in
+    /// order are each found in logarithmic time of the distance to the one before.
+    pub fn seek(&self, from: usize, value: i64) -> usize {
+        let count = self.len();
+        let (mut low, mut step) = (from, 1);
+        while low + step <= count && self.get(low + step - 1) < value {
+            low += step;
+            step *= 2;
+        }
+        let mut high = count.min(low + step - 1);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.get(middle) < value {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+
     /// All integers, in order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = i64> + Clone + '_ {
         let (contents, width) = (self.contents(), self.width());
@@ -136,6 +171,23 @@ mod tests {
             } else {
                 prop_assert!(model.is_empty());
             }
+        }
+
+        #[test]
+        fn seeking_and_retaining_do_what_a_walk_does(
+            values in proptest::collection::btree_set(value(), 0..80),
+            from in 0..80usize,
+            wanted in value(),
+        ) {
+            let mut set = Intset::new();
+            values.iter().for_each(|value| _ = set.insert(*value));
+            let from = from.min(values.len());
+            let expected = values.iter().skip(from).position(|value| *value >= wanted);
+            prop_assert_eq!(set.seek(from, wanted), expected.map_or(values.len(), |steps| from + steps));
+            let width = set.width();
+            set.retain(|value| value % 3 == 0);
+            prop_assert!(set.iter().eq(values.into_iter().filter(|value| value % 3 == 0)));
+            prop_assert_eq!(set.width(), width);
         }
     }
 }

@@ -20,6 +20,8 @@ mod packed;
 mod redis_digest;
 mod serialized;
 mod set;
+mod set_algebra;
+mod set_random;
 mod table;
 mod thin;
 
@@ -39,6 +41,7 @@ pub use member::{Field, Member};
 pub use packed::{At, Packed};
 pub use redis_digest::RedisDigest;
 pub use set::{Set, SetLimits};
+pub use set_algebra::Algebra;
 pub use table::{Keyed, Table};
 
 /// The secret of the hash function: all of XXH3's mixing constants, so that nobody outside can find collisions.

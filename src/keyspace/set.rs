@@ -53,6 +53,11 @@ impl Set {
         })
     }
 
+    /// An empty set that is represented in the way of the first member that it gets.
+    pub(super) fn new(is_integers: bool) -> Self {
+        Self(if is_integers { Intset::new().into() } else { Packed::new().into() })
+    }
+
     /// Prepares for up to `count` members that are about to be added.
     pub fn expect(&mut self, count: usize, limits: &SetLimits) {
         let outgrown = match self.0.form() {
@@ -164,6 +169,25 @@ impl Set {
     /// The representation, for commands that treat each in its own way.
     pub fn form(&self) -> Form<'_, Table<Member>> {
         self.0.form()
+    }
+
+    /// The same for changing it.
+    pub(super) fn form_mut(&mut self) -> FormMut<'_, Table<Member>> {
+        self.0.form_mut()
+    }
+
+    /// Makes it integers in order if there are no other members and not too many.
+    pub(super) fn narrow(&mut self, limits: &SetLimits) {
+        if matches!(self.0.form(), Form::Intset(_)) || self.len() > limits.intset_max() {
+            return;
+        }
+        let values: Option<Vec<i64>> = self.iter().map(Text::to_int).collect();
+        let Some(mut values) = values else { return };
+        // In order, each is added to the end.
+        values.sort_unstable();
+        let mut intset = Intset::new();
+        values.into_iter().for_each(|value| _ = intset.insert(value));
+        self.0 = intset.into();
     }
 
     /// Makes it a hash table.

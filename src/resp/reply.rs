@@ -193,6 +193,11 @@ impl Reply {
         if self.resp3 { self.finish(&start, b'%', pairs) } else { self.finish(&start, b'*', pairs * 2) }
     }
 
+    /// Writes the length of a set started by [`Reply::deferred`].
+    pub fn finish_set(&mut self, start: Deferred, len: usize) {
+        self.finish(&start, if self.resp3 { b'~' } else { b'*' }, len);
+    }
+
     fn finish(&mut self, start: &Deferred, kind: u8, len: usize) {
         let mut header = Vec::with_capacity(16);
         write_length(&mut header, kind, len);
@@ -219,11 +224,14 @@ mod tests {
             reply.verbatim("txt", b"hi");
             reply.double_text("1.5");
             reply.finish_map(start, 2);
+            let start = reply.deferred();
+            reply.ok();
+            reply.finish_set(start, 1);
             reply.set(0);
             String::from_utf8(reply.into_bytes()).unwrap()
         };
-        assert_eq!(write(Reply::resp2()), "*4\r\n$-1\r\n:1\r\n$2\r\nhi\r\n$3\r\n1.5\r\n*0\r\n");
-        assert_eq!(write(Reply::resp3()), "%2\r\n_\r\n#t\r\n=6\r\ntxt:hi\r\n,1.5\r\n~0\r\n");
+        assert_eq!(write(Reply::resp2()), "*4\r\n$-1\r\n:1\r\n$2\r\nhi\r\n$3\r\n1.5\r\n*1\r\n+OK\r\n*0\r\n");
+        assert_eq!(write(Reply::resp3()), "%2\r\n_\r\n#t\r\n=6\r\ntxt:hi\r\n,1.5\r\n~1\r\n+OK\r\n~0\r\n");
     }
 
     #[test]

@@ -109,6 +109,27 @@ pub const TABLE: &[Row] = &[
     },
     Row { against: All, command: "keys", how: How::Unordered, reason: ORDER },
     Row { against: All, command: "smembers", how: How::Unordered, reason: ORDER },
+    Row { against: All, command: "sinter", how: How::Unordered, reason: ORDER },
+    Row { against: All, command: "sunion", how: How::Unordered, reason: ORDER },
+    Row { against: All, command: "sdiff", how: How::Unordered, reason: ORDER },
+    Row {
+        against: All,
+        command: "spop",
+        how: How::Unordered,
+        reason: "Sets that are popped as a whole have no order.",
+    },
+    Row {
+        against: All,
+        command: "srandmember",
+        how: How::Property { said: "as many strings, different ones as sets", holds: compare::random_members },
+        reason: "The reply is random; a test of its own checks that it is fair.",
+    },
+    Row {
+        against: All,
+        command: "sscan",
+        how: How::Property { said: "a cursor and a list, of a small set as sets", holds: compare::element_scan },
+        reason: "Cursors and pages belong to the hash table.",
+    },
     Row {
         against: All,
         command: "scan",

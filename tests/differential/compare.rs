@@ -251,6 +251,33 @@ pub fn scan_call(_: Against, _: &[Vec<u8>], oracle: &Value, tested: &Value) -> b
     form(oracle) && form(tested)
 }
 
+/// SSCAN and its relatives: as [`scan_call`]; if both give all there is, the same elements.
+pub fn element_scan(against: Against, argv: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    let all = |value: &Value| match value.elements() {
+        Some([Value::Bulk(cursor), Value::Array(elements)]) if cursor == b"0" => Some(elements.clone()),
+        _ => None,
+    };
+    let is_walk_begun = argv.get(2).is_some_and(|cursor| cursor != b"0");
+    scan_call(against, argv, oracle, tested)
+        && match (all(oracle), all(tested)) {
+            (Some(left), Some(right)) => is_walk_begun || sorted(&left) == sorted(&right),
+            _ => true,
+        }
+}
+
+/// SRANDMEMBER: as many strings; of all members, where each comes once, the same ones.
+pub fn random_members(_: Against, argv: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    let count = argv.get(2).and_then(|count| std::str::from_utf8(count).ok()?.parse::<i64>().ok());
+    match (oracle, tested) {
+        (Value::Bulk(_), Value::Bulk(_)) => count.is_none(),
+        (Value::Array(left), Value::Array(right)) => {
+            let is_all = count.is_some_and(|count| count > left.len() as i64);
+            left.len() == right.len() && (!is_all || sorted(left) == sorted(right))
+        }
+        _ => false,
+    }
+}
+
 /// HELP: the same first line, statuses only, and no subcommand that the oracle does not list.
 pub fn help(against: Against, argv: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
     let lines = |value: &Value| -> Option<Vec<String>> {

@@ -17,6 +17,8 @@ const OPTIONS: &[(&str, &[&str])] = &[
     ("pexpireat", &["NX", "XX", "GT", "LT"]),
     ("copy", &["DB", "REPLACE"]),
     ("scan", &["MATCH", "COUNT", "TYPE"]),
+    ("sscan", &["MATCH", "COUNT"]),
+    ("sintercard", &["LIMIT"]),
     ("flushall", &["ASYNC", "SYNC"]),
     ("flushdb", &["ASYNC", "SYNC"]),
     ("client|kill", &["ID", "ADDR", "LADDR", "TYPE", "USER", "SKIPME", "MAXAGE"]),

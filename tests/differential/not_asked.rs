@@ -57,6 +57,16 @@ pub const NOT_ASKED: &[NotAsked] = &[
     },
     NotAsked {
         against: Against::Valkey,
+        what: "SSCAN with NOVALUES, or with a cursor that does not begin with a digit",
+        reason: "The error of Valkey 8.1 is another one, and it reads cursors by other rules.",
+        is: |argv, _| {
+            word(argv, 0, &["SSCAN"])
+                && (any_word(argv, &["NOVALUES"])
+                    || argv.get(2).is_some_and(|cursor| !cursor.first().is_some_and(u8::is_ascii_alphanumeric)))
+        },
+    },
+    NotAsked {
+        against: Against::Valkey,
         what: "CLIENT LIST and CLIENT KILL with something else than an id after ID",
         reason: "Valkey 8.1 takes several ids there, has other errors, and CLIENT LIST all filters of CLIENT KILL.",
         is: |argv, _| {
