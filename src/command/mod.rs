@@ -41,6 +41,7 @@ pub mod strings;
 pub mod table;
 pub mod transactions;
 pub mod values;
+pub mod zsets;
 
 use smallvec::SmallVec;
 

@@ -16,14 +16,18 @@ mod intset;
 mod kind;
 mod layout;
 mod member;
+mod order;
 mod packed;
+mod ranked;
 mod redis_digest;
+mod scored;
 mod serialized;
 mod set;
 mod set_algebra;
 mod set_random;
 mod table;
 mod thin;
+mod zset;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::OnceLock;
@@ -39,10 +43,13 @@ pub use intset::Intset;
 pub use kind::{Encoding, Kind};
 pub use member::{Field, Member};
 pub use packed::{At, Packed};
+pub use ranked::Ranked;
 pub use redis_digest::RedisDigest;
+pub use scored::Scored;
 pub use set::{Set, SetLimits};
 pub use set_algebra::Algebra;
 pub use table::{Keyed, Table};
+pub use zset::{Zset, ZsetLimits};
 
 /// The secret of the hash function: all of XXH3's mixing constants, so that nobody outside can find collisions.
 static SECRET: OnceLock<[u8; SECRET_LEN]> = OnceLock::new();

@@ -49,6 +49,11 @@ impl RedisDigest {
         })
     }
 
+    /// The bytes, which go into the digest of what this is a part of.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Takes in some bytes whose place among others does not matter.
     pub(super) fn xor(&mut self, bytes: &[u8]) {
         for (own, other) in self.0.iter_mut().zip(Sha1::digest(bytes)) {

@@ -136,6 +136,18 @@ pub const TABLE: &[Row] = &[
         how: How::Property { said: "a cursor and a list", holds: compare::scan_call },
         reason: "Cursors belong to the hash table; whole iterations are compared as sets.",
     },
+    Row {
+        against: All,
+        command: "zscan",
+        how: How::Property { said: "equal pairs as sets, if both cursors are 0", holds: compare::pair_scan },
+        reason: "Cursors and order belong to the hash table.",
+    },
+    Row {
+        against: All,
+        command: "zrandmember",
+        how: How::Property { said: "the type of the reply, and of an array the length", holds: compare::random_scored },
+        reason: RANDOM,
+    },
     Row { against: All, command: "randomkey", how: How::SameKind, reason: RANDOM },
     Row { against: All, command: "client|id", how: How::SameKind, reason: OWN },
     Row {

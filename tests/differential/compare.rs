@@ -278,6 +278,33 @@ pub fn random_members(_: Against, argv: &[Vec<u8>], oracle: &Value, tested: &Val
     }
 }
 
+/// ZSCAN: like SCAN; what one call gives of a small value, or with a large COUNT, is all of it.
+pub fn pair_scan(against: Against, argv: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    let all = |value: &Value| match value.elements() {
+        Some([Value::Bulk(cursor), Value::Array(items)]) if cursor == b"0" => {
+            let mut pairs: Vec<Vec<Value>> = items.chunks(2).map(<[Value]>::to_vec).collect();
+            pairs.sort();
+            Some(pairs)
+        }
+        _ => None,
+    };
+    scan_call(against, argv, oracle, tested)
+        && match (all(oracle), all(tested)) {
+            (Some(left), Some(right)) => left == right,
+            _ => true,
+        }
+}
+
+/// Members of a sorted set drawn at random: as many, in the same form.
+pub fn random_scored(_: Against, _: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    match (oracle.elements(), tested.elements()) {
+        (Some(left), Some(right)) => {
+            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same_kind(left, right))
+        }
+        _ => same_kind(oracle, tested),
+    }
+}
+
 /// HELP: the same first line, statuses only, and no subcommand that the oracle does not list.
 pub fn help(against: Against, argv: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
     let lines = |value: &Value| -> Option<Vec<String>> {

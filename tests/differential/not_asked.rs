@@ -83,6 +83,28 @@ pub const NOT_ASKED: &[NotAsked] = &[
     },
     NotAsked {
         against: Against::All,
+        what: "ZRANDMEMBER for more than 1,000 members that may repeat",
+        reason: "A reply takes as much memory as it is asked for.",
+        is: |argv, _| {
+            let count =
+                argv.get(2).and_then(|count| std::str::from_utf8(count).ok()).and_then(|count| count.parse().ok());
+            word(argv, 0, &["ZRANDMEMBER"]) && count.is_some_and(|count: i64| count > i64::MIN && count < -1000)
+        },
+    },
+    NotAsked {
+        against: Against::Valkey,
+        what: "ZSCAN with NOSCORES or NOVALUES",
+        reason: "The first is newer than 7.2, and the second has a text of its own there.",
+        is: |argv, _| word(argv, 0, &["ZSCAN"]) && any_word(argv, &["NOSCORES", "NOVALUES"]),
+    },
+    NotAsked {
+        against: Against::Redis7,
+        what: "ZRANK and ZREVRANK with an option",
+        reason: "WITHSCORE is newer than 7.0.",
+        is: |argv, _| word(argv, 0, &["ZRANK", "ZREVRANK"]) && argv.len() > 3,
+    },
+    NotAsked {
+        against: Against::All,
         what: "OBJECT REFCOUNT inside MULTI",
         reason: "Redis counts the references that queued commands hold to their arguments.",
         is: |argv, in_transaction| in_transaction && word(argv, 0, &["OBJECT"]) && any_word(argv, &["REFCOUNT"]),

@@ -11,14 +11,16 @@ mod server;
 mod sets;
 mod strings;
 mod transactions;
+mod zsets;
 
 use super::spec::Spec;
 
 /// One file a family; a new family is a line here.
-static FAMILIES: [&[Spec]; 8] = [
+static FAMILIES: [&[Spec]; 9] = [
     strings::STRINGS,
     keys::KEYS,
     sets::SETS,
+    zsets::ZSETS,
     connection::CONNECTION,
     server::SERVER,
     transactions::TRANSACTIONS,

@@ -234,6 +234,8 @@ live! {
     set_max_intset_entries: usize = "set-max-intset-entries";
     set_max_listpack_entries: usize = "set-max-listpack-entries";
     set_max_listpack_value: usize = "set-max-listpack-value";
+    zset_max_listpack_entries: usize = "zset-max-listpack-entries";
+    zset_max_listpack_value: usize = "zset-max-listpack-value";
     log_segment_size: u64 = "log-segment-size";
     appendfsync: AppendFsync = "appendfsync";
     enable_debug_command: Allowed = "enable-debug-command";

@@ -3,11 +3,11 @@
 use super::Generator;
 use super::values::Use;
 
-const TYPES: &[&str] = &["string", "STRING", "set", "set", "list", "hash", "stream", "foo", ""];
+const TYPES: &[&str] = &["string", "STRING", "set", "set", "zset", "list", "hash", "stream", "foo", ""];
 
 impl Generator {
     fn any_key(&mut self) -> Vec<u8> {
-        let usage = self.pick(&[Use::Any, Use::Any, Use::Number, Use::Text, Use::Set]);
+        let usage = self.pick(&[Use::Any, Use::Any, Use::Number, Use::Text, Use::Set, Use::Zset]);
         self.key(usage)
     }
 
@@ -69,6 +69,9 @@ impl Generator {
                 // What comes next should find something.
                 let key = self.key(Use::Set);
                 let line = self.sadd(key);
+                self.push(connection, line);
+                let key = self.key(Use::Zset);
+                let line = self.zadd(key);
                 self.push(connection, line);
                 self.some_keys(Use::Any)
             }

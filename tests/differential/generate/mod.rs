@@ -9,6 +9,7 @@ mod server;
 mod sets;
 mod strings;
 mod values;
+mod zsets;
 
 pub use parameters::PARAMETERS;
 
@@ -84,6 +85,9 @@ impl Generator {
                 let key = self.key(values::Use::Set);
                 let line = self.sadd(key);
                 self.push(0, line);
+                let key = self.key(values::Use::Zset);
+                let line = self.zadd(key);
+                self.push(0, line);
             }
         }
     }
@@ -136,8 +140,9 @@ impl Generator {
     /// A command of one of the types of values.
     fn value_command(&mut self) -> Vec<Vec<u8>> {
         match self.rng.u32(0..10) {
-            0..=6 => self.string_command(),
-            _ => self.set_command(),
+            0..=4 => self.string_command(),
+            5..=6 => self.set_command(),
+            _ => self.zset_command(),
         }
     }
 
