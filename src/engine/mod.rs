@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod admission;
+pub mod blocked_keys;
 pub mod client;
 pub mod config;
 pub mod gate;
@@ -23,6 +24,7 @@ use crate::base::clock::Clock;
 use crate::keyspace::{self, Db};
 use access::Access;
 use admission::Admission;
+use blocked_keys::BlockedKeys;
 use client::{BlockedOn, Client, Clients};
 use config::{AppendFsync, Changes, Config};
 use gate::{Gate, Level};
@@ -144,6 +146,8 @@ pub struct Engine {
     pub next_expiry_db: usize,
     /// WATCH.
     pub watches: Watches,
+    /// BLPOP and its like.
+    pub blocked_keys: BlockedKeys,
     /// Counters.
     pub stats: Stats,
     /// Frees what takes long.
@@ -205,6 +209,7 @@ impl Engine {
             access: Access::default(),
             next_expiry_db: 0,
             watches: Watches::default(),
+            blocked_keys: BlockedKeys::default(),
             stats: Stats::default(),
             lazyfree: Lazyfree::default(),
             log_policy: None,
