@@ -105,3 +105,7 @@ pub fn forget(engine: &mut Engine, client: &Client) -> Option<(Vec<u8>, u64)> {
     let reveals = wait.keys.iter().map(last_change).max().unwrap_or(0);
     Some((wait.command.swap_remove(0), reveals))
 }
+
+#[cfg(test)]
+#[path = "key_waits_tests.rs"]
+mod tests;

@@ -26,6 +26,8 @@ pub mod key_positions;
 pub mod key_waits;
 pub mod keys;
 pub mod lcs;
+pub mod list_pops;
+pub mod lists;
 pub mod parse;
 #[cfg(test)]
 mod reveal_tests;

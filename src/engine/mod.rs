@@ -178,6 +178,8 @@ pub struct Engine {
     pub stopping: bool,
     /// DEBUG AOF-FLUSH-SLEEP: before each write of the log, in microseconds.
     pub flush_delay_us: u64,
+    /// DEBUG QUICKLIST-PACKED-THRESHOLD: from which size an element of a list stands alone; 0 for the usual rule.
+    pub list_plain_from: usize,
     /// DEBUG SET-ACTIVE-EXPIRE.
     pub active_expire: bool,
     /// DEBUG PAUSE-CRON.
@@ -225,6 +227,7 @@ impl Engine {
             log: LogReport::default(),
             stopping: false,
             flush_delay_us: 0,
+            list_plain_from: 0,
             active_expire: true,
             cron_paused: false,
             shadow: None,

@@ -6,6 +6,7 @@
 mod cluster;
 mod connection;
 mod keys;
+mod lists;
 mod scripting;
 mod server;
 mod sets;
@@ -15,9 +16,10 @@ mod transactions;
 use super::spec::Spec;
 
 /// One file a family; a new family is a line here.
-static FAMILIES: [&[Spec]; 8] = [
+static FAMILIES: [&[Spec]; 9] = [
     strings::STRINGS,
     keys::KEYS,
+    lists::LISTS,
     sets::SETS,
     connection::CONNECTION,
     server::SERVER,
