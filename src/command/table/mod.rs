@@ -3,8 +3,10 @@
 //! Dispatch asks once a request, so a lookup is one multiplication, one or two probes into a table that the compiler
 //! built, and one comparison; it allocates nothing. Rows are numbered densely, so that statistics are a plain array.
 
+mod bitmaps;
 mod cluster;
 mod connection;
+mod hyperloglog;
 mod keys;
 mod scripting;
 mod server;
@@ -14,8 +16,10 @@ mod transactions;
 use super::spec::Spec;
 
 /// One file a family; a new family is a line here.
-static FAMILIES: [&[Spec]; 7] = [
+static FAMILIES: [&[Spec]; 9] = [
     strings::STRINGS,
+    bitmaps::BITMAPS,
+    hyperloglog::HYPERLOGLOG,
     keys::KEYS,
     connection::CONNECTION,
     server::SERVER,

@@ -7,7 +7,7 @@ const TYPES: &[&str] = &["string", "STRING", "list", "hash", "stream", "foo", ""
 
 impl Generator {
     fn any_key(&mut self) -> Vec<u8> {
-        let usage = self.pick(&[Use::Any, Use::Any, Use::Number, Use::Text]);
+        let usage = self.pick(&[Use::Any, Use::Any, Use::Number, Use::Text, Use::Bits, Use::Sketch]);
         self.key(usage)
     }
 

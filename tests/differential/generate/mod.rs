@@ -1,7 +1,9 @@
 //! Makes sessions from seeds. The generator knows the grammar of the commands and keeps a faint picture of the
 //! session (which connection is inside a transaction), nothing else; it never sees a reply.
 
+mod bitmaps;
 mod episodes;
+mod hyperloglog;
 mod keys;
 mod parameters;
 mod protocol;
@@ -79,6 +81,11 @@ impl Generator {
                 let line = self.some_keys(usage);
                 self.push(0, line);
             }
+            let line = vec![b"SET".to_vec(), self.key(values::Use::Bits), self.bits()];
+            self.push(0, line);
+            let key = self.key(values::Use::Sketch);
+            let line = self.pfadd(key);
+            self.push(0, line);
         }
     }
 
@@ -99,7 +106,7 @@ impl Generator {
         let connection = self.current;
         match self.rng.u32(0..1000) {
             0..=439 => {
-                let line = self.string_command();
+                let line = self.value_command();
                 self.push_mutated(connection, line);
             }
             440..=719 => {
@@ -124,6 +131,15 @@ impl Generator {
                 let database = self.database();
                 self.push(connection, line.into_iter().chain([database]).collect());
             }
+        }
+    }
+
+    /// A command of one of the types of values.
+    fn value_command(&mut self) -> Vec<Vec<u8>> {
+        match self.rng.u32(0..100) {
+            0..=69 => self.string_command(),
+            70..=84 => self.bitmap_command(),
+            _ => self.hyperloglog_command(),
         }
     }
 

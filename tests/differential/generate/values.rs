@@ -130,6 +130,8 @@ pub enum Use {
     Any,
     Number,
     Text,
+    Bits,
+    Sketch,
 }
 
 impl Generator {
@@ -144,7 +146,8 @@ impl Generator {
 
     /// A key of a small population, so that commands meet each other's keys.
     pub fn key(&mut self, usage: Use) -> Vec<u8> {
-        let usage = if self.percent(15) { self.pick(&[Use::Any, Use::Number, Use::Text]) } else { usage };
+        let usages = [Use::Any, Use::Number, Use::Text, Use::Bits, Use::Sketch];
+        let usage = if self.percent(15) { self.pick(&usages) } else { usage };
         match self.rng.u32(0..100) {
             0..=6 => self.pick(ODD_KEYS).to_vec(),
             7 => vec![b'L'; 300],
@@ -152,6 +155,8 @@ impl Generator {
                 Use::Any => format!("k{}", self.rng.u32(0..7)),
                 Use::Number => format!("n{}", self.rng.u32(0..4)),
                 Use::Text => format!("s{}", self.rng.u32(0..4)),
+                Use::Bits => format!("b{}", self.rng.u32(0..4)),
+                Use::Sketch => format!("p{}", self.rng.u32(0..4)),
             }
             .into_bytes(),
         }
