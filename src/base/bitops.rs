@@ -72,17 +72,28 @@ fn up_to(bit: usize) -> u8 {
 /// The first byte that is not `byte`.
 fn first_other(bytes: &[u8], byte: u8) -> Option<usize> {
     let (chunks, rest) = bytes.as_chunks::<64>();
-    let skipped = chunks.iter().take_while(|chunk| **chunk == [byte; 64]).count();
+    let dull = u64::from_le_bytes([byte; 8]);
+    let is_dull = |chunk: &[u8; 64]| {
+        let (words, _) = chunk.as_chunks();
+        words.iter().fold(0, |other, word| other | u64::from_le_bytes(*word) ^ dull) == 0
+    };
+    let skipped = chunks.iter().take_while(|chunk| is_dull(chunk)).count();
     let tail = chunks.get(skipped).map_or(rest, |chunk| chunk);
     tail.iter().position(|other| *other != byte).map(|at| skipped * 64 + at)
 }
 
-/// The combination of strings, as long as the longest. [`Operation::Not`] takes the first alone.
-pub fn combine(operation: Operation, strings: &[&[u8]]) -> Vec<u8> {
+/// The combination of strings, as long as the longest. [`Operation::Not`] takes the first alone. The result is put into
+/// `memory` if that suits it, for fresh pages cost more than the work on them.
+pub fn combine(operation: Operation, strings: &[&[u8]], memory: Vec<u8>) -> Vec<u8> {
     let len = strings.iter().map(|string| string.len()).max().unwrap_or(0);
-    let mut result = vec![0; len];
-    for (at, block) in result.chunks_mut(BLOCK).enumerate() {
-        combine_block(operation, strings, at * BLOCK, block);
+    let suits = (len..=len * 2).contains(&memory.capacity());
+    let mut result = if suits { memory } else { Vec::with_capacity(len) };
+    result.clear();
+    while result.len() < len {
+        let mut block = [0; BLOCK];
+        let block = &mut block[..BLOCK.min(len - result.len())];
+        combine_block(operation, strings, result.len(), block);
+        result.extend_from_slice(block);
     }
     result
 }
@@ -196,7 +207,7 @@ mod tests {
             let strings: Vec<&[u8]> = strings.iter().map(Vec::as_slice).collect();
             for operation in OPERATIONS {
                 let strings = if operation == Operation::Not { &strings[..1] } else { &strings };
-                let result = combine(operation, strings);
+                let result = combine(operation, strings, vec![0x55; 100]);
                 prop_assert_eq!(result.len(), strings.iter().map(|string| string.len()).max().unwrap());
                 for at in 0..result.len() * 8 {
                     let bits: Vec<bool> = strings.iter().map(|string| bit(string, at)).collect();
@@ -211,7 +222,7 @@ mod tests {
         let (long, short) = (vec![0b1100; 3 * BLOCK + 5], vec![0b1010; BLOCK + 1]);
         for operation in OPERATIONS {
             let strings: &[&[u8]] = if operation == Operation::Not { &[&long] } else { &[&long, &short] };
-            let result = combine(operation, strings);
+            let result = combine(operation, strings, vec![0x55; 100]);
             assert_eq!(result.len(), long.len());
             for at in [0, BLOCK * 8 - 4, BLOCK * 8 + 4, BLOCK * 16, result.len() * 8 - 5] {
                 let bits: Vec<bool> = strings.iter().map(|string| bit(string, at)).collect();

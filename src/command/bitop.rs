@@ -36,16 +36,18 @@ pub fn bitop(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     for source in sources {
         text(ctx.read_source(source))?;
     }
-    let result = combine(ctx.db(), operation, sources);
-    let (hash, len) = (keyspace::hash(target), result.len());
+    let hash = keyspace::hash(target);
+    // An expired target is removed first, as SET does.
+    let is_there = ctx.write(target).is_some();
+    let memory = if sources.contains(&target) { None } else { ctx.db().buffer_mut(hash, target).map(std::mem::take) };
+    let result = combine(ctx.db(), operation, sources, memory.unwrap_or_default());
+    let len = result.len();
     if len > 0 {
-        // An expired key is removed first, as SET does.
-        ctx.write(target);
         log(ctx, operation, target, sources, &result);
         ctx.db().insert(hash, Entry::buffer(target, result, None));
         ctx.modified(target);
         ctx.event("set", target);
-    } else if ctx.write(target).is_some() {
+    } else if is_there {
         drop(ctx.db().remove(hash, target));
         ctx.modified(target);
         ctx.event("del", target);
@@ -55,15 +57,15 @@ pub fn bitop(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The combination of the strings at some keys. Missing ones are empty.
-fn combine(db: &Db, operation: Operation, sources: &[&[u8]]) -> Vec<u8> {
+/// The combination of the strings at some keys, in this memory if it suits. Missing ones are empty.
+fn combine(db: &Db, operation: Operation, sources: &[&[u8]], memory: Vec<u8>) -> Vec<u8> {
     let mut digits: SmallVec<[itoa::Buffer; 4]> = sources.iter().map(|_| itoa::Buffer::new()).collect();
     let string = |(source, digits)| {
         let found = db.find(keyspace::hash(source), source).and_then(Entry::text);
         found.map(|text| text.as_bytes(digits)).unwrap_or_default()
     };
     let strings: SmallVec<[&[u8]; 4]> = sources.iter().copied().zip(&mut digits).map(string).collect();
-    bitops::combine(operation, &strings)
+    bitops::combine(operation, &strings, memory)
 }
 
 /// Says what is to be logged where the client's words will not do: Redis 7 knows only the first four operations. The

@@ -146,9 +146,10 @@ pub fn pfmerge(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     let most_sparse = most_sparse(ctx);
     let (mut sketch, is_new) = sketch_to_change(ctx, target)?;
     if any_dense {
-        sketch.make_dense()?;
+        sketch.set_dense(&registers);
+    } else {
+        sketch.merge(&registers, most_sparse)?;
     }
-    sketch.merge(&registers, most_sparse)?;
     sketch.forget_cardinality();
     if sketch.get().is_dense() && !any_dense {
         log_dense(ctx, target, is_new);

@@ -31,7 +31,7 @@ const OPTIONS: &[(&str, &[&str])] = &[
     ("lolwut", &["VERSION"]),
     ("bitcount", &["BYTE", "BIT"]),
     ("bitpos", &["BYTE", "BIT"]),
-    ("bitop", &["AND", "OR", "XOR", "NOT", "DIFF", "DIFF1", "ANDOR", "ONE"]),
+    ("bitop", &["AND", "OR", "XOR", "NOT"]),
     ("bitfield", &["GET", "SET", "INCRBY", "WRAP", "SAT", "FAIL"]),
     ("pfdebug", &["GETREG", "DECODE", "ENCODING", "TODENSE", "SIMD"]),
 ];

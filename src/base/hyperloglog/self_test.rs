@@ -28,7 +28,7 @@ fn test_registers(random: &mut fastrand::Rng) -> Result<(), String> {
             }
             expected[index] = rank.max(expected[index]);
         }
-        let found = expected.iter().zip(dense::ranks(&bytes)).position(|(expected, found)| *expected != found);
+        let found = expected.iter().zip(dense::unpack(&bytes)).position(|(expected, found)| *expected != found);
         if let Some(index) = found {
             return Err(format!("register {index} does not keep its rank"));
         }

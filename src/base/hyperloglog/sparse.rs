@@ -32,28 +32,40 @@ pub struct Run {
 }
 
 impl Run {
-    /// The run that some bytes begin with.
-    fn read(bytes: &[u8]) -> Option<Self> {
-        let (&first, rest) = bytes.split_first()?;
-        let low_bits = usize::from(first & !(RANKED | LONG));
-        Some(if first & RANKED != 0 {
-            Self { rank: (first >> 2 & 0x1f) + 1, len: usize::from(first & 3) + 1, bytes: 1 }
-        } else if first & LONG != 0 {
-            let second = rest.first().copied().unwrap_or(0);
-            Self { rank: 0, len: (low_bits << 8 | usize::from(second)) + 1, bytes: 2 }
-        } else {
-            Self { rank: 0, len: low_bits + 1, bytes: 1 }
-        })
+    /// The run at `at`.
+    fn read(bytes: &[u8], at: usize) -> Option<Self> {
+        let (len, size) = extent(bytes, at)?;
+        let first = bytes[at];
+        let rank = if first & RANKED != 0 { (first >> 2 & 0x1f) + 1 } else { 0 };
+        Some(Self { rank, len, bytes: size })
     }
+}
+
+/// Of the run at `at`, how many registers it stands for, and how many bytes it takes.
+#[inline]
+fn extent(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
+    let &first = bytes.get(at)?;
+    let low_bits = usize::from(first & !(RANKED | LONG));
+    Some(if first & RANKED != 0 {
+        (low_bits % MOST_RANKED + 1, 1)
+    } else if first & LONG == 0 {
+        (low_bits + 1, 1)
+    } else {
+        let second = bytes.get(at + 1).copied().unwrap_or(0);
+        ((low_bits << 8 | usize::from(second)) + 1, 2)
+    })
 }
 
 /// The runs in some bytes, whatever they add up to.
 #[derive(Clone, Debug)]
-pub struct Runs<'a>(&'a [u8]);
+pub struct Runs<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
 
 impl<'a> Runs<'a> {
     pub(super) fn of(bytes: &'a [u8]) -> Self {
-        Self(bytes)
+        Self { bytes, at: 0 }
     }
 }
 
@@ -61,8 +73,8 @@ impl Iterator for Runs<'_> {
     type Item = Run;
 
     fn next(&mut self) -> Option<Run> {
-        let run = Run::read(self.0)?;
-        self.0 = self.0.get(run.bytes..).unwrap_or_default();
+        let run = Run::read(self.bytes, self.at)?;
+        self.at += run.bytes;
         Some(run)
     }
 }
@@ -109,15 +121,16 @@ pub(super) fn raise(sketch: &mut Vec<u8>, index: usize, rank: u8, most_bytes: us
         return Ok(Raised::TooLarge);
     }
     let (mut at, mut first, mut before) = (HEADER, 0, HEADER);
-    let run = loop {
-        let run = sketch.get(at..).and_then(Run::read).ok_or(Corrupted)?;
-        if index < first + run.len {
-            break run;
+    loop {
+        let (len, bytes) = extent(sketch, at).ok_or(Corrupted)?;
+        if index < first + len {
+            break;
         }
         before = at;
-        at += run.bytes;
-        first += run.len;
-    };
+        at += bytes;
+        first += len;
+    }
+    let run = Run::read(sketch, at).ok_or(Corrupted)?;
     if run.rank >= rank {
         return Ok(Raised::No);
     }
@@ -151,9 +164,8 @@ fn split(run: Run, at: usize, rank: u8) -> smallvec::SmallVec<[u8; 8]> {
 /// Joins neighbours of equal rank among the runs from `at` on.
 fn join(sketch: &mut Vec<u8>, mut at: usize) {
     for _ in 0..JOINED_RUNS {
-        let Some(run) = sketch.get(at..).and_then(Run::read) else { return };
-        let next = sketch.get(at + run.bytes..).and_then(Run::read);
-        match next {
+        let Some(run) = Run::read(sketch, at) else { return };
+        match Run::read(sketch, at + run.bytes) {
             Some(next) if run.rank > 0 && next.rank == run.rank && run.len + next.len <= MOST_RANKED => {
                 sketch[at] = ranked(run.rank, run.len + next.len);
                 sketch.remove(at + 1);

@@ -21,7 +21,8 @@ impl Generator {
             0..=19 => {
                 let bit = match self.rng.u32(0..20) {
                     0 => self.pick(&["2", "-1", "x", "", "01", "00"]).into(),
-                    _ => self.rng.u32(0..2).to_string().into(),
+                    1..=4 => b"0".to_vec(),
+                    _ => b"1".to_vec(),
                 };
                 let offset = self.offset();
                 self.line("SETBIT", vec![key, offset, bit])

@@ -8,20 +8,20 @@ const HEADER: &[u8] = b"HYLL\x01\0\0\0\0\0\0\0\0\0\0";
 
 impl Generator {
     pub(super) fn hyperloglog_command(&mut self) -> Vec<Vec<u8>> {
-        let key = self.key(Use::Sketch);
+        let key = self.sketch_key();
         match self.rng.u32(0..1000) {
             0..=399 => self.pfadd(key),
             400..=599 => {
                 let mut keys = vec![key];
                 if self.percent(40) {
-                    keys.extend(self.keys(Use::Sketch));
+                    keys.extend((0..self.rng.usize(1..4)).map(|_| self.sketch_key()));
                 }
                 self.line("PFCOUNT", keys)
             }
             600..=749 => {
                 let mut keys = vec![key];
                 if self.percent(95) {
-                    keys.extend(self.keys(Use::Sketch));
+                    keys.extend((0..self.rng.usize(1..4)).map(|_| self.sketch_key()));
                 }
                 self.line("PFMERGE", keys)
             }
@@ -47,6 +47,11 @@ impl Generator {
             _ if self.percent(50) => self.line("PFSELFTEST", vec![]),
             _ => self.line("PFCOUNT", vec![key]),
         }
+    }
+
+    /// Mostly one of the keys that hold sketches, and less often another one than other commands would take.
+    fn sketch_key(&mut self) -> Vec<u8> {
+        if self.percent(90) { format!("p{}", self.rng.u32(0..4)).into() } else { self.key(Use::Any) }
     }
 
     fn case_of(&mut self, words: &[&str]) -> Vec<u8> {
