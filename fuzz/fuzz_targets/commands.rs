@@ -16,7 +16,13 @@ fn engine() -> Engine {
     thread_local! {
         static CONFIG: Config = {
             let mut config = Config::new();
-            for words in [["databases", "2"], ["ackd-self-check", "yes"], ["enable-debug-command", "yes"]] {
+            for words in [
+                ["databases", "2"],
+                ["ackd-self-check", "yes"],
+                ["enable-debug-command", "yes"],
+                ["proto-max-bulk-len", "1mb"],
+                ["hll-sparse-max-bytes", "40"],
+            ] {
                 let words = words.map(|word| word.as_bytes().to_vec());
                 Reader::new(&mut config).command_line(&words).expect("the settings are right");
             }
@@ -38,6 +44,8 @@ const WORDS: &[&[u8]] = &[
     b"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", b"*", b"?[a-c]*", b"NX", b"XX",
     b"GT", b"LT", b"GET", b"EX", b"PX", b"EXAT", b"PXAT", b"KEEPTTL", b"IFEQ", b"PERSIST", b"REPLACE", b"DB", b"MATCH", b"COUNT",
     b"TYPE", b"string", b"LEN", b"IDX", b"MINMATCHLEN", b"WITHMATCHLEN", b"ASYNC", b"SYNC", b"ENCODING", b"hz", b"appendfsync",
+    b"AND", b"NOT", b"DIFF", b"ONE", b"BIT", b"BYTE", b"u8", b"i64", b"u63", b"#1", b"SET", b"INCRBY", b"OVERFLOW", b"SAT", b"FAIL",
+    b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80\x7f\xff", b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80\x71\xa7", b"\x7f", b"16", b"TODENSE", b"GETREG",
 ];
 
 fn request(engine: &mut Engine, client: &mut Client, arguments: &[&[u8]]) {

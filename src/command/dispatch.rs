@@ -62,6 +62,8 @@ pub fn request(engine: &mut Engine, client: &mut Client, arguments: &[&[u8]]) ->
         match engine.admission.ask(log_cost(client, row, arguments), engine.stream.pending() as u64) {
             Verdict::Admitted => {}
             Verdict::Wait => return Outcome::NoRoom,
+            // What only keeps something for later goes on without.
+            Verdict::Refused(_) if !needs_room(client, row, arguments) => {}
             Verdict::Refused(reason) => {
                 let failure = Failure::new(format!("MISCONF Errors writing to the AOF file: {reason}"));
                 answer_failure(engine, client, Some(row), &failure);
@@ -135,6 +137,18 @@ fn writes(client: &Client, row: &Row, arguments: &[&[u8]]) -> bool {
         || flags.has(spec::MAY_REPLICATE)
         || is_debug_write(row, arguments)
         || (row.spec.name == "exec" && client.transaction.as_ref().is_some_and(|transaction| transaction.writes))
+}
+
+/// Whether a command that may add to the log has to.
+fn needs_room(client: &Client, row: &Row, arguments: &[&[u8]]) -> bool {
+    let is_write = |row: &Row, arguments: &[&[u8]]| row.spec.flags.has(spec::WRITE) || is_debug_write(row, arguments);
+    let queued = client.transaction.as_ref().filter(|_| row.spec.name == "exec");
+    let mut queued = queued.iter().flat_map(|transaction| &transaction.queue);
+    is_write(row, arguments)
+        || queued.any(|command| {
+            let words: Vec<&[u8]> = command.iter().map(Bytes::as_ref).collect();
+            table::resolve(&words).is_some_and(|row| is_write(row, &words))
+        })
 }
 
 fn is_paused(engine: &Engine, row: &Row, writes: bool) -> bool {

@@ -3,7 +3,7 @@
 //! COMMAND GETKEYS asks; ACL rules and cluster routing will. Key specs answer where they can; where they are incomplete,
 //! or the access depends on the arguments, the row names a function of its own.
 
-use super::spec::{ACCESS, Access, Begin, Find, KeySpec, NOT_KEY, OW, RW, Spec, UPDATE, VARIABLE_FLAGS};
+use super::spec::{ACCESS, Access, Begin, Find, KeySpec, NOT_KEY, OW, RO, RW, Spec, UPDATE, VARIABLE_FLAGS};
 
 /// A key among the arguments.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -93,9 +93,25 @@ pub fn set(argv: &[&[u8]]) -> Option<Vec<KeyPosition>> {
     Some(vec![KeyPosition { at: 1, access: Access::all(access) }])
 }
 
+/// BITFIELD writes unless it does nothing but GET.
+pub fn bitfield(argv: &[&[u8]]) -> Option<Vec<KeyPosition>> {
+    let mut words = argv.get(2..)?;
+    let only_reads = loop {
+        let is = |known: &str| words[0].eq_ignore_ascii_case(known.as_bytes());
+        words = match words {
+            [] => break true,
+            [_, _, _, rest @ ..] if is("GET") => rest,
+            [_, _, rest @ ..] if is("OVERFLOW") => rest,
+            _ => break false,
+        };
+    };
+    let access: &[Access] = if only_reads { &[RO, ACCESS] } else { &[RW, ACCESS, UPDATE] };
+    Some(vec![KeyPosition { at: 1, access: Access::all(access) }])
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::spec::{Group, RO};
+    use super::super::spec::Group;
     use super::super::table;
     use super::*;
 
@@ -120,13 +136,25 @@ mod tests {
         assert_eq!(of("ping"), None);
     }
 
+    fn access(line: &str) -> Vec<&'static str> {
+        let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+        let keys = keys_of(table::command(words[0]).unwrap().spec, &words).unwrap();
+        keys[0].access.names().collect()
+    }
+
+    #[test]
+    fn bitfield_writes_unless_it_only_gets() {
+        for line in ["bitfield k", "bitfield k GET u8 0 overflow sat get u8 1", "bitfield_ro k set u8 0 1"] {
+            assert_eq!(access(line), ["RO", "access"], "{line}");
+        }
+        for line in ["bitfield k get u8 0 set u8 0 1", "bitfield k incrby u8 0 1", "bitfield k get u8", "bitfield k x"]
+        {
+            assert_eq!(access(line), ["RW", "access", "update"], "{line}");
+        }
+    }
+
     #[test]
     fn set_reads_only_with_get() {
-        let access = |line: &str| {
-            let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
-            let keys = keys_of(table::command(b"set").unwrap().spec, &words).unwrap();
-            keys[0].access.names().collect::<Vec<_>>()
-        };
         assert_eq!(access("set k v"), ["OW", "update"]);
         assert_eq!(access("set get get"), ["OW", "update"]);
         assert_eq!(access("set k v nx GET"), ["RW", "access", "update"]);

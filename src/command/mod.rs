@@ -4,6 +4,9 @@
 //! share: effects, gate, counters. [`apply`] feeds effects to a copy. A handler holds semantics only.
 
 pub mod apply;
+pub mod bitfield;
+pub mod bitmaps;
+pub mod bitop;
 pub mod blocking;
 pub mod call;
 pub mod client;
@@ -20,6 +23,7 @@ pub mod failure;
 #[cfg(test)]
 pub mod harness;
 pub mod help;
+pub mod hyperloglog;
 pub mod info;
 pub mod introspection;
 pub mod key_positions;
@@ -201,6 +205,13 @@ impl<'a> Ctx<'a> {
             self.engine.access.touch(entry, &mut self.engine.rng);
         }
         Some(entry)
+    }
+
+    /// [`Ctx::read`] by a command whose effect will read the key again: an expired one is removed always, for a copy that
+    /// applies the effect would still find it.
+    pub fn read_source(&mut self, key: &[u8]) -> Option<&Entry> {
+        self.write(key);
+        self.peek(key)
     }
 
     /// Whether a key is absent, for a command that came across it without being asked for it; an expired one is removed

@@ -50,6 +50,11 @@ const OPTIONS: &[(&str, &[&str])] = &[
     ("hello", &["2", "3", "SETNAME", "AUTH"]),
     ("command|list", &["ACLCAT", "PATTERN", "MODULE"]),
     ("lolwut", &["VERSION"]),
+    ("bitcount", &["BYTE", "BIT"]),
+    ("bitpos", &["BYTE", "BIT"]),
+    ("bitop", &["AND", "OR", "XOR", "NOT"]),
+    ("bitfield", &["GET", "SET", "INCRBY", "WRAP", "SAT", "FAIL"]),
+    ("pfdebug", &["GETREG", "DECODE", "ENCODING", "TODENSE", "SIMD"]),
 ];
 
 /// Commands whose success is a zero, an empty list or an empty string, so that no fruitful reply can be asked for.

@@ -39,6 +39,8 @@ pub const EXCEPTIONS: &[Exception] = &[
     left_out(Valkey, "command|docs", "arguments of client|list", AFTER_7_2),
     left_out(Valkey, "command|docs", "arguments of shutdown", AFTER_7_2),
     left_out(Valkey, "command|docs", "arguments of zscan", AFTER_7_2),
+    left_out(Valkey, "command|docs", "arguments of bitcount", AFTER_7_2),
+    left_out(Valkey, "command|docs", "arguments of bitop", "Redis 8.2 has more operations."),
     left_out(All, "command|list", "delifeq", OWN_COMMAND),
     left_out(All, "command|list", "client|durability", OWN_COMMAND),
     left_out(All, "client|help", "DURABILITY", OWN_COMMAND),

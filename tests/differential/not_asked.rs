@@ -20,6 +20,16 @@ fn any_word(argv: &[Vec<u8>], words: &[&str]) -> bool {
     (1..argv.len()).any(|n| word(argv, n, words))
 }
 
+fn is_integer(word: &[u8]) -> bool {
+    std::str::from_utf8(word).is_ok_and(|text| text.parse::<i64>().is_ok_and(|value| value.to_string() == text))
+}
+
+/// Whether these words are a start, an end and a unit, as far as they go.
+fn is_bit_range(words: &[Vec<u8>]) -> bool {
+    words.len() <= 3 && words.iter().take(2).all(|word| is_integer(word)) && (words.len() < 3 || word(words, 2, UNITS))
+}
+
+const UNITS: &[&str] = &["BIT", "BYTE"];
 const TYPES: &[&str] = &["string", "list", "set", "zset", "hash", "stream"];
 
 /// All of them.
@@ -80,6 +90,37 @@ pub const NOT_ASKED: &[NotAsked] = &[
         what: "CONFIG with `dynamic-hz` or `maxmemory-samples`",
         reason: "Valkey 8.1 has dropped the first, and takes no more than 64 as the second.",
         is: |argv, _| word(argv, 0, &["CONFIG"]) && any_word(argv, &["dynamic-hz", "maxmemory-samples"]),
+    },
+    NotAsked {
+        against: Against::Valkey,
+        what: "BITCOUNT with a start but no end, or with a wrong end and a wrong unit",
+        reason: "In Valkey 8.1 the end may be left out, and the unit is looked at before it.",
+        is: |argv, _| {
+            word(argv, 0, &["BITCOUNT"])
+                && (argv.len() == 3 || argv.len() == 5 && !is_integer(&argv[3]) && !word(argv, 4, UNITS))
+        },
+    },
+    NotAsked {
+        against: Against::All,
+        what: "BITOP with DIFF, DIFF1, ANDOR or ONE",
+        reason: "They are of Redis 8.2, with which a test of its own compares them.",
+        is: |argv, _| word(argv, 0, &["BITOP"]) && word(argv, 1, &["DIFF", "DIFF1", "ANDOR", "ONE"]),
+    },
+    NotAsked {
+        against: Against::All,
+        what: "PFDEBUG SIMD with another word than ON or OFF",
+        reason: "Valkey 8.1 and Redis 8.2 give two replies.",
+        is: |argv, _| word(argv, 0, &["PFDEBUG"]) && word(argv, 1, &["SIMD"]) && !word(argv, 2, &["ON", "OFF"]),
+    },
+    NotAsked {
+        against: Against::Redis7,
+        what: "PFDEBUG SIMD, and BITCOUNT and BITPOS with something that is no range",
+        reason: "The first is newer than 7.0, where the others look at the key before they look at the range.",
+        is: |argv, _| {
+            (word(argv, 0, &["PFDEBUG"]) && word(argv, 1, &["SIMD"]))
+                || (word(argv, 0, &["BITCOUNT"]) && argv.len() > 2 && (argv.len() == 3 || !is_bit_range(&argv[2..])))
+                || (word(argv, 0, &["BITPOS"]) && argv.len() > 3 && !is_bit_range(&argv[3..]))
+        },
     },
     NotAsked {
         against: Against::All,

@@ -165,7 +165,7 @@ impl Generator {
         let slots = |slots: &[usize]| Touch::Slots(slots.to_vec());
         let number = |number: u64| number.to_string().into_bytes();
         let ttl = number(rng.u64(1..4_000));
-        match rng.u8(..64) {
+        match rng.u8(..72) {
             0..=15 => {
                 let value = self.value(rng);
                 let mut list = words(&[b"SET", &a, &value]);
@@ -222,7 +222,17 @@ impl Generator {
                 3..=4 => plain(words(&[b"SWAPDB", b"0", b"1"]), Touch::Everything),
                 _ => plain(words(&[b"RANDOMKEY"]), all_of(db)),
             },
-            _ => plain(words(&[b"UNLINK", &a]), slots(&[one])),
+            63 => plain(words(&[b"UNLINK", &a]), slots(&[one])),
+            64 => plain(words(&[b"SETBIT", &a, &number(rng.u64(..200)), b"1"]), slots(&[one])),
+            65 => plain(words(&[b"BITFIELD", &a, b"INCRBY", b"u5", b"#2", b"9"]), slots(&[one])),
+            66 => {
+                let operation: &[u8] = [&b"XOR"[..], b"DIFF1"][rng.usize(..2)];
+                plain(words(&[b"BITOP", operation, &a, &b, &a]), slots(&[one, two]))
+            }
+            67..=69 => plain(words(&[b"PFADD", &a, &number(rng.u64(..50))]), slots(&[one])),
+            // What is no sketch ends the others early.
+            70 => plain(words(&[b"PFMERGE", &a, &b]), slots(&[one])),
+            _ => plain(words(&[b"PFCOUNT", &a]), slots(&[one])),
         }
     }
 }

@@ -18,9 +18,10 @@ impl Flags {
         Flags(self.0 | other.0)
     }
 
-    /// The names of the set bits, in the order in which `COMMAND` lists them.
+    /// The names of the set bits that `COMMAND` lists, in its order.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        FLAG_NAMES.iter().filter(move |(flag, _)| self.has(*flag)).map(|(_, name)| *name)
+        let listed = FLAG_NAMES.iter().filter(move |(flag, _)| self.has(*flag) && *flag != MAY_REPLICATE);
+        listed.map(|(_, name)| *name)
     }
 }
 
@@ -46,7 +47,7 @@ flags! {
     ASKING = 12, "asking", "Acts as if the connection had sent ASKING (cluster).";
     FAST = 13, "fast", "Constant or logarithmic time.";
     NO_AUTH = 14, "no_auth", "Allowed before authentication.";
-    MAY_REPLICATE = 15, "may_replicate", "No write, yet it may add to the effect stream.";
+    MAY_REPLICATE = 15, "may_replicate", "No write, yet it may add to the effect stream. `COMMAND` does not list it.";
     NO_MANDATORY_KEYS = 16, "no_mandatory_keys", "Key positions exist, but a call without keys is valid.";
     NO_ASYNC_LOADING = 17, "no_async_loading", "Refused while a replica loads beside its old data.";
     NO_MULTI = 18, "no_multi", "Refused inside MULTI.";

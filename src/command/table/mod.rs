@@ -3,8 +3,10 @@
 //! Dispatch asks once a request, so a lookup is one multiplication, one or two probes into a table that the compiler
 //! built, and one comparison; it allocates nothing. Rows are numbered densely, so that statistics are a plain array.
 
+mod bitmaps;
 mod cluster;
 mod connection;
+mod hyperloglog;
 mod keys;
 mod lists;
 mod scripting;
@@ -19,6 +21,8 @@ use super::spec::Spec;
 /// One file a family; a new family is a line here.
 static FAMILIES: &[&[Spec]] = &[
     strings::STRINGS,
+    bitmaps::BITMAPS,
+    hyperloglog::HYPERLOGLOG,
     keys::KEYS,
     lists::LISTS,
     sets::SETS,
@@ -235,7 +239,7 @@ mod tests {
         for row in commands() {
             let upper = row.spec.name.to_ascii_uppercase();
             assert!(std::ptr::eq(command(upper.as_bytes()).unwrap(), row), "{upper}");
-            assert!(command(format!("{}x", row.spec.name).as_bytes()).is_none());
+            assert!(command(format!("{}!", row.spec.name).as_bytes()).is_none());
         }
         assert!(command(b"").is_none());
         assert!(command(b"config|get").is_none());

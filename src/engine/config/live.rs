@@ -227,6 +227,7 @@ live! {
     tcp_keepalive: u64 = "tcp-keepalive";
     timeout: u64 = "timeout";
     maxclients: usize = "maxclients";
+    hll_sparse_max_bytes: usize = "hll-sparse-max-bytes";
     proto_max_bulk_len: u64 = "proto-max-bulk-len";
     client_query_buffer_limit: u64 = "client-query-buffer-limit";
     maxmemory: u64 = "maxmemory";

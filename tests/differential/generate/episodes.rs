@@ -127,6 +127,11 @@ impl Generator {
             "KEYS",
             "GETEX",
             "WATCH",
+            "BITCOUNT",
+            "BITFIELD",
+            "PFADD",
+            "PFCOUNT",
+            "PFMERGE",
         ];
         let name = self.pick(meets);
         let line = match self.rng.u32(0..4) {
@@ -136,11 +141,12 @@ impl Generator {
                 self.line(name, vec![key.clone(), other])
             }
             1 => {
-                let name = self.pick(&["SET", "EXPIRE", "GETRANGE", "SETRANGE"]);
+                let name = self.pick(&["SET", "EXPIRE", "GETRANGE", "SETRANGE", "SETBIT"]);
                 let rest: &[&str] = match name {
                     "SET" => self.pick(&[&["v", "KEEPTTL"] as &[&str], &["v", "XX"], &["v", "GET"], &["v", "NX"]]),
                     "EXPIRE" => &["100", "XX"],
                     "GETRANGE" => &["0", "-1"],
+                    "SETBIT" => &["9", "1"],
                     _ => &["3", "x"],
                 };
                 let arguments = [key.clone()].into_iter().chain(rest.iter().map(|w| w.as_bytes().to_vec())).collect();

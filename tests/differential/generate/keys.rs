@@ -7,7 +7,9 @@ const TYPES: &[&str] = &["string", "STRING", "set", "set", "zset", "list", "hash
 
 impl Generator {
     fn any_key(&mut self) -> Vec<u8> {
-        let usage = self.pick(&[Use::Any, Use::Any, Use::Number, Use::Text, Use::Set, Use::Zset]);
+        let mut usages = vec![Use::Any; 2];
+        usages.extend(Use::ALL);
+        let usage = self.pick(&usages);
         self.key(usage)
     }
 

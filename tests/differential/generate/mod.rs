@@ -1,7 +1,9 @@
 //! Makes sessions from seeds. The generator knows the grammar of the commands and keeps a faint picture of the
 //! session (which connection is inside a transaction), nothing else; it never sees a reply.
 
+mod bitmaps;
 mod episodes;
+mod hyperloglog;
 mod keys;
 mod parameters;
 mod protocol;
@@ -89,6 +91,11 @@ impl Generator {
                 let line = self.zadd(key);
                 self.push(0, line);
             }
+            let line = vec![b"SET".to_vec(), self.key(values::Use::Bits), self.bits()];
+            self.push(0, line);
+            let key = self.key(values::Use::Sketch);
+            let line = self.pfadd(key);
+            self.push(0, line);
         }
     }
 
@@ -139,10 +146,12 @@ impl Generator {
 
     /// A command of one of the types of values.
     fn value_command(&mut self) -> Vec<Vec<u8>> {
-        match self.rng.u32(0..10) {
+        match self.rng.u32(0..14) {
             0..=4 => self.string_command(),
             5..=6 => self.set_command(),
-            _ => self.zset_command(),
+            7..=9 => self.zset_command(),
+            10..=11 => self.bitmap_command(),
+            _ => self.hyperloglog_command(),
         }
     }
 

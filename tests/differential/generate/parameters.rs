@@ -14,7 +14,7 @@ pub const PARAMETERS: &[(&str, &str, &[&str])] = &[
     ("zset-max-listpack-value", "64", &["7", " 7"]),
     ("stream-node-max-bytes", "4096", &["0", "1mb", "1k", "1m", "1kb", "10mbx"]),
     ("stream-node-max-entries", "100", &["0", "5"]),
-    ("hll-sparse-max-bytes", "3000", &["0", "16000"]),
+    ("hll-sparse-max-bytes", "3000", &["0", "100", "16000", "-1", "1kb"]),
     ("hz", "10", &["1", "500", "501", "0", "-1", "x"]),
     ("dynamic-hz", "yes", &["no", "YES", "true", ""]),
     ("slowlog-log-slower-than", "10000", &["-1", "0", "9223372036854775807"]),

@@ -104,6 +104,18 @@ const COMMANDS: &[&str] = &[
     "waitaof",
     "client|list",
     "client|setinfo",
+    "bitcount",
+    "bitfield",
+    "bitfield_ro",
+    "bitop",
+    "bitpos",
+    "setbit",
+    "getbit",
+    "pfadd",
+    "pfcount",
+    "pfmerge",
+    "pfdebug",
+    "pfselftest",
 ];
 
 const INFO_SECTIONS: &[&str] = &[

@@ -132,6 +132,13 @@ pub enum Use {
     Text,
     Set,
     Zset,
+    Bits,
+    Sketch,
+}
+
+impl Use {
+    /// All of them.
+    pub const ALL: [Self; 7] = [Self::Any, Self::Number, Self::Text, Self::Set, Self::Zset, Self::Bits, Self::Sketch];
 }
 
 impl Generator {
@@ -146,8 +153,7 @@ impl Generator {
 
     /// A key of a small population, so that commands meet each other's keys.
     pub fn key(&mut self, usage: Use) -> Vec<u8> {
-        let usage =
-            if self.percent(15) { self.pick(&[Use::Any, Use::Number, Use::Text, Use::Set, Use::Zset]) } else { usage };
+        let usage = if self.percent(15) { self.pick(&Use::ALL) } else { usage };
         match self.rng.u32(0..100) {
             0..=6 => self.pick(ODD_KEYS).to_vec(),
             7 => vec![b'L'; 300],
@@ -157,6 +163,8 @@ impl Generator {
                 Use::Text => format!("s{}", self.rng.u32(0..4)),
                 Use::Set => format!("t{}", self.rng.u32(0..4)),
                 Use::Zset => format!("z{}", self.rng.u32(0..4)),
+                Use::Bits => format!("b{}", self.rng.u32(0..4)),
+                Use::Sketch => format!("p{}", self.rng.u32(0..4)),
             }
             .into_bytes(),
         }

@@ -124,7 +124,7 @@ pub static ENCODINGS: Section = Section {
             "Length of its longest element up to which a sorted set is stored compactly.",
         )
         .alias("zset-max-ziplist-value"),
-        bytes("hll-sparse-max-bytes", "3000", 0, "Size up to which a HyperLogLog is stored sparsely.").remembered(),
+        bytes("hll-sparse-max-bytes", "3000", 0, "Size up to which a HyperLogLog is stored sparsely."),
         bytes("stream-node-max-bytes", "4096", 0, "Bytes of a stream's node; 0 for no limit.").remembered(),
         number("stream-node-max-entries", "100", NATURAL, "Entries of a stream's node; 0 for no limit.").remembered(),
     ],
