@@ -5,6 +5,7 @@
 
 mod cluster;
 mod connection;
+mod geo;
 mod keys;
 mod scripting;
 mod server;
@@ -16,11 +17,12 @@ mod zsets;
 use super::spec::Spec;
 
 /// One file a family; a new family is a line here.
-static FAMILIES: [&[Spec]; 9] = [
+static FAMILIES: [&[Spec]; 10] = [
     strings::STRINGS,
     keys::KEYS,
     sets::SETS,
     zsets::ZSETS,
+    geo::GEO,
     connection::CONNECTION,
     server::SERVER,
     transactions::TRANSACTIONS,

@@ -2,6 +2,7 @@
 //! session (which connection is inside a transaction), nothing else; it never sees a reply.
 
 mod episodes;
+mod geo;
 mod keys;
 mod parameters;
 mod protocol;
@@ -142,6 +143,7 @@ impl Generator {
         match self.rng.u32(0..10) {
             0..=4 => self.string_command(),
             5..=6 => self.set_command(),
+            7 if self.percent(40) => self.geo_command(),
             _ => self.zset_command(),
         }
     }
