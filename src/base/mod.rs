@@ -7,6 +7,7 @@ pub mod calendar;
 pub mod clock;
 pub mod crc16;
 pub mod crc64;
+pub mod geohash;
 pub mod glob;
 pub mod hyperloglog;
 pub mod intset;

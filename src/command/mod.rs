@@ -20,6 +20,7 @@ pub mod dispatch;
 pub mod expire;
 pub mod expiry;
 pub mod failure;
+pub mod geo;
 #[cfg(test)]
 pub mod harness;
 pub mod help;

@@ -31,18 +31,18 @@ pub struct ZsetLimits {
 pub struct Zset(Compact<Ranked>);
 
 impl Zset {
-    /// An empty sorted set for about `count` members, the first of which has so many bytes.
-    pub fn for_members(count: usize, first: usize, limits: &ZsetLimits) -> Self {
-        Self(if count <= limits.entries && first <= limits.value {
+    /// An empty sorted set for about `count` members, the longest of which has so many bytes.
+    pub fn for_members(count: usize, longest: usize, limits: &ZsetLimits) -> Self {
+        Self(if count <= limits.entries && longest <= limits.value {
             Packed::new().into()
         } else {
             Compact::large(Ranked::new())
         })
     }
 
-    /// Prepares for up to `count` members that are about to be added.
-    pub fn expect(&mut self, count: usize, limits: &ZsetLimits) {
-        if count > limits.entries {
+    /// Prepares for up to `count` members, the longest of which has so many bytes. Like Redis also if none is added then.
+    pub fn expect(&mut self, count: usize, longest: usize, limits: &ZsetLimits) {
+        if count > limits.entries || longest > limits.value {
             self.enlarge();
         }
     }

@@ -139,6 +139,17 @@ pub const NOT_ASKED: &[NotAsked] = &[
         is: |argv, _| word(argv, 0, &["ZSCAN"]) && any_word(argv, &["NOSCORES", "NOVALUES"]),
     },
     NotAsked {
+        against: Against::Valkey,
+        what: "ranges of sorted sets with a negative offset after LIMIT",
+        reason: "Of a large one Valkey 8.1 answers its last members; Redis 7 answers none, whatever the size.",
+        is: |argv, _| {
+            argv.first().is_some_and(|name| name.to_ascii_uppercase().starts_with(b"Z"))
+                && (1..argv.len()).any(|n| {
+                    word(argv, n, &["LIMIT"]) && argv.get(n + 1).is_some_and(|offset| offset.starts_with(b"-"))
+                })
+        },
+    },
+    NotAsked {
         against: Against::Redis7,
         what: "ZRANK and ZREVRANK with an option",
         reason: "WITHSCORE is newer than 7.0.",

@@ -6,6 +6,7 @@
 mod bitmaps;
 mod cluster;
 mod connection;
+mod geo;
 mod hyperloglog;
 mod keys;
 mod lists;
@@ -27,6 +28,7 @@ static FAMILIES: &[&[Spec]] = &[
     lists::LISTS,
     sets::SETS,
     zsets::ZSETS,
+    geo::GEO,
     connection::CONNECTION,
     server::SERVER,
     transactions::TRANSACTIONS,

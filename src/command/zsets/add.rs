@@ -134,15 +134,16 @@ fn generic(ctx: &mut Ctx<'_>, arguments: &[&[u8]], mut conditions: Conditions) -
     let count = pairs.len() / 2;
     conditions.check(count)?;
     let scores: SmallVec<[f64; 4]> = pairs.iter().step_by(2).map(|text| double(text)).collect::<Result<_, _>>()?;
+    let longest = pairs.iter().skip(1).step_by(2).map(|member| member.len()).max().unwrap_or(0);
     let limits = limits(&ctx.engine.config);
     let sum = match ctx.edit::<Zset>(key)? {
         Some(zset) => {
-            zset.expect(count, &limits);
+            zset.expect(count, longest, &limits);
             add_all(zset, pairs, &scores, conditions, &limits)?
         }
         None if conditions.xx => Sum::default(),
         None => {
-            let mut zset = Zset::for_members(count, pairs[1].len(), &limits);
+            let mut zset = Zset::for_members(count, longest, &limits);
             let sum = add_all(&mut zset, pairs, &scores, conditions, &limits)?;
             ctx.create(key, zset);
             sum

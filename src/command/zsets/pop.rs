@@ -98,7 +98,8 @@ fn pop_one(ctx: &mut Ctx<'_>, arguments: &[&[u8]], end: End) -> Result<(), Failu
     let (count, shape) = match &arguments[2..] {
         [] => (1, Shape::Flat),
         [count] => {
-            let count = parse::integer_in(count, 0, i64::MAX)?;
+            let count = parse::integer_in(count, 0, i64::MAX);
+            let count = count.map_err(|_| Failure::from("ERR value is out of range, must be positive"))?;
             (count as usize, if ctx.reply.is_resp3() { Shape::Pairs } else { Shape::Flat })
         }
         _ => return Err(failure::SYNTAX),

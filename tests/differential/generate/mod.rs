@@ -3,6 +3,7 @@
 
 mod bitmaps;
 mod episodes;
+mod geo;
 mod hyperloglog;
 mod keys;
 mod parameters;
@@ -146,11 +147,12 @@ impl Generator {
 
     /// A command of one of the types of values.
     fn value_command(&mut self) -> Vec<Vec<u8>> {
-        match self.rng.u32(0..14) {
+        match self.rng.u32(0..15) {
             0..=4 => self.string_command(),
             5..=6 => self.set_command(),
             7..=9 => self.zset_command(),
-            10..=11 => self.bitmap_command(),
+            10 => self.geo_command(),
+            11..=12 => self.bitmap_command(),
             _ => self.hyperloglog_command(),
         }
     }

@@ -34,6 +34,11 @@ const EDGES: &[&str] = &["-", "+", "[", "(", "[m", "(m9", "[m3", "(m3", "[-1", "
 
 impl Generator {
     pub(super) fn zset_command(&mut self) -> Vec<Vec<u8>> {
+        if self.percent(30) {
+            // What comes next should find something.
+            let key = self.key(Use::Zset);
+            self.fill_zset(key);
+        }
         match self.rng.u32(0..100) {
             0..=24 => {
                 let key = self.key(Use::Zset);
@@ -58,7 +63,7 @@ impl Generator {
         }
     }
 
-    fn zset_member(&mut self) -> Vec<u8> {
+    pub(super) fn zset_member(&mut self) -> Vec<u8> {
         match self.rng.u32(0..100) {
             0..=39 => self.rng.i64(-2..8).to_string().into_bytes(),
             40..=89 => format!("m{}", self.rng.u32(0..10)).into_bytes(),
@@ -70,7 +75,7 @@ impl Generator {
         }
     }
 
-    fn score(&mut self) -> Vec<u8> {
+    pub(super) fn score(&mut self) -> Vec<u8> {
         match self.rng.u32(0..100) {
             0..=54 => self.rng.i64(-5..12).to_string().into(),
             55..=79 => format!("{}", f64::from(self.rng.i32(-100..100)) / 8.0).into(),
@@ -130,6 +135,21 @@ impl Generator {
             arguments.push(self.zset_member());
         }
         self.line("ZADD", arguments)
+    }
+
+    /// Makes a key a sorted set of several members.
+    fn fill_zset(&mut self, key: Vec<u8>) {
+        let connection = self.connection();
+        if self.percent(30) {
+            self.push(connection, vec![b"DEL".to_vec(), key.clone()]);
+        }
+        let mut line = vec![b"ZADD".to_vec(), key];
+        for _ in 0..self.rng.usize(4..14) {
+            let score =
+                if self.percent(60) { self.rng.i32(-5..12).into() } else { f64::from(self.rng.i32(-40..40)) / 8.0 };
+            line.extend([score.to_string().into(), self.zset_member()]);
+        }
+        self.push(connection, line);
     }
 
     fn zset_members(&mut self, name: &str) -> Vec<Vec<u8>> {
@@ -353,13 +373,14 @@ impl Generator {
     /// Ranges of members mean something only where all have one score: such sorted sets have keys of their own.
     fn lexical(&mut self) -> Vec<Vec<u8>> {
         let key = format!("x{}", self.rng.u32(0..2)).into_bytes();
-        if self.percent(40) {
-            let mut arguments = vec![key];
+        if self.percent(50) {
+            let mut line = vec![b"ZADD".to_vec(), key.clone()];
             for _ in 0..self.rng.usize(1..9) {
-                arguments.push(b"0".to_vec());
-                arguments.push(self.zset_member());
+                line.push(b"0".to_vec());
+                line.push(self.zset_member());
             }
-            return self.line("ZADD", arguments);
+            let connection = self.connection();
+            self.push(connection, line);
         }
         let name = self.pick(&[
             "ZRANGEBYLEX",
