@@ -44,6 +44,7 @@ pub mod sets;
 pub mod sets_algebra;
 pub mod sets_random;
 pub mod shadow;
+pub mod sort;
 pub mod spec;
 pub mod strings;
 pub mod table;

@@ -7,7 +7,7 @@ use super::failure::{self, Failure};
 use super::sets::limits;
 use super::strings::write_text;
 use crate::base::number;
-use crate::keyspace::{self, Algebra, Set};
+use crate::keyspace::{Algebra, Set};
 
 /// SINTER key [key …]
 pub fn sinter(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
@@ -61,12 +61,8 @@ fn store(ctx: &mut Ctx<'_>, algebra: Algebra, event: &'static str, arguments: &[
         ctx.put(destination, result);
         ctx.modified(destination);
         ctx.event(event, destination);
-    } else if ctx.write(destination).is_some()
-        && let Some(displaced) = ctx.db().remove(keyspace::hash(destination), destination)
-    {
-        ctx.discard_displaced(displaced);
-        ctx.modified(destination);
-        ctx.event("del", destination);
+    } else {
+        ctx.remove_replaced(destination);
     }
     ctx.reply.count(count);
     Ok(())

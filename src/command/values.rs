@@ -71,6 +71,17 @@ impl Ctx<'_> {
         }
     }
 
+    /// Removes a key, if it is there, in whose place nothing is stored because a result is empty.
+    pub fn remove_replaced(&mut self, key: &[u8]) {
+        if self.write(key).is_some()
+            && let Some(displaced) = self.db().remove(keyspace::hash(key), key)
+        {
+            self.discard_displaced(displaced);
+            self.modified(key);
+            self.event("del", key);
+        }
+    }
+
     /// Removes a key whose collection has lost its last element.
     pub fn remove_emptied(&mut self, key: &[u8]) {
         drop(self.db().remove(keyspace::hash(key), key));

@@ -1,8 +1,8 @@
 //! Table rows: the commands on sets.
 
 use super::super::spec::{
-    ACCESS, DELETE, DENYOOM, FAST, Group, INSERT, KeySpec, OW, READONLY, RO, RW, Spec, UPDATE, WRITE, acl, integer,
-    key, pattern, string,
+    ACCESS, DELETE, DENYOOM, FAST, Group, INSERT, KeySpec, MOVABLEKEYS, OW, READONLY, RO, RW, Spec, UPDATE, WRITE, acl,
+    integer, key, pattern, string,
 };
 use crate::command::{sets, sets_algebra, sets_random};
 
@@ -55,7 +55,7 @@ pub static SETS: &[Spec] = &[
         .handler(sets_algebra::sinter),
     Spec::new("sintercard", -3, Group::Set, "7.0.0")
         .about("Counts what is a member of all sets, up to a limit.", INTERSECTION)
-        .flags(&[READONLY])
+        .flags(&[READONLY, MOVABLEKEYS])
         .acl(&[acl::SET])
         .keys(&[KeySpec::counted(1, &[RO, ACCESS])])
         .args(&[integer("numkeys"), key("key", 0).multiple(), integer("limit").token("LIMIT").optional()])
