@@ -19,6 +19,7 @@
 
 use std::ptr::NonNull;
 
+use super::hash::Hash;
 use super::kind::{Encoding, Kind};
 use super::layout::Stored;
 use super::redis_digest::RedisDigest;
@@ -177,7 +178,6 @@ macro_rules! collections {
                     }
                 }
 
-                #[allow(unreachable_patterns, reason = "as long as there is one type")]
                 fn of_mut(value: ValueMut<'_>) -> Option<&mut Self> {
                     match value {
                         ValueMut::$kind(value) => Some(value),
@@ -189,7 +189,7 @@ macro_rules! collections {
     };
 }
 
-collections!(Set);
+collections!(Hash, Set);
 
 // `Entry` is declared to be Send: entries go to the thread that frees them.
 const _: fn() = || {

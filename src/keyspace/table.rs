@@ -219,7 +219,7 @@ impl<T: Keyed> Table<T> {
     /// Calls `each` for the entries of one bucket and answers the cursor of the next; zero when all are visited.
     ///
     /// An element that is present from the first call (cursor zero) to the last is visited at least once.
-    pub fn scan(&self, cursor: u64, mut each: impl FnMut(&T)) -> u64 {
+    pub fn scan<'a>(&'a self, cursor: u64, mut each: impl FnMut(&'a T)) -> u64 {
         if self.buckets == 0 {
             return 0;
         }
@@ -232,7 +232,7 @@ impl<T: Keyed> Table<T> {
         next.reverse_bits()
     }
 
-    fn visit(&self, index: usize, each: &mut impl FnMut(&T)) {
+    fn visit<'a>(&'a self, index: usize, each: &mut impl FnMut(&'a T)) {
         let mut next = Some(self.bucket(index));
         while let Some(bucket) = next {
             (0..SLOTS).filter_map(|slot| bucket.get(slot)).for_each(&mut *each);
