@@ -5,6 +5,7 @@
 
 mod cluster;
 mod connection;
+mod hashes;
 mod keys;
 mod scripting;
 mod server;
@@ -15,9 +16,10 @@ mod transactions;
 use super::spec::Spec;
 
 /// One file a family; a new family is a line here.
-static FAMILIES: [&[Spec]; 8] = [
+static FAMILIES: [&[Spec]; 9] = [
     strings::STRINGS,
     keys::KEYS,
+    hashes::HASHES,
     sets::SETS,
     connection::CONNECTION,
     server::SERVER,
