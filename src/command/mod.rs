@@ -20,9 +20,14 @@ pub mod dispatch;
 pub mod expire;
 pub mod expiry;
 pub mod failure;
+pub mod field_expiry;
+pub mod field_times;
 pub mod geo;
 #[cfg(test)]
 pub mod harness;
+pub mod hash_counters;
+pub mod hash_iteration;
+pub mod hashes;
 pub mod help;
 pub mod hyperloglog;
 pub mod info;
@@ -48,6 +53,7 @@ pub mod sort;
 pub mod spec;
 pub mod strings;
 pub mod table;
+pub mod timed_fields;
 pub mod transactions;
 pub mod values;
 pub mod zsets;
@@ -241,12 +247,14 @@ impl<'a> Ctx<'a> {
         if !self.engine.trial.planted.open_reads_early {
             self.reveals = self.reveals.max(self.engine.gate.last_change(db, hash));
         }
-        if self.origin == Origin::Stream || self.engine.dbs[db].volatile_len() == 0 {
+        if self.origin == Origin::Stream {
             return false;
         }
-        let expires = self.engine.dbs[db].find(hash, key).and_then(Entry::expiry);
+        let (volatile, next_field) = (self.engine.dbs[db].volatile_len() > 0, self.engine.dbs[db].next_field_expiry());
+        let expires = if volatile { self.engine.dbs[db].find(hash, key).and_then(Entry::expiry) } else { None };
         if expires.is_none_or(|at| at > self.engine.now_ms() as i64) {
-            return false;
+            let is_due = next_field.is_some_and(|at| at <= self.engine.now_ms() as i64);
+            return is_due && self.expire_fields(db, hash, key, writes);
         }
         if writes || self.engine.may_expire() {
             self.remove_expired(db, hash, key);

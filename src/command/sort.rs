@@ -13,15 +13,12 @@ use super::failure::{self, Failure};
 use super::key_positions::KeyPosition;
 use super::spec::{ACCESS, Access, OW, RO, UPDATE};
 use super::strings::write_text;
-use super::{Ctx, parse};
+use super::{Ctx, lists, parse};
 use crate::base::texts::{Span, Texts};
-use crate::keyspace::Entry;
+use crate::keyspace::{End, Entry, List};
 use pattern::Pattern;
 use source::Source;
 use weight::Weight;
-
-/// STORE makes a list.
-const NO_LISTS: Failure = Failure::fixed("ERR SORT cannot STORE a result: lists are not supported");
 
 #[derive(Default)]
 struct Options<'a> {
@@ -124,13 +121,11 @@ fn run(ctx: &mut Ctx<'_>, key: &[u8], mut options: Options<'_>) -> Result<(), Fa
     match options.store {
         Some(destination) => {
             let output = output(ctx, &elements, order, &mut options.gets);
-            store(ctx, destination, &output)
+            store(ctx, destination, &output);
         }
-        None => {
-            answer(ctx, &elements, order, &mut options.gets);
-            Ok(())
-        }
+        None => answer(ctx, &elements, order, &mut options.gets),
     }
+    Ok(())
 }
 
 /// Finds what each element is sorted by.
@@ -234,14 +229,32 @@ fn output(ctx: &mut Ctx<'_>, elements: &Texts, order: Vec<Span>, gets: &mut [Pat
     output
 }
 
-/// Stores a list of these elements in place of whatever is there; nothing, if there are none.
-fn store(ctx: &mut Ctx<'_>, destination: &[u8], elements: &Texts) -> Result<(), Failure> {
-    if !elements.is_empty() {
-        return Err(NO_LISTS);
+/// Stores a list of these elements in place of whatever is there; nothing, if there are none. What is logged is the result:
+/// the order of what is equal may depend on a hash table.
+fn store(ctx: &mut Ctx<'_>, destination: &[u8], elements: &Texts) {
+    let is_replaced = ctx.write(destination).is_some();
+    if elements.is_empty() {
+        ctx.remove_replaced(destination);
+    } else {
+        let limits = lists::limits(ctx.engine);
+        let mut list = List::new();
+        for element in elements.iter() {
+            list.expect(element.len(), 1, &limits);
+            list.push(End::Right, element, &limits);
+        }
+        ctx.put(destination, list);
+        ctx.modified(destination);
+        ctx.event("sortstore", destination);
+        ctx.counts_as(elements.len() as u64);
     }
-    ctx.remove_replaced(destination);
+    if is_replaced {
+        ctx.effect(&[b"DEL", destination]);
+    }
+    if !elements.is_empty() {
+        let command: Vec<&[u8]> = [&b"RPUSH"[..], destination].into_iter().chain(elements.iter()).collect();
+        ctx.effect(&command);
+    }
     ctx.reply.count(elements.len());
-    Ok(())
 }
 
 /// The keys that SORT names itself: the one that is sorted, and the last one behind STORE.

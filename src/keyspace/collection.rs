@@ -19,6 +19,7 @@
 
 use std::ptr::NonNull;
 
+use super::hash::Hash;
 use super::kind::{Encoding, Kind};
 use super::layout::Stored;
 use super::list::List;
@@ -190,7 +191,7 @@ macro_rules! collections {
     };
 }
 
-collections!(List, Set, Zset);
+collections!(Hash, List, Set, Zset);
 
 // `Entry` is declared to be Send: entries go to the thread that frees them.
 const _: fn() = || {

@@ -1,11 +1,15 @@
-//! One database: its keys, and an index of those that expire.
+//! One database: its keys, an index of those that expire, and one of the hashes with fields that expire.
 //!
 //! The engine calls it with the key's [`hash`](super::hash), which it needs anyway for the gate. What always holds:
 //! the index refers to exactly the entries with an expiry time, at their present addresses; every method that may move
-//! an entry renews the reference before it returns.
+//! an entry renews the reference before it returns. The index of hashes has the time of the next field of each to expire:
+//! so a hash is changed only by [`Place::edit_hash`], which looks at that before and afterwards.
 
-use super::collection::ValueMut;
+use super::collection::{Value, ValueMut};
+use super::deadlines::Deadlines;
 use super::entry::{Entry, Shared};
+use super::hash::Hash;
+use super::kind::Kind;
 use super::layout::Address;
 use super::table::Table;
 
@@ -15,6 +19,8 @@ pub struct Db {
     // Declared before `keys`, so that the references go before what they refer to.
     expires: Table<Shared>,
     keys: Table<Entry>,
+    /// When the next field of each hash expires that has expiring ones.
+    fields: Deadlines,
     /// Where active expiry goes on; it belongs to the data and follows them in SWAPDB.
     pub expiry_cursor: u64,
     /// The bits about the last use that a new key gets; see [`Entry::used`].
@@ -27,21 +33,35 @@ pub struct Db {
 pub struct Cleared {
     _expires: Table<Shared>,
     keys: Table<Entry>,
+    _fields: Deadlines,
 }
 
 /// An entry in a database whose value may be changed in place: the entry itself, which the index of expiring keys refers
 /// to, stays where it is.
-pub struct Place<'a>(&'a mut Entry);
+pub struct Place<'a> {
+    entry: &'a mut Entry,
+    hash: u64,
+    fields: &'a mut Deadlines,
+}
 
 impl<'a> Place<'a> {
     /// The entry.
     pub fn entry(&self) -> &Entry {
-        self.0
+        self.entry
     }
 
-    /// The value; `None` if it is a string.
+    /// The value; `None` if it is a string, or a hash, for which there is [`Place::edit_hash`].
     pub fn into_value(self) -> Option<ValueMut<'a>> {
-        self.0.value_mut()
+        self.entry.value_mut().filter(|value| !matches!(value, ValueMut::Hash(_)))
+    }
+
+    /// Changes the value, if it is a hash.
+    pub fn edit_hash<R>(self, change: impl FnOnce(&mut Hash) -> R) -> Option<R> {
+        let Some(ValueMut::Hash(hash)) = self.entry.value_mut() else { return None };
+        let before = hash.next_expiry();
+        let result = change(hash);
+        self.fields.change(self.hash, before, hash.next_expiry());
+        Some(result)
     }
 }
 
@@ -85,7 +105,7 @@ impl Db {
 
     /// Bytes used by the tables, without the entries.
     pub fn overhead_bytes(&self) -> usize {
-        self.keys.bytes() + self.expires.bytes()
+        self.keys.bytes() + self.expires.bytes() + self.fields.heap_bytes()
     }
 
     /// The tables, main and expiring: number of buckets and of entries, for DEBUG HTSTATS.
@@ -116,7 +136,8 @@ impl Db {
 
     /// The entry of a key, for changing its value in place.
     pub fn find_mut(&mut self, hash: u64, key: &[u8]) -> Option<Place<'_>> {
-        self.keys.find_mut(hash, key).map(Place)
+        let entry = self.keys.find_mut(hash, key)?;
+        Some(Place { entry, hash, fields: &mut self.fields })
     }
 
     /// Sets a key to a string, encoded as SET does. Answers what was there if it was no string.
@@ -128,6 +149,7 @@ impl Db {
         let before = indexed(entry);
         let displaced = entry.assign(value, expiry);
         reindex(&mut self.expires, hash, before, entry);
+        self.fields.change(hash, displaced.as_ref().and_then(next_field), None);
         displaced
     }
 
@@ -136,6 +158,7 @@ impl Db {
         match self.keys.find_mut(hash, key) {
             Some(entry) => {
                 let before = indexed(entry);
+                self.fields.change(hash, next_field(entry), None);
                 entry.assign_int(value);
                 reindex(&mut self.expires, hash, before, entry);
             }
@@ -173,6 +196,7 @@ impl Db {
         }
         std::mem::swap(place, &mut entry);
         reindex(&mut self.expires, hash, before, place);
+        self.fields.change(hash, next_field(&entry), next_field(place));
         Some(entry)
     }
 
@@ -180,6 +204,7 @@ impl Db {
         if entry.used() == 0 {
             entry.set_used(self.fresh_use);
         }
+        self.fields.change(hash, None, next_field(&entry));
         let expires = entry.expiry().is_some();
         // SAFETY: the reference goes into the index, and `remove`, `clear` and `reindex` take it out in time.
         let shared = expires.then(|| unsafe { Shared::to(&entry) });
@@ -195,6 +220,7 @@ impl Db {
         if let Some(address) = indexed(&entry) {
             self.expires.remove_by(hash, |shared| shared.address() == address);
         }
+        self.fields.change(hash, next_field(&entry), None);
         Some(entry)
     }
 
@@ -211,7 +237,23 @@ impl Db {
     pub fn clear(&mut self) -> Cleared {
         self.expiry_cursor = 0;
         self.average_ttl_ms = 0;
-        Cleared { _expires: self.expires.take_all(), keys: self.keys.take_all() }
+        Cleared {
+            _expires: self.expires.take_all(),
+            keys: self.keys.take_all(),
+            _fields: std::mem::take(&mut self.fields),
+        }
+    }
+
+    /// When the next field of any hash expires, or should have been removed already.
+    pub fn next_field_expiry(&self) -> Option<i64> {
+        self.fields.first().map(|(at_ms, _)| at_ms)
+    }
+
+    /// The hash whose field that is.
+    pub fn next_to_expire(&mut self) -> Option<&Entry> {
+        let (at_ms, hash) = self.fields.first()?;
+        let is_it = |entry: &Entry| next_field(entry) == Some(at_ms) && super::hash(entry.key()) == hash;
+        self.keys.find_mut_by(hash, is_it).map(|entry| &*entry)
     }
 
     /// Visits the keys at a cursor and answers the next one; see [`Table::scan`].
@@ -237,6 +279,17 @@ impl Db {
     /// The same among the keys with an expiry time.
     pub fn sample_volatile(&self, random: &mut fastrand::Rng) -> Option<&Entry> {
         self.expires.sample(random).map(Shared::entry)
+    }
+}
+
+/// When the next field of an entry expires.
+fn next_field(entry: &Entry) -> Option<i64> {
+    match entry.kind() {
+        Kind::Hash => match entry.value() {
+            Value::Hash(hash) => hash.next_expiry(),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

@@ -24,7 +24,7 @@ impl RedisDigest {
                 let mut one = Self::default();
                 one.mix(entry.key());
                 one.value(entry);
-                all.xor(&one.0);
+                all.xor_element(one);
             }
         }
         all
@@ -59,6 +59,11 @@ impl RedisDigest {
         for (own, other) in self.0.iter_mut().zip(Sha1::digest(bytes)) {
             *own ^= other;
         }
+    }
+
+    /// Takes in an element that has a digest of its own, and whose place among others does not matter.
+    pub(super) fn xor_element(&mut self, element: Self) {
+        self.xor(&element.0);
     }
 
     /// Takes in some bytes behind all before.

@@ -59,18 +59,20 @@ impl<'a> Pattern<'a> {
             Self::Key { before, after, field, key } => {
                 key.clear();
                 [before, element, after].iter().for_each(|part| key.extend_from_slice(part));
+                let now_ms = ctx.now_ms() as i64;
                 let (entry, reply) = ctx.read_reply(key);
                 let value = entry.map(|entry| entry.value());
-                use_it(value.and_then(|value| found(value, *field)), reply)
+                use_it(value.and_then(|value| found(value, *field, now_ms)), reply)
             }
         }
     }
 }
 
 /// The string in a value, or in a field of it.
-fn found<'v>(value: Value<'v>, field: Option<&[u8]>) -> Option<Text<'v>> {
+fn found<'v>(value: Value<'v>, field: Option<&[u8]>, now_ms: i64) -> Option<Text<'v>> {
     match (value, field) {
         (Value::String(text), None) => Some(text),
+        (Value::Hash(hash), Some(field)) => hash.get(field, now_ms),
         _ => None,
     }
 }

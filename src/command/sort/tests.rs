@@ -97,7 +97,43 @@ fn an_empty_result_that_is_stored_removes_what_was_there() {
     assert_eq!(server.run("SORT none STORE d"), ":0");
     assert_eq!(server.run("EXISTS d"), ":0");
     assert_eq!(server.run("SORT none STORE d"), ":0");
-    assert_eq!(server.effects(), "SELECT 0 | SORT none STORE d");
+    assert_eq!(server.effects(), "SELECT 0 | DEL d");
+}
+
+#[test]
+fn lists_and_sorted_sets_keep_their_order_where_nothing_else_is_asked_for() {
+    let mut server = Harness::new();
+    server.run("CONFIG SET list-max-listpack-size 2 zset-max-listpack-entries 2");
+    server.run("RPUSH l 3 1 2 1");
+    server.run("ZADD z 1 c 2 b 3 a");
+    server.run("HSET h1 w 9 n one");
+    server.run("HSET h2 w 1 n two");
+    for (line, sorted) in [
+        ("SORT l", "1 1 2 3"),
+        ("SORT l BY nosort", "3 1 2 1"),
+        ("SORT l BY nosort DESC", "1 2 1 3"),
+        ("SORT l BY nosort LIMIT 1 2", "1 2"),
+        ("SORT l BY nosort LIMIT 1 2 DESC", "2 1"),
+        ("SORT z BY nosort", "c b a"),
+        ("SORT z BY nosort DESC LIMIT 0 2", "a b"),
+        ("SORT z ALPHA", "a b c"),
+        ("SORT l BY h*->w GET h*->n GET h*->none", "nil nil two nil one nil one nil"),
+        ("SORT l BY nosort LIMIT 9 1", ""),
+    ] {
+        assert_eq!(strings(&server.run(line)), sorted, "{line}");
+    }
+}
+
+#[test]
+fn what_is_stored_is_logged_as_it_is() {
+    let mut server = Harness::new();
+    server.run("SADD s c a b");
+    server.run("SET d x");
+    server.effects();
+    assert_eq!(server.run("SORT s ALPHA STORE d"), ":3");
+    assert_eq!(server.run("SORT s BY nosort GET # GET none* STORE e"), ":6");
+    assert_eq!(server.effects(), "SELECT 0 | MULTI | DEL d | RPUSH d a b c | EXEC | RPUSH e a b c");
+    assert_eq!(strings(&server.run("LRANGE d 0 -1")), "a b c");
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod bitmaps;
 mod cluster;
 mod connection;
 mod geo;
+mod hashes;
 mod hyperloglog;
 mod keys;
 mod lists;
@@ -25,6 +26,7 @@ static FAMILIES: &[&[Spec]] = &[
     bitmaps::BITMAPS,
     hyperloglog::HYPERLOGLOG,
     keys::KEYS,
+    hashes::HASHES,
     lists::LISTS,
     sets::SETS,
     zsets::ZSETS,

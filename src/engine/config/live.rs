@@ -238,6 +238,8 @@ live! {
     hz: u64 = "hz";
     min_replicas_to_write: u64 = "min-replicas-to-write";
     min_replicas_max_lag: u64 = "min-replicas-max-lag";
+    hash_max_listpack_entries: usize = "hash-max-listpack-entries";
+    hash_max_listpack_value: usize = "hash-max-listpack-value";
     list_max_listpack_size: i32 = "list-max-listpack-size";
     set_max_intset_entries: usize = "set-max-intset-entries";
     set_max_listpack_entries: usize = "set-max-listpack-entries";

@@ -83,16 +83,14 @@ pub static ENCODINGS: Section = Section {
     title: "Representation of collections",
     settings: &[
         number("hash-max-listpack-entries", "512", NATURAL, "Fields up to which a hash is stored compactly.")
-            .alias("hash-max-ziplist-entries")
-            .remembered(),
+            .alias("hash-max-ziplist-entries"),
         bytes(
             "hash-max-listpack-value",
             "64",
             0,
             "Length of its longest field or value up to which a hash is stored compactly.",
         )
-        .alias("hash-max-ziplist-value")
-        .remembered(),
+        .alias("hash-max-ziplist-value"),
         number(
             "list-max-listpack-size",
             "-2",
