@@ -130,6 +130,7 @@ pub enum Use {
     Any,
     Number,
     Text,
+    List,
     Set,
     Zset,
     Bits,
@@ -138,7 +139,8 @@ pub enum Use {
 
 impl Use {
     /// All of them.
-    pub const ALL: [Self; 7] = [Self::Any, Self::Number, Self::Text, Self::Set, Self::Zset, Self::Bits, Self::Sketch];
+    pub const ALL: [Self; 8] =
+        [Self::Any, Self::Number, Self::Text, Self::List, Self::Set, Self::Zset, Self::Bits, Self::Sketch];
 }
 
 impl Generator {
@@ -161,6 +163,7 @@ impl Generator {
                 Use::Any => format!("k{}", self.rng.u32(0..7)),
                 Use::Number => format!("n{}", self.rng.u32(0..4)),
                 Use::Text => format!("s{}", self.rng.u32(0..4)),
+                Use::List => format!("l{}", self.rng.u32(0..4)),
                 Use::Set => format!("t{}", self.rng.u32(0..4)),
                 Use::Zset => format!("z{}", self.rng.u32(0..4)),
                 Use::Bits => format!("b{}", self.rng.u32(0..4)),
