@@ -23,6 +23,7 @@ use super::kind::{Encoding, Kind};
 use super::layout::Stored;
 use super::redis_digest::RedisDigest;
 use super::set::Set;
+use super::stream::Stream;
 use crate::base::text::Text;
 
 /// What the keyspace asks a value of any type but string.
@@ -189,7 +190,7 @@ macro_rules! collections {
     };
 }
 
-collections!(Set);
+collections!(Set, Stream);
 
 // `Entry` is declared to be Send: entries go to the thread that frees them.
 const _: fn() = || {

@@ -20,6 +20,7 @@ mod packed;
 mod redis_digest;
 mod serialized;
 mod set;
+mod stream;
 mod table;
 mod thin;
 
@@ -39,6 +40,10 @@ pub use member::{Field, Member};
 pub use packed::{At, Packed};
 pub use redis_digest::RedisDigest;
 pub use set::{Set, SetLimits};
+pub use stream::{
+    Bound, Consumer, ConsumerId, Group, Groups, IdText, Pending, Refused, Stream, StreamEntries, StreamEntry, StreamId,
+    StreamLimits, Trim,
+};
 pub use table::{Keyed, Table};
 
 /// The secret of the hash function: all of XXH3's mixing constants, so that nobody outside can find collisions.
