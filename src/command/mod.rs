@@ -35,6 +35,7 @@ pub mod set;
 pub mod sets;
 pub mod shadow;
 pub mod spec;
+pub mod streams;
 pub mod strings;
 pub mod table;
 pub mod transactions;

@@ -9,16 +9,18 @@ mod keys;
 mod scripting;
 mod server;
 mod sets;
+mod streams;
 mod strings;
 mod transactions;
 
 use super::spec::Spec;
 
 /// One file a family; a new family is a line here.
-static FAMILIES: [&[Spec]; 8] = [
+static FAMILIES: [&[Spec]; 9] = [
     strings::STRINGS,
     keys::KEYS,
     sets::SETS,
+    streams::STREAMS,
     connection::CONNECTION,
     server::SERVER,
     transactions::TRANSACTIONS,

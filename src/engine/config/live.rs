@@ -234,6 +234,8 @@ live! {
     set_max_intset_entries: usize = "set-max-intset-entries";
     set_max_listpack_entries: usize = "set-max-listpack-entries";
     set_max_listpack_value: usize = "set-max-listpack-value";
+    stream_node_max_bytes: usize = "stream-node-max-bytes";
+    stream_node_max_entries: u64 = "stream-node-max-entries";
     log_segment_size: u64 = "log-segment-size";
     appendfsync: AppendFsync = "appendfsync";
     enable_debug_command: Allowed = "enable-debug-command";
