@@ -51,6 +51,7 @@ pub mod sets_random;
 pub mod shadow;
 pub mod sort;
 pub mod spec;
+pub mod streams;
 pub mod strings;
 pub mod table;
 pub mod timed_fields;

@@ -25,6 +25,7 @@ use super::layout::Stored;
 use super::list::List;
 use super::redis_digest::RedisDigest;
 use super::set::Set;
+use super::stream::Stream;
 use super::zset::Zset;
 use crate::base::text::Text;
 
@@ -191,7 +192,7 @@ macro_rules! collections {
     };
 }
 
-collections!(Hash, List, Set, Zset);
+collections!(Hash, List, Set, Stream, Zset);
 
 // `Entry` is declared to be Send: entries go to the thread that frees them.
 const _: fn() = || {

@@ -33,6 +33,7 @@ mod set;
 mod set_algebra;
 mod set_random;
 mod small_hash;
+mod stream;
 mod table;
 mod thin;
 mod zset;
@@ -59,6 +60,10 @@ pub use redis_digest::RedisDigest;
 pub use scored::Scored;
 pub use set::{Set, SetLimits};
 pub use set_algebra::Algebra;
+pub use stream::{
+    Bound, Consumer, ConsumerId, Group, Groups, IdText, Pending, Refused, Stream, StreamEntries, StreamEntry, StreamId,
+    StreamLimits, Trim,
+};
 pub use table::{Keyed, Table};
 pub use zset::{Zset, ZsetLimits};
 

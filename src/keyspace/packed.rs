@@ -23,7 +23,8 @@ pub struct Packed(Thin<{ Self::TAG }>);
 pub struct At(u32);
 
 impl At {
-    fn new(offset: usize) -> Self {
+    /// The place of the element that begins at this offset.
+    pub(super) fn new(offset: usize) -> Self {
         Self(offset as u32)
     }
 
@@ -158,6 +159,17 @@ impl Packed {
     /// Adds elements to the end.
     pub fn push_back<const N: usize>(&mut self, elements: [Text<'_>; N]) {
         self.splice(self.0.len(), 0, 0, elements);
+    }
+
+    /// Adds any number of elements to the end.
+    pub fn extend<'t>(&mut self, elements: impl Iterator<Item = Text<'t>> + Clone) {
+        let sizes = elements.clone().map(|element| listpack::encode(element).size());
+        let (count, size) = sizes.fold((0, 0), |(count, sum), size| (count + 1, sum + size));
+        let mut rest = self.0.splice(self.0.len(), 0, size);
+        for element in elements {
+            rest = listpack::encode(element).write(rest);
+        }
+        self.0.set_word(self.0.word() + count);
     }
 
     /// Adds elements to the beginning; the first one becomes the first.

@@ -14,6 +14,7 @@ mod lists;
 mod scripting;
 mod server;
 mod sets;
+mod streams;
 mod strings;
 mod transactions;
 mod zsets;
@@ -31,6 +32,7 @@ static FAMILIES: &[&[Spec]] = &[
     sets::SETS,
     zsets::ZSETS,
     geo::GEO,
+    streams::STREAMS,
     connection::CONNECTION,
     server::SERVER,
     transactions::TRANSACTIONS,

@@ -246,6 +246,8 @@ live! {
     set_max_listpack_value: usize = "set-max-listpack-value";
     zset_max_listpack_entries: usize = "zset-max-listpack-entries";
     zset_max_listpack_value: usize = "zset-max-listpack-value";
+    stream_node_max_bytes: usize = "stream-node-max-bytes";
+    stream_node_max_entries: u64 = "stream-node-max-entries";
     log_segment_size: u64 = "log-segment-size";
     appendfsync: AppendFsync = "appendfsync";
     enable_debug_command: Allowed = "enable-debug-command";

@@ -123,8 +123,8 @@ pub static ENCODINGS: Section = Section {
         )
         .alias("zset-max-ziplist-value"),
         bytes("hll-sparse-max-bytes", "3000", 0, "Size up to which a HyperLogLog is stored sparsely."),
-        bytes("stream-node-max-bytes", "4096", 0, "Bytes of a stream's node; 0 for no limit.").remembered(),
-        number("stream-node-max-entries", "100", NATURAL, "Entries of a stream's node; 0 for no limit.").remembered(),
+        bytes("stream-node-max-bytes", "4096", 0, "Bytes of a stream's node; 0 for no limit."),
+        number("stream-node-max-entries", "100", NATURAL, "Entries of a stream's node; 0 for no limit."),
     ],
 };
 
