@@ -3,11 +3,11 @@
 use super::Generator;
 use super::values::Use;
 
-const TYPES: &[&str] = &["string", "STRING", "set", "set", "list", "hash", "stream", "foo", ""];
+const TYPES: &[&str] = &["string", "STRING", "set", "set", "list", "hash", "hash", "stream", "foo", ""];
 
 impl Generator {
     fn any_key(&mut self) -> Vec<u8> {
-        let usage = self.pick(&[Use::Any, Use::Any, Use::Number, Use::Text, Use::Set]);
+        let usage = self.pick(&[Use::Any, Use::Any, Use::Number, Use::Text, Use::Set, Use::Hash]);
         self.key(usage)
     }
 

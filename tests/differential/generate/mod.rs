@@ -2,6 +2,7 @@
 //! session (which connection is inside a transaction), nothing else; it never sees a reply.
 
 mod episodes;
+mod hashes;
 mod keys;
 mod parameters;
 mod protocol;
@@ -74,6 +75,14 @@ impl Generator {
         if self.percent(10) {
             return;
         }
+        if self.against == Against::Redis8 {
+            for _ in 0..3 {
+                let key = self.key(values::Use::Hash);
+                let line = self.hset(key);
+                self.push(0, line);
+            }
+            return;
+        }
         for database in 0..3 {
             self.push(0, vec![b"SELECT".to_vec(), vec![b'2' - database]]);
             for usage in [values::Use::Any, values::Use::Number, values::Use::Text] {
@@ -83,6 +92,9 @@ impl Generator {
             for _ in 0..3 {
                 let key = self.key(values::Use::Set);
                 let line = self.sadd(key);
+                self.push(0, line);
+                let key = self.key(values::Use::Hash);
+                let line = self.hset(key);
                 self.push(0, line);
             }
         }
@@ -101,6 +113,9 @@ impl Generator {
     fn step(&mut self) {
         if self.percent(8) {
             self.current = self.rng.usize(0..CONNECTIONS);
+        }
+        if self.against == Against::Redis8 {
+            return self.hash_session_step();
         }
         let connection = self.current;
         match self.rng.u32(0..1000) {
@@ -136,8 +151,9 @@ impl Generator {
     /// A command of one of the types of values.
     fn value_command(&mut self) -> Vec<Vec<u8>> {
         match self.rng.u32(0..10) {
-            0..=6 => self.string_command(),
-            _ => self.set_command(),
+            0..=4 => self.string_command(),
+            5..=6 => self.set_command(),
+            _ => self.hash_command(),
         }
     }
 

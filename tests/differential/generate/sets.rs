@@ -25,7 +25,7 @@ impl Generator {
         }
     }
 
-    fn on_key(&mut self, name: &str, key: Vec<u8>, rest: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    pub(super) fn on_key(&mut self, name: &str, key: Vec<u8>, rest: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
         self.line(name, [key].into_iter().chain(rest).collect())
     }
 

@@ -131,6 +131,7 @@ pub enum Use {
     Number,
     Text,
     Set,
+    Hash,
 }
 
 impl Generator {
@@ -145,7 +146,8 @@ impl Generator {
 
     /// A key of a small population, so that commands meet each other's keys.
     pub fn key(&mut self, usage: Use) -> Vec<u8> {
-        let usage = if self.percent(15) { self.pick(&[Use::Any, Use::Number, Use::Text, Use::Set]) } else { usage };
+        let usage =
+            if self.percent(15) { self.pick(&[Use::Any, Use::Number, Use::Text, Use::Set, Use::Hash]) } else { usage };
         match self.rng.u32(0..100) {
             0..=6 => self.pick(ODD_KEYS).to_vec(),
             7 => vec![b'L'; 300],
@@ -154,6 +156,7 @@ impl Generator {
                 Use::Number => format!("n{}", self.rng.u32(0..4)),
                 Use::Text => format!("s{}", self.rng.u32(0..4)),
                 Use::Set => format!("t{}", self.rng.u32(0..4)),
+                Use::Hash => format!("h{}", self.rng.u32(0..4)),
             }
             .into_bytes(),
         }
