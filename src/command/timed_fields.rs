@@ -178,12 +178,14 @@ impl<'a> Setting<'a> {
 /// `numfields field value …`, which is all that is left of the command.
 fn pairs<'a>(words: &'a [&'a [u8]]) -> Result<&'a [[&'a [u8]; 2]], Failure> {
     let [count, data @ ..] = words else { return Err(wrong_arity("hsetex")) };
-    let (pairs, []) = data.as_chunks::<2>() else { return Err(wrong_arity("hsetex")) };
-    if pairs.is_empty() {
+    if data.len() < 2 {
         return Err(wrong_arity("hsetex"));
     }
     let count = parse::integer_in(count, 1, i32::MAX.into()).map_err(|_| "ERR invalid number of fields")?;
-    if usize::try_from(count) == Ok(pairs.len()) { Ok(pairs) } else { Err(wrong_arity("hsetex")) }
+    match data.as_chunks::<2>() {
+        (pairs, []) if usize::try_from(count) == Ok(pairs.len()) => Ok(pairs),
+        _ => Err(wrong_arity("hsetex")),
+    }
 }
 
 /// HSETEX key [FNX | FXX] [EX seconds | PX milliseconds | EXAT time | PXAT time | KEEPTTL] FIELDS numfields field value

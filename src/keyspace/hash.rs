@@ -334,10 +334,10 @@ impl Collection for Hash {
             let mut one = RedisDigest::default();
             one.mix(field.as_bytes(&mut buffer));
             one.mix(value.as_bytes(&mut buffer));
-            digest.xor_element(one);
             if expiry.is_some() {
-                digest.xor(b"!!hexpire!!");
+                one.xor(b"!!hexpire!!");
             }
+            digest.xor_element(one);
         });
     }
 

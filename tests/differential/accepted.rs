@@ -29,6 +29,8 @@ pub enum Against {
     All,
     /// Valkey 8.1, where it has left Redis 7.2; Redis 7.0 is compared exactly.
     Valkey,
+    /// Redis 8.2, in sessions of commands on hashes, for those about the expiry of fields.
+    Redis8,
     /// Redis 7.0, where 7.2 has gone on; Valkey is compared exactly.
     Redis7,
 }
@@ -38,6 +40,7 @@ impl Against {
     pub fn oracle(name: &str) -> Self {
         match name {
             "redis7" => Self::Redis7,
+            "redis8" => Self::Redis8,
             _ => Self::Valkey,
         }
     }
@@ -51,6 +54,7 @@ impl Against {
             Self::All => "all",
             Self::Valkey => "Valkey 8.1",
             Self::Redis7 => "Redis 7.0",
+            Self::Redis8 => "Redis 8.2",
         }
     }
 }
@@ -86,7 +90,7 @@ impl Row {
     }
 }
 
-use Against::{All, Redis7, Valkey};
+use Against::{All, Redis7, Redis8, Valkey};
 
 const CLOCK: &str = "The two servers are asked at slightly different times.";
 const ORDER: &str = "No order is promised; it depends on the hash table.";
@@ -106,6 +110,33 @@ pub const TABLE: &[Row] = &[
         command: "lastsave",
         how: How::Within(1_000_000),
         reason: "It begins with the start of the server.",
+    },
+    Row { against: All, command: "httl", how: How::Within(3), reason: CLOCK },
+    Row { against: All, command: "hpttl", how: How::Within(3000), reason: CLOCK },
+    Row { against: All, command: "hexpiretime", how: How::Within(3), reason: CLOCK },
+    Row { against: All, command: "hpexpiretime", how: How::Within(3000), reason: CLOCK },
+    Row {
+        against: All,
+        command: "hgetall",
+        how: How::Property { said: "pairs as sets", holds: compare::hash_pairs },
+        reason: ORDER,
+    },
+    Row { against: All, command: "hkeys", how: How::Unordered, reason: ORDER },
+    Row { against: All, command: "hvals", how: How::Unordered, reason: ORDER },
+    Row {
+        against: All,
+        command: "hrandfield",
+        how: How::Property {
+            said: "the same form and length; as sets if all fields were asked for",
+            holds: compare::drawn_fields,
+        },
+        reason: RANDOM,
+    },
+    Row {
+        against: All,
+        command: "hscan",
+        how: How::Property { said: "a cursor and a list; as sets if it is the whole hash", holds: compare::hash_scan },
+        reason: "Cursors belong to the hash table.",
     },
     Row { against: All, command: "keys", how: How::Unordered, reason: ORDER },
     Row { against: All, command: "smembers", how: How::Unordered, reason: ORDER },
@@ -268,6 +299,13 @@ pub const TABLE: &[Row] = &[
         how: How::Property { said: "`embstr` and `raw` are one", holds: compare::string_encoding },
         reason: "Valkey 8.1 embeds by the length of key and value together, Redis by that of the value alone.",
     },
+    Row {
+        against: Redis8,
+        command: "object|encoding",
+        how: How::Texts { oracle: "\"listpackex\"", tested: "\"listpack\"" },
+        reason: "In Redis it is enough to ask for the expiry of a field, although none is given one.",
+    },
+    Row { against: Redis8, command: "hello", how: How::SameKind, reason: "Redis 8 has modules." },
     Row {
         against: Redis7,
         command: "object|encoding",

@@ -309,6 +309,53 @@ pub fn random_scored(_: Against, _: &[Vec<u8>], oracle: &Value, tested: &Value) 
     }
 }
 
+/// The elements of a list of fields and values in which order is free: pairs, however the protocol shows them.
+fn pairs_of(items: &[Value], paired: bool) -> Vec<Vec<&Value>> {
+    let width = if paired { 2 } else { 1 };
+    let mut pairs: Vec<Vec<&Value>> = items.chunks(width).map(|pair| pair.iter().collect()).collect();
+    pairs.sort();
+    pairs
+}
+
+/// HGETALL: the same fields with the same values.
+pub fn hash_pairs(_: Against, _: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    match (oracle, tested) {
+        (Value::Array(l), Value::Array(r)) => pairs_of(l, true) == pairs_of(r, true),
+        (Value::Map(l), Value::Map(r)) => {
+            let sorted = |pairs: &[(Value, Value)]| {
+                let mut pairs = pairs.to_vec();
+                pairs.sort();
+                pairs
+            };
+            sorted(l) == sorted(r)
+        }
+        _ => false,
+    }
+}
+
+/// HRANDFIELD: one field, or as many; the same ones if that are all.
+pub fn drawn_fields(_: Against, argv: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    let (Value::Array(l), Value::Array(r)) = (oracle, tested) else { return same_kind(oracle, tested) };
+    let asked = argv.get(2).and_then(|count| std::str::from_utf8(count).ok()?.parse::<i64>().ok());
+    let form =
+        |items: &[Value]| items.iter().filter(|item| item.elements().is_some_and(|pair| pair.len() == 2)).count();
+    let pairs = argv.len() > 3 && form(l) == 0;
+    let all = asked.is_some_and(|count| count >= 1000);
+    l.len() == r.len() && form(l) == form(r) && (!all || pairs_of(l, pairs) == pairs_of(r, pairs))
+}
+
+/// One HSCAN call: equal as sets if both began at the start and came to the end.
+pub fn hash_scan(against: Against, argv: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    let page = |value: &Value| match value.elements() {
+        Some([Value::Bulk(cursor), Value::Array(items)]) => Some((cursor == b"0", items.clone())),
+        _ => None,
+    };
+    let (Some((l_end, l)), Some((r_end, r))) = (page(oracle), page(tested)) else { return false };
+    let is_whole = argv.get(2).is_some_and(|cursor| cursor == b"0") && l_end && r_end;
+    let paired = !argv.iter().any(|word| word.eq_ignore_ascii_case(b"NOVALUES"));
+    scan_call(against, argv, oracle, tested) && (!is_whole || pairs_of(&l, paired) == pairs_of(&r, paired))
+}
+
 /// HELP: the same first line, statuses only, and no subcommand that the oracle does not list.
 pub fn help(against: Against, argv: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
     let lines = |value: &Value| -> Option<Vec<String>> {

@@ -19,6 +19,7 @@ const fn left_out(against: Against, command: &'static str, part: &'static str, r
 const OWN_PLACE: &str = "It is where the server runs.";
 const OWN_COMMAND: &str = "It is ackd's own.";
 const NEWER: &str = "It is newer than 7.0.";
+const OF_REDIS_8: &str = "It is of Redis 7.4 and 8.";
 const AFTER_7_2: &str = "Valkey 8.1 has changed it since 7.2.";
 
 /// All of them.
@@ -43,6 +44,18 @@ pub const EXCEPTIONS: &[Exception] = &[
     left_out(Valkey, "command|docs", "arguments of bitop", "Redis 8.2 has more operations."),
     left_out(All, "command|list", "delifeq", OWN_COMMAND),
     left_out(All, "command|list", "client|durability", OWN_COMMAND),
+    left_out(Valkey, "command|list", "hexpire", OF_REDIS_8),
+    left_out(Valkey, "command|list", "hpexpire", OF_REDIS_8),
+    left_out(Valkey, "command|list", "hexpireat", OF_REDIS_8),
+    left_out(Valkey, "command|list", "hpexpireat", OF_REDIS_8),
+    left_out(Valkey, "command|list", "hpersist", OF_REDIS_8),
+    left_out(Valkey, "command|list", "httl", OF_REDIS_8),
+    left_out(Valkey, "command|list", "hpttl", OF_REDIS_8),
+    left_out(Valkey, "command|list", "hexpiretime", OF_REDIS_8),
+    left_out(Valkey, "command|list", "hpexpiretime", OF_REDIS_8),
+    left_out(Valkey, "command|list", "hgetex", OF_REDIS_8),
+    left_out(Valkey, "command|list", "hsetex", OF_REDIS_8),
+    left_out(Valkey, "command|list", "hgetdel", OF_REDIS_8),
     left_out(All, "client|help", "DURABILITY", OWN_COMMAND),
     left_out(Redis7, "client|help", "NO-TOUCH", NEWER),
     left_out(Redis7, "client|help", "SETINFO", NEWER),

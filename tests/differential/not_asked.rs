@@ -32,6 +32,26 @@ fn is_bit_range(words: &[Vec<u8>]) -> bool {
 const UNITS: &[&str] = &["BIT", "BYTE"];
 const TYPES: &[&str] = &["string", "list", "set", "zset", "hash", "stream"];
 
+fn has_odd_cursor(argv: &[Vec<u8>], _: bool) -> bool {
+    word(argv, 0, &["HSCAN"])
+        && argv.get(2).is_some_and(|cursor| !cursor.first().is_some_and(u8::is_ascii_alphanumeric))
+}
+
+const FIELD_EXPIRY: &[&str] = &[
+    "HEXPIRE",
+    "HPEXPIRE",
+    "HEXPIREAT",
+    "HPEXPIREAT",
+    "HPERSIST",
+    "HTTL",
+    "HPTTL",
+    "HEXPIRETIME",
+    "HPEXPIRETIME",
+    "HGETEX",
+    "HSETEX",
+    "HGETDEL",
+];
+
 /// All of them.
 pub const NOT_ASKED: &[NotAsked] = &[
     NotAsked {
@@ -163,6 +183,30 @@ pub const NOT_ASKED: &[NotAsked] = &[
             let index = argv.get(2).and_then(|index| std::str::from_utf8(index).ok()?.parse::<i64>().ok());
             word(argv, 0, &["LSET"]) && index.is_some_and(|index| i32::try_from(index).is_err())
         },
+    },
+    NotAsked {
+        against: Against::Valkey,
+        what: "HSCAN with a cursor that does not begin with a digit",
+        reason: "As with SCAN.",
+        is: has_odd_cursor,
+    },
+    NotAsked {
+        against: Against::Redis8,
+        what: "HSCAN with a cursor that does not begin with a digit",
+        reason: "As with SCAN of Valkey 8.1.",
+        is: has_odd_cursor,
+    },
+    NotAsked {
+        against: Against::Valkey,
+        what: "The expiry of fields",
+        reason: "Valkey 8.1 has no such commands. Redis 8.2 is asked, in sessions of its own.",
+        is: |argv, _| word(argv, 0, FIELD_EXPIRY),
+    },
+    NotAsked {
+        against: Against::Redis7,
+        what: "The expiry of fields, HSCAN with NOVALUES",
+        reason: "They are newer than 7.0.",
+        is: |argv, _| word(argv, 0, FIELD_EXPIRY) || (word(argv, 0, &["HSCAN"]) && any_word(argv, &["NOVALUES"])),
     },
     NotAsked {
         against: Against::All,

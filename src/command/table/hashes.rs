@@ -80,7 +80,7 @@ pub static HASHES: &[Spec] = &[
         .about("Gives the values of fields and sets or removes their expiry.", "O(N) in the number of fields given")
         .flags(&[WRITE, FAST])
         .acl(HASH)
-        .keys(&[KeySpec::one(1, &[RW, ACCESS, UPDATE])])
+        .keys(&[KeySpec::one(1, &[RW, ACCESS, UPDATE]).notes("RW and UPDATE because it changes the TTL")])
         .args(&[
             key("key", 0),
             one_of(

@@ -4,6 +4,7 @@
 mod bitmaps;
 mod episodes;
 mod geo;
+mod hashes;
 mod hyperloglog;
 mod keys;
 mod lists;
@@ -79,6 +80,14 @@ impl Generator {
         if self.percent(10) {
             return;
         }
+        if self.against == Against::Redis8 {
+            for _ in 0..3 {
+                let key = self.key(values::Use::Hash);
+                let line = self.hset(key);
+                self.push(0, line);
+            }
+            return;
+        }
         for database in 0..3 {
             self.push(0, vec![b"SELECT".to_vec(), vec![b'2' - database]]);
             for usage in [values::Use::Any, values::Use::Number, values::Use::Text] {
@@ -94,6 +103,9 @@ impl Generator {
                 self.push(0, line);
                 let key = self.key(values::Use::List);
                 let line = self.push_elements(key);
+                self.push(0, line);
+                let key = self.key(values::Use::Hash);
+                let line = self.hset(key);
                 self.push(0, line);
             }
             let line = vec![b"SET".to_vec(), self.key(values::Use::Bits), self.bits()];
@@ -117,6 +129,9 @@ impl Generator {
     fn step(&mut self) {
         if self.percent(8) {
             self.current = self.rng.usize(0..CONNECTIONS);
+        }
+        if self.against == Against::Redis8 {
+            return self.hash_session_step();
         }
         let connection = self.current;
         match self.rng.u32(0..1000) {
@@ -152,13 +167,14 @@ impl Generator {
 
     /// A command of one of the types of values.
     fn value_command(&mut self) -> Vec<Vec<u8>> {
-        match self.rng.u32(0..19) {
+        match self.rng.u32(0..23) {
             0..=4 => self.string_command(),
             5..=6 => self.set_command(),
             7..=9 => self.zset_command(),
             10 => self.geo_command(),
             11..=12 => self.bitmap_command(),
             13..=16 => self.list_command(),
+            17..=20 => self.hash_command(),
             _ => self.hyperloglog_command(),
         }
     }

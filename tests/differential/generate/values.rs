@@ -133,14 +133,15 @@ pub enum Use {
     List,
     Set,
     Zset,
+    Hash,
     Bits,
     Sketch,
 }
 
 impl Use {
     /// All of them.
-    pub const ALL: [Self; 8] =
-        [Self::Any, Self::Number, Self::Text, Self::List, Self::Set, Self::Zset, Self::Bits, Self::Sketch];
+    pub const ALL: [Self; 9] =
+        [Self::Any, Self::Number, Self::Text, Self::List, Self::Set, Self::Zset, Self::Hash, Self::Bits, Self::Sketch];
 }
 
 impl Generator {
@@ -168,6 +169,7 @@ impl Generator {
                 Use::Zset => format!("z{}", self.rng.u32(0..4)),
                 Use::Bits => format!("b{}", self.rng.u32(0..4)),
                 Use::Sketch => format!("p{}", self.rng.u32(0..4)),
+                Use::Hash => format!("h{}", self.rng.u32(0..4)),
             }
             .into_bytes(),
         }
