@@ -38,6 +38,7 @@ pub mod keys;
 pub mod lcs;
 pub mod list_pops;
 pub mod lists;
+pub mod memory;
 pub mod parse;
 #[cfg(test)]
 mod reveal_tests;

@@ -356,6 +356,17 @@ pub fn hash_scan(against: Against, argv: &[Vec<u8>], oracle: &Value, tested: &Va
     scan_call(against, argv, oracle, tested) && (!is_whole || pairs_of(&l, paired) == pairs_of(&r, paired))
 }
 
+/// SORT: as sets where the elements stay unsorted, or may be equal in what they are sorted by.
+pub fn sorted_elements(_: Against, argv: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    let has = |word: &str| argv.iter().skip(2).any(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
+    let pattern = argv.iter().skip(2).skip_while(|arg| !arg.eq_ignore_ascii_case(b"BY")).nth(1);
+    let is_free = pattern.is_some_and(|pattern| has("ALPHA") || !pattern.contains(&b'*'));
+    match (oracle, tested) {
+        (Value::Array(left), Value::Array(right)) => is_free && sorted(left) == sorted(right),
+        _ => false,
+    }
+}
+
 /// HELP: the same first line, statuses only, and no subcommand that the oracle does not list.
 pub fn help(against: Against, argv: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
     let lines = |value: &Value| -> Option<Vec<String>> {

@@ -12,6 +12,7 @@ mod parameters;
 mod protocol;
 mod server;
 mod sets;
+mod sort;
 mod strings;
 mod values;
 mod zsets;
