@@ -19,6 +19,7 @@ const fn left_out(against: Against, command: &'static str, part: &'static str, r
 const OWN_PLACE: &str = "It is where the server runs.";
 const OWN_COMMAND: &str = "It is ackd's own.";
 const NEWER: &str = "It is newer than 7.0.";
+const OF_8_2: &str = "It is of Redis 8.2, which Valkey 8.1 has not followed.";
 const AFTER_7_2: &str = "Valkey 8.1 has changed it since 7.2.";
 
 /// All of them.
@@ -38,7 +39,11 @@ pub const EXCEPTIONS: &[Exception] = &[
     left_out(Valkey, "command|docs", "arguments of client|kill", AFTER_7_2),
     left_out(Valkey, "command|docs", "arguments of client|list", AFTER_7_2),
     left_out(Valkey, "command|docs", "arguments of shutdown", AFTER_7_2),
+    left_out(Valkey, "command|docs", "arguments of xadd", OF_8_2),
+    left_out(Valkey, "command|docs", "arguments of xtrim", OF_8_2),
     left_out(All, "command|list", "delifeq", OWN_COMMAND),
+    left_out(All, "command|list", "xackdel", OF_8_2),
+    left_out(All, "command|list", "xdelex", OF_8_2),
     left_out(All, "command|list", "client|durability", OWN_COMMAND),
     left_out(All, "client|help", "DURABILITY", OWN_COMMAND),
     left_out(Redis7, "client|help", "NO-TOUCH", NEWER),

@@ -7,6 +7,7 @@ mod parameters;
 mod protocol;
 mod server;
 mod sets;
+mod streams;
 mod strings;
 mod values;
 
@@ -29,6 +30,8 @@ pub struct Generator {
     /// The connection that speaks now: runs of commands on one connection can be pipelined.
     current: usize,
     in_transaction: [bool; CONNECTIONS],
+    /// Ids given to entries of streams.
+    entries: u64,
 }
 
 /// The session of a seed, with about `length` steps.
@@ -39,6 +42,7 @@ pub fn session(against: Against, seed: u64, length: usize) -> Vec<Step> {
         steps: Vec::with_capacity(length + 64),
         current: 0,
         in_transaction: [false; CONNECTIONS],
+        entries: 0,
     };
     for connection in 0..CONNECTIONS {
         if generator.rng.bool() {
@@ -84,6 +88,8 @@ impl Generator {
                 let key = self.key(values::Use::Set);
                 let line = self.sadd(key);
                 self.push(0, line);
+                let key = self.key(values::Use::Stream);
+                self.groups_that_read(&key);
             }
         }
     }
@@ -136,8 +142,9 @@ impl Generator {
     /// A command of one of the types of values.
     fn value_command(&mut self) -> Vec<Vec<u8>> {
         match self.rng.u32(0..10) {
-            0..=6 => self.string_command(),
-            _ => self.set_command(),
+            0..=4 => self.string_command(),
+            5..=6 => self.set_command(),
+            _ => self.stream_command(),
         }
     }
 

@@ -131,6 +131,7 @@ pub enum Use {
     Number,
     Text,
     Set,
+    Stream,
 }
 
 impl Generator {
@@ -145,7 +146,11 @@ impl Generator {
 
     /// A key of a small population, so that commands meet each other's keys.
     pub fn key(&mut self, usage: Use) -> Vec<u8> {
-        let usage = if self.percent(15) { self.pick(&[Use::Any, Use::Number, Use::Text, Use::Set]) } else { usage };
+        let usage = if self.percent(15) {
+            self.pick(&[Use::Any, Use::Number, Use::Text, Use::Set, Use::Stream])
+        } else {
+            usage
+        };
         match self.rng.u32(0..100) {
             0..=6 => self.pick(ODD_KEYS).to_vec(),
             7 => vec![b'L'; 300],
@@ -154,6 +159,7 @@ impl Generator {
                 Use::Number => format!("n{}", self.rng.u32(0..4)),
                 Use::Text => format!("s{}", self.rng.u32(0..4)),
                 Use::Set => format!("t{}", self.rng.u32(0..4)),
+                Use::Stream => format!("x{}", self.rng.u32(0..2)),
             }
             .into_bytes(),
         }
