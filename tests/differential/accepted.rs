@@ -339,6 +339,36 @@ pub const TABLE: &[Row] = &[
         how: How::Texts { oracle: ":1", tested: ":2147483647" },
         reason: "ackd shares all integers from 0 to 9999; Redis not those that COPY makes, Valkey 8.1 none.",
     },
+    Row {
+        against: All,
+        command: "xpending",
+        how: How::Property { said: "equal; idle times within 3000", holds: compare::stream_times },
+        reason: CLOCK,
+    },
+    Row {
+        against: All,
+        command: "xinfo|*",
+        how: How::Property { said: "equal; times and idle times within 3000", holds: compare::stream_times },
+        reason: CLOCK,
+    },
+    Row {
+        against: Valkey,
+        command: "xread",
+        how: How::Property { said: "with `+`, no stream missing", holds: compare::last_entries },
+        reason: "Behind the last entry that is there Redis 8 gives it, Valkey 8.1 only if no id was given since.",
+    },
+    Row {
+        against: Redis7,
+        command: "xread",
+        how: How::Texts { oracle: "-ERR Unbalanced*", tested: "-ERR Unbalanced*" },
+        reason: "The wording is that of 7.2.",
+    },
+    Row {
+        against: Redis7,
+        command: "xreadgroup",
+        how: How::Texts { oracle: "-ERR Unbalanced*", tested: "-ERR Unbalanced*" },
+        reason: "The wording is that of 7.2.",
+    },
     Row { against: All, command: "object|freq", how: How::Within(255), reason: "The counter is raised by chance." },
     Row {
         against: Redis7,

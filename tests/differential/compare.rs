@@ -9,7 +9,7 @@ use super::exceptions::is_left_out;
 
 /// Commands whose second word is a subcommand, so that `CLIENT LIST` and `CLIENT ID` are two commands.
 const CONTAINERS: &[&str] =
-    &["client", "config", "command", "object", "debug", "module", "cluster", "script", "function"];
+    &["client", "config", "command", "object", "debug", "module", "cluster", "script", "function", "xgroup", "xinfo"];
 
 /// `get`, `client|list`: the name that the table and the coverage use.
 pub fn command_name(argv: &[Vec<u8>]) -> String {
@@ -464,6 +464,48 @@ pub fn command_docs(against: Against, _: &[Vec<u8>], oracle: &Value, tested: &Va
                 })
                 && r.contains_key("summary")
         })
+}
+
+/// XPENDING and XINFO: equal but for what time moves: times and idle times, by their names or places.
+pub fn stream_times(_: Against, _: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    const TIMES: &[&[u8]] = &[b"seen-time", b"active-time", b"idle", b"inactive"];
+    fn equal(oracle: &Value, tested: &Value, is_time: bool) -> bool {
+        use Value::{Array, Bulk, Integer, Map};
+        match (oracle, tested) {
+            (Integer(l), Integer(r)) if is_time => l == r || (*l >= 0 && *r >= 0 && l.abs_diff(*r) <= 3000),
+            (Array(l), Array(r)) => {
+                // A pending entry: its id, perhaps its consumer, its time, and how often it was delivered.
+                let time_at = match &l[..] {
+                    [Bulk(_), Bulk(_), Integer(_), Integer(_)] => Some(2),
+                    [Bulk(_), Integer(_), Integer(_)] => Some(1),
+                    _ => None,
+                };
+                let named = |at: usize| at > 0 && l[at - 1].bytes().is_some_and(|name| TIMES.contains(&name));
+                let is_time = |at: usize| Some(at) == time_at || named(at);
+                l.len() == r.len() && l.iter().zip(r).enumerate().all(|(at, (l, r))| equal(l, r, is_time(at)))
+            }
+            (Map(l), Map(r)) => {
+                let is_time = |name: &Value| name.bytes().is_some_and(|name| TIMES.contains(&name));
+                l.len() == r.len() && l.iter().zip(r).all(|((lk, lv), (rk, rv))| lk == rk && equal(lv, rv, is_time(lk)))
+            }
+            _ => oracle == tested,
+        }
+    }
+    equal(oracle, tested, false)
+}
+
+/// XREAD with `+`: the streams that the oracle names, and perhaps others.
+pub fn last_entries(_: Against, argv: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    let streams = |value: &Value| match value {
+        Value::Array(items) => Some(items.clone()),
+        Value::Map(pairs) => {
+            Some(pairs.iter().map(|(name, entries)| Value::Array(vec![name.clone(), entries.clone()])).collect())
+        }
+        Value::Null | Value::NullArray => Some(Vec::new()),
+        _ => None,
+    };
+    let (Some(left), Some(right)) = (streams(oracle), streams(tested)) else { return false };
+    argv.iter().any(|word| word == b"+") && left.iter().all(|stream| right.contains(stream))
 }
 
 /// WAITAOF: the local part is 0 or 1, and there are no replicas.

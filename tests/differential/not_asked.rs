@@ -248,6 +248,17 @@ pub const NOT_ASKED: &[NotAsked] = &[
     },
     NotAsked {
         against: Against::Redis7,
+        what: "XCLAIM, XAUTOCLAIM, XINFO CONSUMERS, XINFO STREAM FULL, XSETID, `+` as an id of XREAD and XREADGROUP",
+        reason: "7.0 makes a consumer only when it gets something, has no `inactive` and `active-time`, looks at the last \
+                 entry first, and does not know `+`.",
+        is: |argv, _| {
+            word(argv, 0, &["XCLAIM", "XAUTOCLAIM", "XSETID"])
+                || (word(argv, 0, &["XINFO"]) && (word(argv, 1, &["CONSUMERS"]) || any_word(argv, &["FULL"])))
+                || (word(argv, 0, &["XREAD", "XREADGROUP"]) && any_word(argv, &["+"]))
+        },
+    },
+    NotAsked {
+        against: Against::Redis7,
         what: "COMMAND INFO, COMMAND DOCS, COMMAND LIST, COMMAND GETKEYS",
         reason: "The table of 7.2 has other arities, flags, tips and texts than that of 7.0.",
         is: |argv, _| {

@@ -5,7 +5,7 @@ use std::ops::Bound;
 use smallvec::SmallVec;
 
 use super::delivery::{self, Position};
-use super::{ids, no_group, write_entry, write_id};
+use super::{ids, no_group, shown, write_entry, write_id};
 use crate::command::failure::{self, Failure};
 use crate::command::{Ctx, parse};
 use crate::keyspace::{ConsumerId, Group, Pending, Stream, StreamEntries, StreamEntry, StreamId};
@@ -114,7 +114,7 @@ impl Options {
         let mut words = words.iter();
         while let Some(word) = words.next() {
             let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
-            let unknown = || Failure::new([b"ERR Unrecognized XCLAIM option '", *word, b"'"].concat());
+            let unknown = || Failure::new([b"ERR Unrecognized XCLAIM option '", shown(word), b"'"].concat());
             if is("FORCE") {
                 options.force = true;
                 continue;

@@ -1,6 +1,6 @@
 //! XGROUP.
 
-use super::ids;
+use super::{ids, shown};
 use crate::command::failure::Failure;
 use crate::command::help::bad_subcommand;
 use crate::command::{Ctx, parse};
@@ -33,16 +33,8 @@ fn options(arguments: &[&[u8]], for_create: bool) -> Result<(bool, Option<i64>),
     Ok((create, read))
 }
 
-/// The id behind which a group goes on; `$` stands for the last one.
-fn start(text: &[u8], stream: Option<&Stream>) -> Result<StreamId, Failure> {
-    match text {
-        b"$" => Ok(stream.map_or(StreamId::MIN, |stream| stream.entries().last_id())),
-        _ => ids::id(text, 0),
-    }
-}
-
 pub(super) fn no_group(key: &[u8], group: &[u8]) -> Failure {
-    let text: [&[u8]; 5] = [b"NOGROUP No such consumer group '", group, b"' for key name '", key, b"'"];
+    let text: [&[u8]; 5] = [b"NOGROUP No such consumer group '", shown(group), b"' for key name '", shown(key), b"'"];
     Failure::new(text.concat())
 }
 
@@ -68,7 +60,11 @@ pub fn xgroup_create(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failu
     if arguments.len() > 8 {
         return Err(bad_subcommand(arguments));
     }
-    let group = Group::new(start(arguments[4], found.as_deref())?, read);
+    let last_id = match arguments[4] {
+        b"$" => found.as_ref().map_or(StreamId::MIN, |stream| stream.entries().last_id()),
+        text => ids::id(text, 0)?,
+    };
+    let group = Group::new(last_id, read);
     match found {
         Some(stream) => {
             let (_, groups) = stream.split_mut();
@@ -101,7 +97,10 @@ pub fn xgroup_setid(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failur
     if arguments.len() > 7 {
         return Err(bad_subcommand(arguments));
     }
-    let last_id = start(arguments[4], Some(stream))?;
+    let last_id = match arguments[4] {
+        b"$" => stream.entries().last_id(),
+        text => ids::id_or_edge(text, 0)?,
+    };
     if let Some(group) = stream.split_mut().1.get_mut(name) {
         (group.last_id, group.read) = (last_id, read);
     }

@@ -62,6 +62,15 @@ pub fn id(text: &[u8], seq: u64) -> Result<StreamId, Failure> {
     read().ok_or(INVALID)
 }
 
+/// An id; `-` and `+` stand for the smallest and the largest one.
+pub fn id_or_edge(text: &[u8], seq: u64) -> Result<StreamId, Failure> {
+    match text {
+        b"-" => Ok(StreamId::MIN),
+        b"+" => Ok(StreamId::MAX),
+        _ => id(text, seq),
+    }
+}
+
 /// Several ids, all of them before anything is done with one.
 pub fn ids(texts: &[&[u8]]) -> Result<smallvec::SmallVec<[StreamId; 8]>, Failure> {
     texts.iter().map(|text| id(text, 0)).collect()
@@ -82,9 +91,7 @@ pub fn new_id(text: &[u8]) -> Result<NewId, Failure> {
 fn end(text: &[u8], seq: u64) -> Result<(StreamId, bool), Failure> {
     match text {
         [b'(', rest @ ..] if !rest.is_empty() => Ok((id(rest, seq)?, true)),
-        b"-" => Ok((StreamId::MIN, false)),
-        b"+" => Ok((StreamId::MAX, false)),
-        _ => Ok((id(text, seq)?, false)),
+        _ => Ok((id_or_edge(text, seq)?, false)),
     }
 }
 

@@ -19,20 +19,25 @@ fn write_number(reply: &mut Reply, number: Option<i64>) {
     }
 }
 
+/// So many elements of each kind does FULL show.
+const DEFAULT_COUNT: usize = 10;
+
+/// How many elements of each kind are asked for, if it is FULL; all for zero.
+fn full_count(arguments: &[&[u8]]) -> Result<Option<usize>, Failure> {
+    match &arguments[3..] {
+        [] => Ok(None),
+        [full] if full.eq_ignore_ascii_case(b"FULL") => Ok(Some(DEFAULT_COUNT)),
+        [full, word, count] if full.eq_ignore_ascii_case(b"FULL") && word.eq_ignore_ascii_case(b"COUNT") => {
+            Ok(Some(usize::try_from(parse::integer(count)?).unwrap_or(DEFAULT_COUNT)))
+        }
+        _ => Err(bad_subcommand(arguments)),
+    }
+}
+
 /// XINFO STREAM key [FULL [COUNT count]]
 pub fn xinfo_stream(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
-    let full = match &arguments[3..] {
-        [] => None,
-        [full, rest @ ..] if full.eq_ignore_ascii_case(b"FULL") => match rest {
-            [] => Some(DEFAULT_COUNT),
-            [word, count] if word.eq_ignore_ascii_case(b"COUNT") => {
-                Some(usize::try_from(parse::integer(count)?).unwrap_or(DEFAULT_COUNT))
-            }
-            _ => return Err(bad_subcommand(arguments)),
-        },
-        _ => return Err(bad_subcommand(arguments)),
-    };
     let (stream, reply) = stream(ctx, arguments[2])?;
+    let full = full_count(arguments)?;
     let entries = stream.entries();
     reply.map(if full.is_some() { 9 } else { 10 });
     reply.bulk(b"length");
@@ -71,9 +76,6 @@ pub fn xinfo_stream(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failur
     Ok(())
 }
 
-/// So many elements of each kind does FULL show.
-const DEFAULT_COUNT: usize = 10;
-
 fn write_full(reply: &mut Reply, stream: &Stream, count: Option<usize>) {
     let most = |len: usize| count.unwrap_or(len).min(len);
     reply.bulk(b"entries");
@@ -87,7 +89,7 @@ fn write_full(reply: &mut Reply, stream: &Stream, count: Option<usize>) {
         write_position(reply, stream, group);
         reply.bulk(b"pel-count");
         reply.count(group.pending().len());
-        reply.bulk(b"pel");
+        reply.bulk(b"pending");
         let len = most(group.pending().len());
         reply.array(len);
         for (id, pending) in group.pending().iter().take(len) {
@@ -122,7 +124,7 @@ fn write_consumer(reply: &mut Reply, group: &Group, consumer: &Consumer, len: us
     reply.integer(consumer.active_ms.unwrap_or(-1));
     reply.bulk(b"pel-count");
     reply.count(consumer.pending().len());
-    reply.bulk(b"pel");
+    reply.bulk(b"pending");
     reply.array(len);
     for id in consumer.pending().iter().take(len) {
         let pending = &group.pending()[id];

@@ -79,9 +79,14 @@ fn write_entries<'a>(
     reply.finish_array(start, len);
 }
 
+/// What an error repeats of a client's word: Redis' C strings end at a zero byte.
+fn shown(word: &[u8]) -> &[u8] {
+    word.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
 /// There is no such group, or no such key.
 fn no_group(key: &[u8], group: &[u8], where_from: &str) -> Failure {
     let text: [&[u8]; 6] =
-        [b"NOGROUP No such key '", key, b"' or consumer group '", group, b"'", where_from.as_bytes()];
+        [b"NOGROUP No such key '", shown(key), b"' or consumer group '", shown(group), b"'", where_from.as_bytes()];
     Failure::new(text.concat())
 }

@@ -44,14 +44,10 @@ impl<'a> Filter<'a> {
             }
             words => (0, words),
         };
-        let (range, consumer) = match words {
-            [range @ .., _] if range.len() == 3 => (range, words.last().copied()),
-            range if range.len() == 3 => (range, None),
-            _ => return Err(failure::SYNTAX),
-        };
-        let count = usize::try_from(parse::integer(range[2])?).unwrap_or(0);
-        let (start, end) = (ids::range_start(range[0])?, ids::range_end(range[1])?);
-        Ok(Self { min_idle_ms, start, end, count, consumer })
+        let [start, end, count, rest @ ..] = words else { return Err(failure::SYNTAX) };
+        let count = usize::try_from(parse::integer(count)?).unwrap_or(0);
+        let (start, end) = (ids::range_start(start)?, ids::range_end(end)?);
+        Ok(Self { min_idle_ms, start, end, count, consumer: rest.first().copied() })
     }
 }
 

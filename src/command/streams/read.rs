@@ -209,10 +209,10 @@ fn read_for(ctx: &mut Ctx<'_>, key: &[u8], request: &Request<'_>, from: From) ->
     if !claims.is_empty() {
         group.consumer_mut(owner).active_ms = Some(now_ms);
     }
+    if is_new {
+        entries.note_read(group, claims.iter().map(|(id, _)| *id));
+    }
     for (id, count) in &claims {
-        if is_new {
-            entries.note_read(group, *id);
-        }
         if !request.no_ack || !is_new {
             group.deliver(*id, Pending { time_ms: now_ms, count: *count, owner });
         }

@@ -47,13 +47,18 @@ impl StreamEntries {
         Some(self.added.wrapping_sub(read))
     }
 
-    /// Notes that a group has read the entry `id`, which is above all that it had read.
-    pub fn note_read(&self, group: &mut Group, id: StreamId) {
-        match group.read.filter(|_| !self.has_gap_from(id)) {
-            Some(read) => group.read = Some(read.wrapping_add(1)),
-            None if self.added != 0 => group.read = self.ordinal(id),
-            None => {}
+    /// Notes that a group has read these entries, the next ones behind what it had read.
+    pub fn note_read(&self, group: &mut Group, ids: impl Iterator<Item = StreamId>) {
+        let first = self.first_id();
+        for id in ids {
+            // What was trimmed before the group has read it, or deleted, it has skipped.
+            let skipped = group.last_id < first || self.has_gap_from(group.last_id);
+            match group.read.filter(|_| !skipped) {
+                Some(read) => group.read = Some(read.wrapping_add(1)),
+                None if self.added != 0 => group.read = self.ordinal(id),
+                None => {}
+            }
+            group.last_id = id;
         }
-        group.last_id = id;
     }
 }

@@ -13,6 +13,7 @@ mod protocol;
 mod server;
 mod sets;
 mod sort;
+mod streams;
 mod strings;
 mod values;
 mod zsets;
@@ -36,6 +37,8 @@ pub struct Generator {
     /// The connection that speaks now: runs of commands on one connection can be pipelined.
     current: usize,
     in_transaction: [bool; CONNECTIONS],
+    /// Ids given to entries of streams.
+    entries: u64,
 }
 
 /// The session of a seed, with about `length` steps.
@@ -46,6 +49,7 @@ pub fn session(against: Against, seed: u64, length: usize) -> Vec<Step> {
         steps: Vec::with_capacity(length + 64),
         current: 0,
         in_transaction: [false; CONNECTIONS],
+        entries: 0,
     };
     for connection in 0..CONNECTIONS {
         if generator.rng.bool() {
@@ -108,6 +112,8 @@ impl Generator {
                 let key = self.key(values::Use::Hash);
                 let line = self.hset(key);
                 self.push(0, line);
+                let key = self.key(values::Use::Stream);
+                self.groups_that_read(&key);
             }
             let line = vec![b"SET".to_vec(), self.key(values::Use::Bits), self.bits()];
             self.push(0, line);
@@ -168,7 +174,7 @@ impl Generator {
 
     /// A command of one of the types of values.
     fn value_command(&mut self) -> Vec<Vec<u8>> {
-        match self.rng.u32(0..23) {
+        match self.rng.u32(0..27) {
             0..=4 => self.string_command(),
             5..=6 => self.set_command(),
             7..=9 => self.zset_command(),
@@ -176,6 +182,7 @@ impl Generator {
             11..=12 => self.bitmap_command(),
             13..=16 => self.list_command(),
             17..=20 => self.hash_command(),
+            21..=24 => self.stream_command(),
             _ => self.hyperloglog_command(),
         }
     }

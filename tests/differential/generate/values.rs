@@ -134,14 +134,25 @@ pub enum Use {
     Set,
     Zset,
     Hash,
+    Stream,
     Bits,
     Sketch,
 }
 
 impl Use {
     /// All of them.
-    pub const ALL: [Self; 9] =
-        [Self::Any, Self::Number, Self::Text, Self::List, Self::Set, Self::Zset, Self::Hash, Self::Bits, Self::Sketch];
+    pub const ALL: [Self; 10] = [
+        Self::Any,
+        Self::Number,
+        Self::Text,
+        Self::List,
+        Self::Set,
+        Self::Zset,
+        Self::Hash,
+        Self::Stream,
+        Self::Bits,
+        Self::Sketch,
+    ];
 }
 
 impl Generator {
@@ -170,6 +181,7 @@ impl Generator {
                 Use::Bits => format!("b{}", self.rng.u32(0..4)),
                 Use::Sketch => format!("p{}", self.rng.u32(0..4)),
                 Use::Hash => format!("h{}", self.rng.u32(0..4)),
+                Use::Stream => format!("x{}", self.rng.u32(0..2)),
             }
             .into_bytes(),
         }
