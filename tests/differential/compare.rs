@@ -8,8 +8,10 @@ use super::accepted::{Against, How, TABLE};
 use super::exceptions::is_left_out;
 
 /// Commands whose second word is a subcommand, so that `CLIENT LIST` and `CLIENT ID` are two commands.
-const CONTAINERS: &[&str] =
-    &["client", "config", "command", "object", "debug", "module", "cluster", "script", "function", "xgroup", "xinfo"];
+const CONTAINERS: &[&str] = &[
+    "client", "config", "command", "object", "debug", "module", "cluster", "script", "function", "xgroup", "xinfo",
+    "memory",
+];
 
 /// `get`, `client|list`: the name that the table and the coverage use.
 pub fn command_name(argv: &[Vec<u8>]) -> String {
