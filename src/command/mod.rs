@@ -25,6 +25,7 @@ pub mod introspection;
 pub mod key_positions;
 pub mod keys;
 pub mod lcs;
+pub mod memory;
 pub mod parse;
 #[cfg(test)]
 mod reveal_tests;

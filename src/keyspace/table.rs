@@ -68,6 +68,9 @@ struct Place {
 }
 
 impl<T: Keyed> Table<T> {
+    /// What an entry takes of a bucket in a table that is as full as it gets before it grows.
+    pub const ENTRY_BYTES: usize = (2 * size_of::<Bucket<T>>()).div_ceil(SPLIT_ABOVE);
+
     /// An empty table; it allocates with the first insert.
     pub fn new() -> Self {
         Self { chunks: Vec::new(), buckets: 0, mask: 0, len: 0, chains: Vec::new(), paused: false }

@@ -204,6 +204,21 @@ pub const TABLE: &[Row] = &[
         how: How::SameKind,
         reason: "Values are the server's own; a test of its own checks the field names.",
     },
+    Row {
+        against: All,
+        command: "sort",
+        how: How::Property { said: "as sets where BY leaves the order free", holds: compare::sorted_elements },
+        reason: ORDER,
+    },
+    Row {
+        against: All,
+        command: "sort_ro",
+        how: How::Property { said: "as sets where BY leaves the order free", holds: compare::sorted_elements },
+        reason: ORDER,
+    },
+    Row { against: All, command: "memory|usage", how: How::SameKind, reason: OWN },
+    Row { against: All, command: "memory|stats", how: How::SameKind, reason: OWN },
+    Row { against: All, command: "memory|doctor", how: How::SameKind, reason: OWN },
     Row { against: All, command: "lolwut", how: How::SameKind, reason: "Art is the server's own." },
     Row {
         against: All,

@@ -9,7 +9,7 @@ use super::exceptions::is_left_out;
 
 /// Commands whose second word is a subcommand, so that `CLIENT LIST` and `CLIENT ID` are two commands.
 const CONTAINERS: &[&str] =
-    &["client", "config", "command", "object", "debug", "module", "cluster", "script", "function"];
+    &["client", "config", "command", "object", "debug", "memory", "module", "cluster", "script", "function"];
 
 /// `get`, `client|list`: the name that the table and the coverage use.
 pub fn command_name(argv: &[Vec<u8>]) -> String {
@@ -274,6 +274,17 @@ pub fn random_members(_: Against, argv: &[Vec<u8>], oracle: &Value, tested: &Val
             let is_all = count.is_some_and(|count| count > left.len() as i64);
             left.len() == right.len() && (!is_all || sorted(left) == sorted(right))
         }
+        _ => false,
+    }
+}
+
+/// SORT: as sets where the elements stay unsorted, or may be equal in what they are sorted by.
+pub fn sorted_elements(_: Against, argv: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    let has = |word: &str| argv.iter().skip(2).any(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
+    let pattern = argv.iter().skip(2).skip_while(|arg| !arg.eq_ignore_ascii_case(b"BY")).nth(1);
+    let is_free = pattern.is_some_and(|pattern| has("ALPHA") || !pattern.contains(&b'*'));
+    match (oracle, tested) {
+        (Value::Array(left), Value::Array(right)) => is_free && sorted(left) == sorted(right),
         _ => false,
     }
 }

@@ -12,7 +12,9 @@ impl Generator {
     }
 
     pub(super) fn key_command(&mut self) -> Vec<Vec<u8>> {
-        match self.rng.u32(0..100) {
+        match self.rng.u32(0..112) {
+            100..=107 => self.sort_command(),
+            108..=111 => self.memory(),
             0..=11 => {
                 let name = self.pick(&["DEL", "UNLINK", "EXISTS", "EXISTS", "EXISTS", "TOUCH", "TOUCH", "TOUCH"]);
                 let keys = self.keys(Use::Any);
@@ -124,6 +126,22 @@ impl Generator {
             arguments.push(self.pick(&["FOO", "DB", "REPLACE"]).into());
         }
         self.line("COPY", arguments)
+    }
+
+    fn memory(&mut self) -> Vec<Vec<u8>> {
+        let name = self.pick(&["USAGE", "USAGE", "USAGE", "USAGE", "DOCTOR", "STATS", "PURGE", "HELP", "FOO"]);
+        let mut arguments = vec![self.case(name)];
+        if name == "USAGE" {
+            arguments.push(self.any_key());
+            if self.percent(50) {
+                let samples = if self.percent(30) { self.integer() } else { self.pick(&["0", "1", "5", "-1"]).into() };
+                arguments.extend([self.case("SAMPLES"), samples]);
+            }
+            if self.percent(4) {
+                arguments.push(self.pick(&["SAMPLES", "FOO", ""]).into());
+            }
+        }
+        self.line("MEMORY", arguments)
     }
 
     fn object(&mut self) -> Vec<Vec<u8>> {

@@ -7,6 +7,7 @@ mod parameters;
 mod protocol;
 mod server;
 mod sets;
+mod sort;
 mod strings;
 mod values;
 

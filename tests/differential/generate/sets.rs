@@ -160,7 +160,7 @@ impl Generator {
     }
 
     /// A member of a small population: integers of all widths, words, and lengths around those of the settings.
-    fn member(&mut self) -> Vec<u8> {
+    pub(super) fn member(&mut self) -> Vec<u8> {
         match self.rng.u32(0..100) {
             0..=49 => self.rng.i64(-2..8).to_string().into_bytes(),
             50..=84 => format!("m{}", self.rng.u32(0..8)).into_bytes(),
