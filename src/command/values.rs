@@ -12,6 +12,9 @@ use crate::engine::Engine;
 use crate::keyspace::{self, Entry, Family};
 use crate::resp::Reply;
 
+/// The values of several keys, as far as they are there.
+pub type Values<'a, T> = SmallVec<[Option<&'a T>; 8]>;
+
 impl Ctx<'_> {
     /// [`Ctx::read_reply`] of a key that has a value of this type, if it is there.
     pub fn read_as<T: Family>(&mut self, key: &[u8]) -> Result<(Option<&T>, &mut Reply), Failure> {
@@ -21,7 +24,7 @@ impl Ctx<'_> {
     }
 
     /// [`Ctx::read_as`] of several keys together.
-    pub fn read_all<T: Family>(&mut self, keys: &[&[u8]]) -> Result<(SmallVec<[Option<&T>; 8]>, &mut Reply), Failure> {
+    pub fn read_all<T: Family>(&mut self, keys: &[&[u8]]) -> Result<(Values<'_, T>, &mut Reply), Failure> {
         let mut found: SmallVec<[bool; 8]> = SmallVec::new();
         for key in keys {
             found.push(self.read_as::<T>(key)?.0.is_some());
