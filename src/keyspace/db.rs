@@ -120,18 +120,6 @@ impl Db {
         entry.heap_bytes(samples) + Table::<Entry>::ENTRY_BYTES + expires
     }
 
-    /// Bytes used by the main table and by that of expiring keys.
-    pub fn table_bytes(&self) -> [usize; 2] {
-        [self.keys.bytes(), self.expires.bytes()]
-    }
-
-    /// Bytes that a key holds in memory, its part of the tables included; of a large collection so many elements are
-    /// looked at (all for zero).
-    pub fn bytes_of(&self, entry: &Entry, samples: usize) -> usize {
-        let expires = if entry.expiry().is_some() { Table::<Shared>::ENTRY_BYTES } else { 0 };
-        entry.heap_bytes(samples) + Table::<Entry>::ENTRY_BYTES + expires
-    }
-
     /// The tables, main and expiring: number of buckets and of entries, for DEBUG HTSTATS.
     pub fn table_sizes(&self) -> [(usize, usize); 2] {
         [(self.keys.buckets(), self.keys.len()), (self.expires.buckets(), self.expires.len())]

@@ -209,6 +209,20 @@ pub const NOT_ASKED: &[NotAsked] = &[
         is: |argv, _| word(argv, 0, FIELD_EXPIRY) || (word(argv, 0, &["HSCAN"]) && any_word(argv, &["NOVALUES"])),
     },
     NotAsked {
+        against: Against::Redis7,
+        what: "LPOS with the smallest of all ranks",
+        reason: "Its opposite cannot be written down; Redis 7.0 looks for it all the same, later ones refuse it.",
+        is: |argv, _| word(argv, 0, &["LPOS"]) && any_word(argv, &["-9223372036854775808"]),
+    },
+    NotAsked {
+        against: Against::Redis7,
+        what: "Commands that wait, with a time too long to be written down",
+        reason: "Redis 7.0 counts it over and says that it is negative; later ones say that it is out of range.",
+        is: |argv, _| {
+            word(argv, 0, &["BLPOP", "BRPOP", "BLMPOP", "BLMOVE", "BRPOPLPUSH"]) && any_word(argv, &["inf", "1e30"])
+        },
+    },
+    NotAsked {
         against: Against::All,
         what: "OBJECT REFCOUNT inside MULTI",
         reason: "Redis counts the references that queued commands hold to their arguments.",

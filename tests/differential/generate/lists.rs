@@ -142,16 +142,18 @@ impl Generator {
 
     fn lpos(&mut self, key: Vec<u8>) -> Vec<Vec<u8>> {
         let mut options = Vec::new();
-        for name in ["RANK", "COUNT", "MAXLEN"] {
+        for (name, usual) in
+            [("RANK", ["1", "-1", "2", "-2"]), ("COUNT", ["0", "0", "1", "2"]), ("MAXLEN", ["0", "3", "9", "99"])]
+        {
             if self.percent(35) {
-                let value = self.list_count();
+                let value = if self.percent(80) { self.pick(&usual).into() } else { self.list_count() };
                 options.push([self.case(name), value]);
             }
         }
         self.rng.shuffle(&mut options);
         let mut arguments = vec![key, self.element()];
         arguments.extend(options.into_iter().flatten());
-        if self.percent(4) {
+        if self.percent(3) {
             arguments.push(self.pick(&["RANK", "FOO", "COUNT"]).into());
         }
         self.line("LPOS", arguments)
