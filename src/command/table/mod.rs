@@ -7,6 +7,7 @@ mod cluster;
 mod connection;
 mod geo;
 mod keys;
+mod lists;
 mod scripting;
 mod server;
 mod sets;
@@ -17,9 +18,10 @@ mod zsets;
 use super::spec::Spec;
 
 /// One file a family; a new family is a line here.
-static FAMILIES: [&[Spec]; 10] = [
+static FAMILIES: [&[Spec]; 11] = [
     strings::STRINGS,
     keys::KEYS,
+    lists::LISTS,
     sets::SETS,
     zsets::ZSETS,
     geo::GEO,

@@ -3,6 +3,7 @@
 //! What always holds: no score is NaN, and a result that would be is refused ([`add`]) or zero ([`combine`]), as in Redis.
 
 pub mod add;
+pub mod block;
 pub mod bounds;
 pub mod combine;
 pub mod options;
