@@ -94,6 +94,17 @@ fn ranges_are_given_by_rank_score_and_member_in_both_directions() {
 }
 
 #[test]
+fn ranges_of_members_where_scores_differ_are_logged_as_what_they_hit() {
+    let mut server = Harness::new();
+    server.run("ZADD z 0 a 0 b 1 c");
+    server.effects();
+    server.run("ZREMRANGEBYLEX z [a [a");
+    server.run("ZRANGESTORE d z - + BYLEX");
+    server.run("ZRANGESTORE d z - + BYLEX");
+    assert_eq!(server.effects(), "SELECT 0 | ZREM z a | ZADD d 0 b 1 c | MULTI | DEL d | ZADD d 0 b 1 c | EXEC");
+}
+
+#[test]
 fn members_are_popped_from_both_ends() {
     in_both(&[
         ("ZADD z 1 a 2 b 3 c 4 d 5 e", ":5"),

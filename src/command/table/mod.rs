@@ -237,7 +237,7 @@ mod tests {
         for row in commands() {
             let upper = row.spec.name.to_ascii_uppercase();
             assert!(std::ptr::eq(command(upper.as_bytes()).unwrap(), row), "{upper}");
-            assert!(command(format!("{}x", row.spec.name).as_bytes()).is_none());
+            assert!(command(format!("{}~", row.spec.name).as_bytes()).is_none());
         }
         assert!(command(b"").is_none());
         assert!(command(b"config|get").is_none());
