@@ -216,7 +216,7 @@ impl Node {
         }
         let middle = if below.right { inner.len() } else { FANOUT / 2 };
         let mut right = inner.split_off(middle);
-        if at + 1 <= middle && !below.right {
+        if at < middle && !below.right {
             inner.insert(at + 1, new);
         } else {
             right.insert(at + 1 - middle, new);
