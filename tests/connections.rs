@@ -210,3 +210,50 @@ fn a_whole_pipeline_can_be_sent_before_a_reply_is_read() {
         assert_eq!(client.receive().unwrap().value.text().unwrap().len(), 100, "reply {n}");
     }
 }
+
+#[test]
+fn nothing_is_taken_for_who_has_hung_up_while_it_waited() {
+    let server = Program::ackd().start();
+    let (mut operator, mut alive) = (server.client(), server.client());
+    let wait = encode(&["BLPOP", "list", "0"]);
+    let clients_are = |operator: &mut Client, fields: [&str; 2]| {
+        let info = operator.command("INFO clients").text().unwrap();
+        fields.iter().all(|field| info.contains(&format!("{field}\r\n")))
+    };
+    for _ in 0..10 {
+        abandon(&server, &wait);
+    }
+    wait_until(Duration::from_secs(10), "only two are connected", || connected(&mut operator) == 2);
+    // One whose connection lives on until its last reply is durable.
+    assert_eq!(operator.command("DEBUG AOF-FLUSH-SLEEP 1000000"), ok());
+    let mut half = server.client();
+    half.send(&[encode(&["SET", "key", "value"]), wait.clone()].concat()).unwrap();
+    half.finish_sending().unwrap();
+    wait_until(Duration::from_secs(1), "it is blocked on nothing", || {
+        clients_are(&mut operator, ["blocked_clients:1", "total_blocking_keys:0"])
+    });
+    alive.send(&wait).unwrap();
+    wait_until(Duration::from_secs(1), "the other one waits", || {
+        clients_are(&mut operator, ["blocked_clients:2", "total_blocking_keys:1"])
+    });
+    assert_eq!(operator.command("RPUSH list a b"), Value::Integer(2));
+    assert_eq!(half.read_to_end(), (b"+OK\r\n".to_vec(), true));
+    assert_eq!(alive.receive().unwrap().value.elements().unwrap()[1], Value::Bulk(b"a".to_vec()));
+    assert_eq!(operator.command("LLEN list"), Value::Integer(1));
+}
+
+#[test]
+fn a_wait_for_a_list_ends_by_itself_and_what_follows_goes_on() {
+    let server = Program::ackd().start();
+    let mut client = server.client();
+    let start = Instant::now();
+    client.send(&[encode(&["BLPOP", "list", "0.05"]), encode(&["PING"])].concat()).unwrap();
+    assert_eq!(client.receive().unwrap().raw, b"*-1\r\n");
+    assert!(start.elapsed() >= Duration::from_millis(50));
+    assert_eq!(client.receive().unwrap().raw, b"+PONG\r\n");
+    client.send(&[encode(&["BLPOP", "list", "0"]), encode(&["PING"])].concat()).unwrap();
+    let mut other = server.client();
+    assert_eq!(other.command("RPUSH list a"), Value::Integer(1));
+    assert_eq!(client.receive().unwrap().raw, b"*2\r\n$4\r\nlist\r\n$1\r\na\r\n");
+    assert_eq!(client.receive().unwrap().raw, b"+PONG\r\n");
+}

@@ -5,6 +5,7 @@ use std::task::Waker;
 use super::{Ctx, Failure, call, key_waits, level, parse, table};
 use crate::engine::client::{Blocked, BlockedOn, Client, Unblock};
 use crate::engine::gate::{Gate, Level};
+use crate::engine::trial::Event;
 use crate::engine::{Engine, Request, Shutdown};
 use crate::resp::Reply;
 
@@ -44,6 +45,8 @@ pub fn end(engine: &mut Engine, client: &mut Client, blocked: Blocked, how: Unbl
     }
     if let Some(row) = waited.and_then(|(name, _)| table::command(&name)) {
         call::count_wait(engine, row, how == Unblock::Error);
+        let (client, level) = (client.id, level(engine, client));
+        engine.trial.observe(Event::Executed { client, level, wrote: false });
     }
     if client.reply_mode.is_silent() {
         reply.truncate(start);

@@ -50,7 +50,7 @@ fn count(ctx: &mut Ctx<'_>, row: &Row, started_us: u64, failed: bool) {
     let elapsed = ctx.engine.tick() - started_us;
     ctx.engine.stats.changes += ctx.dirty;
     // A command that waits for keys counts when it is over.
-    if ctx.client.blocked.is_some_and(|blocked| blocked.on == BlockedOn::Keys) {
+    if waits_for_keys(ctx.client) {
         return;
     }
     ctx.engine.stats.total_commands += 1;
@@ -61,6 +61,10 @@ fn count(ctx: &mut Ctx<'_>, row: &Row, started_us: u64, failed: bool) {
     if ctx.engine.config.latency_tracking() {
         ctx.engine.stats.latency(row.id, elapsed);
     }
+}
+
+fn waits_for_keys(client: &Client) -> bool {
+    client.blocked.is_some_and(|blocked| blocked.on == BlockedOn::Keys)
 }
 
 /// Counts a command whose wait for keys was in vain.
@@ -107,7 +111,9 @@ pub fn finish(mut ctx: Ctx<'_>, reply_start: usize) {
     }
     queue_reply(&mut ctx, reply_start, reveals);
     let (client, level) = (ctx.client.id, ctx.level());
-    ctx.engine.trial.observe(Event::Executed { client, level, wrote: end.is_some() });
+    if !waits_for_keys(ctx.client) {
+        ctx.engine.trial.observe(Event::Executed { client, level, wrote: end.is_some() });
+    }
 }
 
 /// Takes back what was written since `start`, if CLIENT REPLY says so.

@@ -101,8 +101,8 @@ fn run_anew(engine: &mut Engine, id: ClientId) {
 /// offset that an answer which says that there was nothing reveals.
 pub fn forget(engine: &mut Engine, client: &Client) -> Option<(Vec<u8>, u64)> {
     let mut wait = engine.blocked_keys.remove(client.id)?;
-    let last_change = |key: &Box<[u8]>| engine.gate.last_change(wait.db, keyspace::hash(key));
-    let reveals = wait.keys.iter().map(last_change).max().unwrap_or(0);
+    let last_changes = wait.keys.iter().map(|key| engine.gate.last_change(wait.db, keyspace::hash(key)));
+    let reveals = last_changes.max().unwrap_or(0);
     Some((wait.command.swap_remove(0), reveals))
 }
 

@@ -241,7 +241,7 @@ impl Collection for List {
                 let nodes = quicklist.nodes();
                 let looked_at = if samples == 0 { nodes.len() } else { samples.min(nodes.len()) };
                 let elements: usize = nodes.iter().take(looked_at).map(Node::heap_bytes).sum();
-                let elements = if looked_at == 0 { 0 } else { elements * nodes.len() / looked_at };
+                let elements = (elements * nodes.len()).checked_div(looked_at).unwrap_or(0);
                 size_of::<Quicklist>() + nodes.capacity() * size_of::<Node>() + elements
             }
             Form::Packed(packed) => packed.heap_bytes(),
@@ -273,13 +273,14 @@ impl Collection for List {
     fn serialized_len(&self) -> usize {
         /// Says whether a node is plain.
         const CONTAINER: usize = 1;
+        let node = |size| CONTAINER + serialized::blob(size);
         match self.0.form() {
             Form::Large(quicklist) => {
-                let nodes = quicklist.nodes().iter();
-                serialized::length(quicklist.nodes().len())
-                    + nodes.map(|node| CONTAINER + serialized::blob(node.size())).sum::<usize>()
+                let nodes = quicklist.nodes();
+                serialized::length(nodes.len()) + nodes.iter().map(|each| node(each.size())).sum::<usize>()
             }
-            Form::Packed(packed) => serialized::blob(framed(packed)),
+            // A small one is written as one node.
+            Form::Packed(packed) => serialized::length(1) + node(framed(packed)),
             Form::Intset(_) => unreachable!("{NO_INTSET}"),
         }
     }

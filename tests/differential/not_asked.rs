@@ -99,10 +99,34 @@ pub const NOT_ASKED: &[NotAsked] = &[
         },
     },
     NotAsked {
+        against: Against::All,
+        what: "LSET with an index that needs more than 32 bits",
+        reason: "Redis cuts it to 32 bits, and so changes an element that was not meant; ackd says that it is out of range.",
+        is: |argv, _| {
+            let index = argv.get(2).and_then(|index| std::str::from_utf8(index).ok()?.parse::<i64>().ok());
+            word(argv, 0, &["LSET"]) && index.is_some_and(|index| i32::try_from(index).is_err())
+        },
+    },
+    NotAsked {
         against: Against::Redis7,
         what: "ZRANK and ZREVRANK with an option",
         reason: "WITHSCORE is newer than 7.0.",
         is: |argv, _| word(argv, 0, &["ZRANK", "ZREVRANK"]) && argv.len() > 3,
+    },
+    NotAsked {
+        against: Against::Redis7,
+        what: "LPOS with the smallest of all ranks",
+        reason: "Its opposite cannot be written down; Redis 7.0 looks for it all the same, later ones refuse it.",
+        is: |argv, _| word(argv, 0, &["LPOS"]) && any_word(argv, &["-9223372036854775808"]),
+    },
+    NotAsked {
+        against: Against::Redis7,
+        what: "Commands that wait, with a time too long to be written down",
+        reason: "Redis 7.0 counts it over and says that it is negative; later ones say that it is out of range.",
+        is: |argv, _| {
+            word(argv, 0, &["BLPOP", "BRPOP", "BLMPOP", "BLMOVE", "BRPOPLPUSH", "BZPOPMIN", "BZPOPMAX", "BZMPOP"])
+                && any_word(argv, &["inf", "1e30", "1e400", "9223372036854775807"])
+        },
     },
     NotAsked {
         against: Against::All,

@@ -7,7 +7,7 @@ const TYPES: &[&str] = &["string", "STRING", "set", "set", "zset", "list", "hash
 
 impl Generator {
     fn any_key(&mut self) -> Vec<u8> {
-        let usage = self.pick(&[Use::Any, Use::Any, Use::Number, Use::Text, Use::Set, Use::Zset]);
+        let usage = self.pick(&[Use::Any, Use::Any, Use::Number, Use::Text, Use::List, Use::Set, Use::Zset]);
         self.key(usage)
     }
 

@@ -130,6 +130,7 @@ pub enum Use {
     Any,
     Number,
     Text,
+    List,
     Set,
     Zset,
 }
@@ -146,8 +147,11 @@ impl Generator {
 
     /// A key of a small population, so that commands meet each other's keys.
     pub fn key(&mut self, usage: Use) -> Vec<u8> {
-        let usage =
-            if self.percent(15) { self.pick(&[Use::Any, Use::Number, Use::Text, Use::Set, Use::Zset]) } else { usage };
+        let usage = if self.percent(15) {
+            self.pick(&[Use::Any, Use::Number, Use::Text, Use::List, Use::Set, Use::Zset])
+        } else {
+            usage
+        };
         match self.rng.u32(0..100) {
             0..=6 => self.pick(ODD_KEYS).to_vec(),
             7 => vec![b'L'; 300],
@@ -155,6 +159,7 @@ impl Generator {
                 Use::Any => format!("k{}", self.rng.u32(0..7)),
                 Use::Number => format!("n{}", self.rng.u32(0..4)),
                 Use::Text => format!("s{}", self.rng.u32(0..4)),
+                Use::List => format!("l{}", self.rng.u32(0..4)),
                 Use::Set => format!("t{}", self.rng.u32(0..4)),
                 Use::Zset => format!("z{}", self.rng.u32(0..4)),
             }
