@@ -330,7 +330,7 @@ mod tests {
             longitude in -170.0..170.0,
             latitude in -70.0..70.0,
             radius in 1.0..300_000.0,
-            angle in 0.0..6.28,
+            angle in 0.0..std::f64::consts::TAU,
             part in 0.0..1.0,
         ) {
             let centre = Position { longitude, latitude };

@@ -80,6 +80,6 @@ fn what_is_found_is_stored_and_logged_with_its_scores() {
         assert_eq!(server.run(line), reply, "{line}");
     }
     let effects = server.effects();
-    assert!(effects.contains("ZADD d 190.44242984775784 Palermo 56.4412578701582 Catania"), "{effects}");
+    assert!(effects.contains("ZADD d 56.4412578701582 Catania 190.44242984775784 Palermo"), "{effects}");
     assert!(effects.ends_with("DEL d"), "{effects}");
 }

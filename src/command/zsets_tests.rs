@@ -94,6 +94,17 @@ fn ranges_are_given_by_rank_score_and_member_in_both_directions() {
 }
 
 #[test]
+fn ranges_of_members_where_scores_differ_are_logged_as_what_they_hit() {
+    let mut server = Harness::new();
+    server.run("ZADD z 0 a 0 b 1 c");
+    server.effects();
+    server.run("ZREMRANGEBYLEX z [a [a");
+    server.run("ZRANGESTORE d z - + BYLEX");
+    server.run("ZRANGESTORE d z - + BYLEX");
+    assert_eq!(server.effects(), "SELECT 0 | ZREM z a | ZADD d 0 b 1 c | MULTI | DEL d | ZADD d 0 b 1 c | EXEC");
+}
+
+#[test]
 fn members_are_popped_from_both_ends() {
     in_both(&[
         ("ZADD z 1 a 2 b 3 c 4 d 5 e", ":5"),
@@ -114,6 +125,50 @@ fn members_are_popped_from_both_ends() {
     server.run("ZADD z 1 a 2 b 3 c");
     server.run("ZMPOP 2 none z MAX COUNT 9");
     assert_eq!(server.effects(), "SELECT 0 | ZADD z 1 a 2 b 3 c | ZPOPMAX z 3");
+}
+
+#[test]
+fn who_waits_for_a_sorted_set_is_served_in_turn() {
+    let mut server = Harness::new();
+    server.run("ZADD z 1 a");
+    assert_eq!(server.run("BZPOPMIN none z 0"), "*3 $1 z $1 a $1 1");
+    let lines = ["BZPOPMAX z 0", "BZMPOP 0 2 y z MIN COUNT 2", "BZPOPMIN z 0.01", "BZPOPMIN z y 0"];
+    let clients = lines.map(|line| {
+        let client = server.connect();
+        assert_eq!(server.run_as(client, line), "", "{line} waits");
+        client
+    });
+    server.effects();
+    server.run("ZADD z 1 b 2 c 3 d");
+    server.sync();
+    let mut received = |client: usize| String::from_utf8_lossy(&server.receive(clients[client])).replace("\r\n", " ");
+    assert_eq!(received(0), "*3 $1 z $1 d $1 3 ");
+    assert_eq!(received(1), "*2 $1 z *2 *2 $1 b $1 1 *2 $1 c $1 2 ");
+    assert_eq!((received(2), received(3)), (String::new(), String::new()));
+    server.clock.advance(std::time::Duration::from_millis(10));
+    assert!(server.check(clients[2]) && !server.check(clients[3]));
+    assert_eq!(server.receive(clients[2]), b"*-1\r\n");
+    server.run("ZUNIONSTORE y 1 none");
+    server.run("SET x v");
+    server.run("GEOADD y 1 1 place");
+    server.sync();
+    assert!(server.receive(clients[3]).starts_with(b"*3\r\n$1\r\ny\r\n$5\r\nplace\r\n"));
+    let effects = server.effects();
+    assert!(effects.starts_with("SELECT 0 | ZADD z 1 b 2 c 3 d | ZPOPMAX z | ZPOPMIN z 2"), "{effects}");
+    assert!(effects.ends_with("| ZPOPMIN y"), "{effects}");
+    check(
+        &mut server,
+        &[
+            ("MULTI", "+OK"),
+            ("BZPOPMIN none 0", "+QUEUED"),
+            ("BZMPOP 0 1 none MAX", "+QUEUED"),
+            ("EXEC", "*2 *-1 *-1"),
+            ("BZPOPMIN z -1", "-ERR timeout is negative"),
+            ("BZMPOP x 1 z MIN", "-ERR timeout is not a float or out of range"),
+            ("BZMPOP x 0 z MIN", "-ERR numkeys should be greater than 0"),
+            ("BZPOPMIN x 0", "-WRONGTYPE Operation against a key holding the wrong kind of value"),
+        ],
+    );
 }
 
 #[test]

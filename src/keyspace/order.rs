@@ -34,6 +34,7 @@ impl Item {
     }
 }
 
+/// A node with what the one above it knows of it.
 struct Branch {
     count: usize,
     first: Item,
@@ -42,7 +43,18 @@ struct Branch {
 
 enum Node {
     Leaf(Vec<Item>),
-    Inner(Vec<Branch>),
+    Inner(Inner),
+}
+
+/// Branches, taken apart: a search reads scores and counts, and these lie together in a few cache lines.
+#[derive(Default)]
+struct Inner {
+    /// The score of the first item of each branch, and its member.
+    scores: Vec<f64>,
+    members: Vec<Handle>,
+    /// Number of items of each branch.
+    counts: Vec<usize>,
+    nodes: Vec<Node>,
 }
 
 /// See the module.
@@ -62,9 +74,74 @@ impl Branch {
     fn new(node: Node) -> Self {
         Self { count: node.count(), first: node.first(), node }
     }
+}
 
-    fn refresh(&mut self) {
-        (self.count, self.first) = (self.node.count(), self.node.first());
+impl Inner {
+    fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    fn insert(&mut self, at: usize, branch: Branch) {
+        self.scores.insert(at, branch.first.score);
+        self.members.insert(at, branch.first.member);
+        self.counts.insert(at, branch.count);
+        self.nodes.insert(at, branch.node);
+    }
+
+    /// Takes the branches from a place up to before another out.
+    fn remove(&mut self, start: usize, end: usize) {
+        self.scores.drain(start..end);
+        self.members.drain(start..end);
+        self.counts.drain(start..end);
+        self.nodes.drain(start..end);
+    }
+
+    fn split_off(&mut self, at: usize) -> Self {
+        Self {
+            scores: self.scores.split_off(at),
+            members: self.members.split_off(at),
+            counts: self.counts.split_off(at),
+            nodes: self.nodes.split_off(at),
+        }
+    }
+
+    fn append(&mut self, mut other: Self) {
+        self.scores.append(&mut other.scores);
+        self.members.append(&mut other.members);
+        self.counts.append(&mut other.counts);
+        self.nodes.append(&mut other.nodes);
+    }
+
+    /// Notes what has become of a branch, which is not empty.
+    fn refresh(&mut self, at: usize) {
+        let first = self.nodes[at].first();
+        (self.scores[at], self.members[at]) = (first.score, first.member);
+        self.counts[at] = self.nodes[at].count();
+    }
+
+    /// Number of branches whose first item is at or before a place.
+    fn begun(&self, score: f64, member: &[u8]) -> usize {
+        // Where scores are equal, and only there, the bytes decide.
+        let lower = self.scores.partition_point(|first| *first < score);
+        let equal = self.scores[lower..].partition_point(|first| *first == score);
+        lower + self.members[lower..lower + equal].partition_point(|first| first.member() <= member)
+    }
+
+    /// Joins the branch at a place with a neighbour, if there is little in it and the neighbour has room.
+    fn join(&mut self, at: usize) {
+        if self.nodes.get(at).is_none_or(|node| !node.is_sparse()) {
+            return;
+        }
+        for left in [Some(at), at.checked_sub(1)].into_iter().flatten() {
+            if left + 1 < self.len() && self.nodes[left].can_take(&self.nodes[left + 1]) {
+                let right = self.nodes.remove(left + 1);
+                self.nodes[left].append(right);
+                self.scores.remove(left + 1);
+                self.members.remove(left + 1);
+                self.counts[left] += self.counts.remove(left + 1);
+                return;
+            }
+        }
     }
 }
 
@@ -72,21 +149,21 @@ impl Node {
     fn count(&self) -> usize {
         match self {
             Self::Leaf(items) => items.len(),
-            Self::Inner(branches) => branches.iter().map(|branch| branch.count).sum(),
+            Self::Inner(inner) => inner.counts.iter().sum(),
         }
     }
 
     fn first(&self) -> Item {
         match self {
             Self::Leaf(items) => items[0].clone(),
-            Self::Inner(branches) => branches[0].first.clone(),
+            Self::Inner(inner) => Item { score: inner.scores[0], member: inner.members[0].clone() },
         }
     }
 
     fn is_empty(&self) -> bool {
         match self {
             Self::Leaf(items) => items.is_empty(),
-            Self::Inner(branches) => branches.is_empty(),
+            Self::Inner(inner) => inner.nodes.is_empty(),
         }
     }
 
@@ -94,7 +171,7 @@ impl Node {
     fn is_sparse(&self) -> bool {
         match self {
             Self::Leaf(items) => items.len() < LEAF / 3,
-            Self::Inner(branches) => branches.len() < FANOUT / 3,
+            Self::Inner(inner) => inner.len() < FANOUT / 3,
         }
     }
 
@@ -112,56 +189,79 @@ impl Node {
                 own.reserve_exact((own.len() + other.len()).next_multiple_of(STEP) - own.len());
                 own.append(&mut other);
             }
-            (Self::Inner(own), Self::Inner(mut other)) => own.append(&mut other),
+            (Self::Inner(own), Self::Inner(other)) => own.append(other),
             _ => unreachable!("neighbours are of one level"),
         }
     }
 
     /// Adds an item; answers the right half, if the node had to be divided.
     fn insert(&mut self, item: Item, edge: Edge) -> Option<Self> {
-        let branches = match self {
+        let inner = match self {
             Self::Leaf(items) => return insert_item(items, item, edge).map(Self::Leaf),
-            Self::Inner(branches) => branches,
+            Self::Inner(inner) => inner,
         };
-        let behind = branches
-            .partition_point(|branch| branch.first.compare(item.score, item.member.member()) != Ordering::Greater);
+        let behind = inner.begun(item.score, item.member.member());
         let at = behind.saturating_sub(1);
-        let below = Edge { left: edge.left && at == 0, right: edge.right && at + 1 == branches.len() };
-        let branch = &mut branches[at];
+        let below = Edge { left: edge.left && at == 0, right: edge.right && at + 1 == inner.len() };
         if behind == 0 {
-            branch.first = item.clone();
+            (inner.scores[0], inner.members[0]) = (item.score, item.member.clone());
         }
-        branch.count += 1;
-        let divided = branch.node.insert(item, below)?;
-        branch.refresh();
+        inner.counts[at] += 1;
+        let divided = inner.nodes[at].insert(item, below)?;
+        inner.refresh(at);
         let new = Branch::new(divided);
-        if branches.len() < FANOUT {
-            branches.insert(at + 1, new);
+        if inner.len() < FANOUT {
+            inner.insert(at + 1, new);
             return None;
         }
-        let middle = if below.right { branches.len() } else { FANOUT / 2 };
-        let mut right = branches.split_off(middle);
-        if at + 1 <= middle && !below.right {
-            branches.insert(at + 1, new);
+        let middle = if below.right { inner.len() } else { FANOUT / 2 };
+        let mut right = inner.split_off(middle);
+        if at < middle && !below.right {
+            inner.insert(at + 1, new);
         } else {
             right.insert(at + 1 - middle, new);
         }
         Some(Self::Inner(right))
     }
 
-    /// Number of items for which `is_before` holds; those are the first ones.
-    fn rank_where(&self, is_before: impl Fn(f64, &[u8]) -> bool) -> usize {
-        let is_before = |item: &Item| is_before(item.score, item.member.member());
+    /// Number of items before a place.
+    fn rank(&self, score: f64, member: &[u8]) -> usize {
         let (mut node, mut rank) = (self, 0);
         loop {
             match node {
-                Self::Leaf(items) => return rank + items.partition_point(is_before),
-                Self::Inner(branches) => {
-                    let Some(at) = branches.partition_point(|branch| is_before(&branch.first)).checked_sub(1) else {
-                        return rank;
-                    };
-                    rank += branches[..at].iter().map(|branch| branch.count).sum::<usize>();
-                    node = &branches[at].node;
+                Self::Leaf(items) => {
+                    return rank + items.partition_point(|item| item.compare(score, member) == Ordering::Less);
+                }
+                Self::Inner(inner) => {
+                    let Some(at) = inner.begun(score, member).checked_sub(1) else { return rank };
+                    rank += inner.counts[..at].iter().sum::<usize>();
+                    node = &inner.nodes[at];
+                }
+            }
+        }
+    }
+
+    /// Number of items for which `is_before` holds; those are the first ones.
+    fn rank_where(&self, is_before: impl Fn(f64, &[u8]) -> bool) -> usize {
+        let (mut node, mut rank) = (self, 0);
+        loop {
+            match node {
+                Self::Leaf(items) => {
+                    return rank + items.partition_point(|item| is_before(item.score, item.member.member()));
+                }
+                Self::Inner(inner) => {
+                    let (mut low, mut high) = (0, inner.len());
+                    while low < high {
+                        let middle = (low + high) / 2;
+                        if is_before(inner.scores[middle], inner.members[middle].member()) {
+                            low = middle + 1;
+                        } else {
+                            high = middle;
+                        }
+                    }
+                    let Some(at) = low.checked_sub(1) else { return rank };
+                    rank += inner.counts[..at].iter().sum::<usize>();
+                    node = &inner.nodes[at];
                 }
             }
         }
@@ -169,7 +269,7 @@ impl Node {
 
     /// Takes the items with these ranks out.
     fn cut(&mut self, start: usize, end: usize, each: &mut impl FnMut(Item)) {
-        let branches = match self {
+        let inner = match self {
             Self::Leaf(items) => {
                 items.drain(start..end).for_each(each);
                 if items.capacity() - items.len() > 2 * STEP {
@@ -177,42 +277,31 @@ impl Node {
                 }
                 return;
             }
-            Self::Inner(branches) => branches,
+            Self::Inner(inner) => inner,
         };
         let (mut at, mut before) = (0, 0);
-        while before + branches[at].count <= start {
-            before += branches[at].count;
+        while before + inner.counts[at] <= start {
+            before += inner.counts[at];
             at += 1;
         }
-        let first = at;
+        // Those that lose all they have are one behind the other.
+        let (first, mut emptied) = (at, None);
         while before < end {
-            let branch = &mut branches[at];
-            let count = branch.count;
-            branch.node.cut(start.saturating_sub(before), (end - before).min(count), each);
-            if !branch.node.is_empty() {
-                branch.refresh();
+            let count = inner.counts[at];
+            inner.nodes[at].cut(start.saturating_sub(before), (end - before).min(count), each);
+            if inner.nodes[at].is_empty() {
+                emptied = Some((emptied.map_or(at, |(first, _)| first), at + 1));
+            } else {
+                inner.refresh(at);
             }
             before += count;
             at += 1;
         }
-        branches.extract_if(first..at, |branch| branch.node.is_empty()).for_each(drop);
-        join(branches, first);
-        join(branches, first + 1);
-    }
-}
-
-/// Joins the branch at a place with a neighbour, if there is little in it and the neighbour has room.
-fn join(branches: &mut Vec<Branch>, at: usize) {
-    if branches.get(at).is_none_or(|branch| !branch.node.is_sparse()) {
-        return;
-    }
-    for left in [Some(at), at.checked_sub(1)].into_iter().flatten() {
-        if left + 1 < branches.len() && branches[left].node.can_take(&branches[left + 1].node) {
-            let right = branches.remove(left + 1);
-            branches[left].node.append(right.node);
-            branches[left].refresh();
-            return;
+        if let Some((first, end)) = emptied {
+            inner.remove(first, end);
         }
+        inner.join(first);
+        inner.join(first + 1);
     }
 }
 
@@ -262,16 +351,16 @@ impl Order {
         self.len += 1;
         if let Some(right) = self.root.insert(item, Edge { left: true, right: true }) {
             let left = std::mem::replace(&mut self.root, Node::Leaf(Vec::new()));
-            self.root = Node::Inner(vec![Branch::new(left), Branch::new(right)]);
+            let mut inner = Inner::default();
+            inner.insert(0, Branch::new(left));
+            inner.insert(1, Branch::new(right));
+            self.root = Node::Inner(inner);
         }
     }
 
     /// Number of items before this place.
     pub(super) fn rank(&self, score: f64, member: &[u8]) -> usize {
-        self.rank_where(|other, bytes| match other.partial_cmp(&score) {
-            Some(Ordering::Equal) => bytes < member,
-            order => order == Some(Ordering::Less),
-        })
+        self.root.rank(score, member)
     }
 
     /// Number of items for which `is_before` holds; it must hold for the first ones and not for those behind them.
@@ -286,10 +375,10 @@ impl Order {
         }
         self.root.cut(start, end, &mut each);
         self.len -= end - start;
-        while let Node::Inner(branches) = &mut self.root
-            && branches.len() <= 1
+        while let Node::Inner(inner) = &mut self.root
+            && inner.len() <= 1
         {
-            self.root = branches.pop().map_or(Node::Leaf(Vec::new()), |branch| branch.node);
+            self.root = inner.nodes.pop().unwrap_or(Node::Leaf(Vec::new()));
         }
     }
 
@@ -307,9 +396,9 @@ impl Order {
         fn bytes(node: &Node) -> usize {
             match node {
                 Node::Leaf(items) => items.capacity() * size_of::<Item>(),
-                Node::Inner(branches) => {
-                    let below: usize = branches.iter().map(|branch| bytes(&branch.node)).sum();
-                    branches.capacity() * size_of::<Branch>() + below
+                Node::Inner(inner) => {
+                    let below: usize = inner.nodes.iter().map(bytes).sum();
+                    inner.nodes.capacity() * size_of::<Branch>() + below
                 }
             }
         }
@@ -329,18 +418,18 @@ impl Order {
                     assert!(sorted);
                     (items.len(), 1)
                 }
-                Node::Inner(branches) => {
-                    assert!(branches.len() <= FANOUT && branches.len() > usize::from(is_root));
+                Node::Inner(inner) => {
+                    assert!(inner.len() <= FANOUT && inner.len() > usize::from(is_root));
                     let mut depths = Vec::new();
-                    for branch in branches {
-                        let (count, depth) = check(&branch.node, false);
-                        let first = branch.node.first();
-                        assert_eq!(count, branch.count);
-                        assert_eq!(first.compare(branch.first.score, branch.first.member.member()), Ordering::Equal);
+                    for (at, node) in inner.nodes.iter().enumerate() {
+                        let (count, depth) = check(node, false);
+                        assert_eq!(count, inner.counts[at]);
+                        let order = node.first().compare(inner.scores[at], inner.members[at].member());
+                        assert_eq!(order, Ordering::Equal);
                         depths.push(depth);
                     }
                     assert!(depths.iter().all(|depth| *depth == depths[0]));
-                    (branches.iter().map(|branch| branch.count).sum(), depths[0] + 1)
+                    (inner.counts.iter().sum(), depths[0] + 1)
                 }
             }
         }
@@ -351,7 +440,7 @@ impl Order {
 /// Items one after the other.
 pub(super) struct Range<'a> {
     /// The way to the leaf: nodes with the branch that was taken.
-    path: SmallVec<[(&'a [Branch], usize); 6]>,
+    path: SmallVec<[(&'a Inner, usize); 6]>,
     leaf: &'a [Item],
     at: usize,
     left: usize,
@@ -366,14 +455,14 @@ impl<'a> Range<'a> {
                     (self.leaf, self.at) = (items, rank);
                     return;
                 }
-                Node::Inner(branches) => {
+                Node::Inner(inner) => {
                     let mut at = 0;
-                    while rank >= branches[at].count {
-                        rank -= branches[at].count;
+                    while rank >= inner.counts[at] {
+                        rank -= inner.counts[at];
                         at += 1;
                     }
-                    self.path.push((branches, at));
-                    node = &branches[at].node;
+                    self.path.push((inner, at));
+                    node = &inner.nodes[at];
                 }
             }
         }
@@ -381,13 +470,11 @@ impl<'a> Range<'a> {
 
     /// Goes to the leaf beside this one.
     fn turn(&mut self) {
-        while let Some((branches, at)) = self.path.pop() {
+        while let Some((inner, at)) = self.path.pop() {
             let beside = if self.reverse { at.checked_sub(1) } else { Some(at + 1) };
-            if let Some(beside) = beside
-                && let Some(branch) = branches.get(beside)
-            {
-                self.path.push((branches, beside));
-                return self.seek(&branch.node, if self.reverse { branch.count - 1 } else { 0 });
+            if let Some(beside) = beside.filter(|beside| *beside < inner.len()) {
+                self.path.push((inner, beside));
+                return self.seek(&inner.nodes[beside], if self.reverse { inner.counts[beside] - 1 } else { 0 });
             }
         }
     }

@@ -24,7 +24,7 @@ impl Ranked {
     }
 
     /// Number of members.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.order.len()
     }
 

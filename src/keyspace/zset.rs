@@ -102,14 +102,6 @@ impl Zset {
         }
     }
 
-    /// Adds a member or changes its score.
-    pub fn set(&mut self, member: &[u8], score: f64, limits: &ZsetLimits) {
-        match self.score(member) {
-            Some(before) => self.update(member, before, score),
-            None => self.insert(member, score, limits),
-        }
-    }
-
     /// Takes a member out; answers its score.
     pub fn remove(&mut self, member: &[u8]) -> Option<f64> {
         match self.0.form_mut() {
@@ -188,6 +180,12 @@ impl Zset {
         }
     }
 
+    /// Whether all members have the same score, as ranges of members assume.
+    pub fn has_one_score(&self) -> bool {
+        let score = |rank: usize| self.range(rank, rank + 1, false).next().map(|(_, score)| score);
+        score(0) == score(self.len().saturating_sub(1))
+    }
+
     /// All members in order.
     pub fn iter(&self) -> impl Iterator<Item = (Text<'_>, f64)> {
         self.range(0, self.len(), false)
@@ -196,21 +194,6 @@ impl Zset {
     /// The representation, for commands that treat each in its own way.
     pub fn form(&self) -> Form<'_, Ranked> {
         self.0.form()
-    }
-
-    /// Makes it a listpack if it may be one, as Redis does with the results of set operations.
-    pub fn compact(&mut self, limits: &ZsetLimits) {
-        let Form::Large(ranked) = self.0.form() else { return };
-        if ranked.len() > limits.entries {
-            return;
-        }
-        let members = || ranked.range(0, ranked.len(), false);
-        let bytes = members().map(|(member, _)| member.len() + SCORE_MAX).sum();
-        let mut packed = Packed::new();
-        if members().all(|(member, _)| member.len() <= limits.value) && packed.has_room(bytes) {
-            members().for_each(|(member, score)| push_packed(&mut packed, member, score));
-            self.0 = packed.into();
-        }
     }
 
     /// Makes it a table with an index.

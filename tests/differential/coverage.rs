@@ -41,6 +41,7 @@ const OPTIONS: &[(&str, &[&str])] = &[
     ("zrevrangebylex", &["LIMIT"]),
     ("zrangestore", &["BYSCORE", "REV", "LIMIT"]),
     ("zmpop", &["MIN", "MAX", "COUNT"]),
+    ("bzmpop", &["MIN", "MAX", "COUNT"]),
     ("zunion", &["WEIGHTS", "AGGREGATE", "SUM", "MIN", "MAX", "WITHSCORES"]),
     ("zinter", &["WEIGHTS", "AGGREGATE", "SUM", "MIN", "MAX", "WITHSCORES"]),
     ("zdiff", &["WITHSCORES"]),

@@ -219,7 +219,8 @@ pub const NOT_ASKED: &[NotAsked] = &[
         what: "Commands that wait, with a time too long to be written down",
         reason: "Redis 7.0 counts it over and says that it is negative; later ones say that it is out of range.",
         is: |argv, _| {
-            word(argv, 0, &["BLPOP", "BRPOP", "BLMPOP", "BLMOVE", "BRPOPLPUSH"]) && any_word(argv, &["inf", "1e30"])
+            word(argv, 0, &["BLPOP", "BRPOP", "BLMPOP", "BLMOVE", "BRPOPLPUSH", "BZPOPMIN", "BZPOPMAX", "BZMPOP"])
+                && any_word(argv, &["inf", "1e30", "1e400", "9223372036854775807"])
         },
     },
     NotAsked {

@@ -12,7 +12,7 @@ pub fn geoadd(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     let options = arguments[2..].iter().take_while(is_option).count();
     let (options, places) = arguments[2..].split_at(options);
     let has = |name: &str| options.iter().any(|word| is(word, name));
-    if places.len() % 3 != 0 || (has("NX") && has("XX")) {
+    if !places.len().is_multiple_of(3) || (has("NX") && has("XX")) {
         return Err(failure::SYNTAX);
     }
     let mut scores = Vec::with_capacity(places.len() / 3);

@@ -9,8 +9,7 @@ use super::super::failure::{self, Failure};
 use super::super::{Ctx, parse};
 use super::{of_member, position, unit, write_distance, write_position};
 use crate::base::geohash::{Position, Search, Shape, to_integer};
-use crate::base::number;
-use crate::command::zsets::{double, limits, store};
+use crate::command::zsets::{double, limits, store_resolved};
 use crate::keyspace::Zset;
 
 /// How a command gives its search, and what it may do.
@@ -288,23 +287,12 @@ fn store_found(ctx: &mut Ctx<'_>, target: &[u8], found: &[Found], query: &Query<
     let limits = limits(&ctx.engine.config);
     let longest = found.iter().map(|place| place.member.len()).max().unwrap_or(0);
     let mut result = Zset::for_members(found.len(), longest, &limits);
-    let mut scores = Vec::with_capacity(found.len());
     for place in found {
         let score = if query.store_distances { place.distance } else { place.score };
         result.insert(&place.member, score, &limits);
-        let mut text = Vec::new();
-        number::format_f64(score, &mut text);
-        scores.push(text);
     }
-    let existed = ctx.write(target).is_some();
-    store(ctx, target, result, if form.is_search() { "geosearchstore" } else { "georadiusstore" });
-    if existed {
-        ctx.effect(&[b"DEL", target]);
-    }
+    store_resolved(ctx, target, result, if form.is_search() { "geosearchstore" } else { "georadiusstore" });
     if !found.is_empty() {
-        let mut words: Vec<&[u8]> = vec![b"ZADD", target];
-        found.iter().zip(&scores).for_each(|(place, score)| words.extend([&score[..], &place.member]));
-        ctx.effect(&words);
         ctx.counts_as(found.len() as u64);
     }
 }

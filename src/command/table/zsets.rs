@@ -1,13 +1,51 @@
 //! Table rows: the commands on sorted sets.
 
 use super::super::spec::{
-    ACCESS, DELETE, DENYOOM, FAST, Group, KeySpec, MOVABLEKEYS, OW, READONLY, RO, RW, Spec, UPDATE, WRITE, acl, block,
-    double, integer, key, one_of, pattern, string, word,
+    ACCESS, BLOCKING, DELETE, DENYOOM, FAST, Group, KeySpec, MOVABLEKEYS, OW, READONLY, RO, RW, Spec, UPDATE, WRITE,
+    acl, block, double, integer, key, one_of, pattern, string, word,
 };
-use crate::command::zsets::{add, combine, pop, random, range, read, remove, scan};
+use crate::command::zsets::{add, block, combine, pop, random, range, read, remove, scan};
 
 /// Rows, by name.
 pub static ZSETS: &[Spec] = &[
+    Spec::new("bzmpop", -5, Group::SortedSet, "7.0.0")
+        .about(
+            "Pops members from the first of several sorted sets that has any; waits if none has.",
+            "O(K)+O(M log N) with K keys, M members popped and N members there",
+        )
+        .flags(&[WRITE, BLOCKING, MOVABLEKEYS])
+        .acl(&[acl::SORTEDSET])
+        .keys(&[KeySpec::counted(2, &[RW, ACCESS, DELETE])])
+        .args(&[
+            double("timeout"),
+            integer("numkeys"),
+            key("key", 0).multiple(),
+            one_of("where", &[word("min", "MIN"), word("max", "MAX")]),
+            integer("count").token("COUNT").optional(),
+        ])
+        .handler(block::bzmpop),
+    Spec::new("bzpopmax", -3, Group::SortedSet, "5.0.0")
+        .about(
+            "Pops the member with the highest score from the first of several sorted sets; waits if all are missing.",
+            "O(log N)",
+        )
+        .flags(&[WRITE, BLOCKING, FAST])
+        .acl(&[acl::SORTEDSET])
+        .keys(&[KeySpec::range(1, -2, 1, &[RW, ACCESS, DELETE])])
+        .args(&[key("key", 0).multiple(), double("timeout")])
+        .history(&[("6.0.0", "a fraction of a second as timeout")])
+        .handler(block::bzpopmax),
+    Spec::new("bzpopmin", -3, Group::SortedSet, "5.0.0")
+        .about(
+            "Pops the member with the lowest score from the first of several sorted sets; waits if all are missing.",
+            "O(log N)",
+        )
+        .flags(&[WRITE, BLOCKING, FAST])
+        .acl(&[acl::SORTEDSET])
+        .keys(&[KeySpec::range(1, -2, 1, &[RW, ACCESS, DELETE])])
+        .args(&[key("key", 0).multiple(), double("timeout")])
+        .history(&[("6.0.0", "a fraction of a second as timeout")])
+        .handler(block::bzpopmin),
     Spec::new("zadd", -4, Group::SortedSet, "1.2.0")
         .about(
             "Adds members to a sorted set or changes their scores; the key is made if it is missing.",

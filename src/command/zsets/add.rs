@@ -128,7 +128,7 @@ fn generic(ctx: &mut Ctx<'_>, arguments: &[&[u8]], mut conditions: Conditions) -
     let key = arguments[1];
     let options = conditions.read(&arguments[2..]);
     let pairs = &arguments[2 + options..];
-    if pairs.is_empty() || pairs.len() % 2 != 0 {
+    if pairs.is_empty() || !pairs.len().is_multiple_of(2) {
         return Err(failure::SYNTAX);
     }
     let count = pairs.len() / 2;

@@ -3,6 +3,7 @@
 //! What always holds: no score is NaN, and a result that would be is refused ([`add`]) or zero ([`combine`]), as in Redis.
 
 pub mod add;
+pub mod block;
 pub mod bounds;
 pub mod combine;
 pub mod options;
@@ -48,7 +49,7 @@ fn write_members<'a>(reply: &mut Reply, len: usize, scores: bool, members: impl 
     }
 }
 
-/// Puts a result in place of whatever a key has, or removes the key if there is none; answers the number of members.
+/// Puts a result in place of whatever a key has, or removes the key if there is none; replies the number of members.
 pub fn store(ctx: &mut Ctx<'_>, key: &[u8], zset: Zset, event: &'static str) {
     let len = zset.len();
     let exists = ctx.write(key).is_some();
@@ -63,6 +64,25 @@ pub fn store(ctx: &mut Ctx<'_>, key: &[u8], zset: Zset, event: &'static str) {
         ctx.event(if len > 0 { event } else { "del" }, key);
     }
     ctx.reply.count(len);
+}
+
+/// [`store`], logged as the members with their scores, for what a copy could not compute the same.
+pub fn store_resolved(ctx: &mut Ctx<'_>, key: &[u8], zset: Zset, event: &'static str) {
+    let mut words: Vec<Vec<u8>> = vec![b"ZADD".to_vec(), key.to_vec()];
+    for (member, score) in zset.iter() {
+        let mut text = Vec::new();
+        number::format_f64(score, &mut text);
+        words.extend([text, member.to_vec()]);
+    }
+    let (is_empty, existed) = (zset.is_empty(), ctx.write(key).is_some());
+    store(ctx, key, zset, event);
+    if existed {
+        ctx.effect(&[b"DEL", key]);
+    }
+    if !is_empty {
+        let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+        ctx.effect(&words);
+    }
 }
 
 #[cfg(test)]

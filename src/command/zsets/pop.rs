@@ -2,8 +2,6 @@
 //!
 //! ZMPOP is logged as what it did to the key that it found: ZPOPMIN or ZPOPMAX with a count.
 
-use std::mem;
-
 use super::super::failure::{self, Failure};
 use super::super::{Ctx, parse};
 use super::options::counted_keys;
@@ -29,10 +27,11 @@ impl End {
         }
     }
 
-    fn command(self) -> &'static str {
+    /// The command that takes one, and its event.
+    pub fn command(self) -> (&'static [u8], &'static str) {
         match self {
-            Self::Min => "zpopmin",
-            Self::Max => "zpopmax",
+            Self::Min => (b"ZPOPMIN", "zpopmin"),
+            Self::Max => (b"ZPOPMAX", "zpopmax"),
         }
     }
 }
@@ -53,38 +52,34 @@ pub enum Shape {
 /// Takes up to `count` members out of a key and writes the reply; answers how many, or `None`, with nothing written, if the
 /// key is missing.
 pub fn pop(ctx: &mut Ctx<'_>, key: &[u8], end: End, count: usize, shape: Shape) -> Result<Option<usize>, Failure> {
-    let mut reply = mem::take(&mut ctx.reply);
-    let outcome = ctx.edit::<Zset>(key).map(|zset| {
-        let zset = zset?;
-        let (len, count) = (zset.len(), count.min(zset.len()));
-        let (start, behind) = if end == End::Min { (0, count) } else { (len - count, len) };
-        match shape {
-            Shape::Flat => reply.array(2 * count),
-            Shape::Pairs => reply.array(count),
-            Shape::WithKey => {
-                reply.array(2 * count + 1);
-                reply.bulk(key);
-            }
-            Shape::KeyAndPairs => {
-                reply.array(2);
-                reply.bulk(key);
-                reply.array(count);
-            }
+    let (zset, reply) = ctx.edit_reply::<Zset>(key)?;
+    let Some(zset) = zset else { return Ok(None) };
+    let (len, count) = (zset.len(), count.min(zset.len()));
+    let (start, behind) = if end == End::Min { (0, count) } else { (len - count, len) };
+    match shape {
+        Shape::Flat => reply.array(2 * count),
+        Shape::Pairs => reply.array(count),
+        Shape::WithKey => {
+            reply.array(2 * count + 1);
+            reply.bulk(key);
         }
-        for (member, score) in zset.range(start, behind, end == End::Max) {
-            if matches!(shape, Shape::Pairs | Shape::KeyAndPairs) {
-                reply.array(2);
-            }
-            write_text(&mut reply, Some(member));
-            reply.double(score);
+        Shape::KeyAndPairs => {
+            reply.array(2);
+            reply.bulk(key);
+            reply.array(count);
         }
-        zset.remove_ranks(start, behind);
-        Some((count, zset.is_empty()))
-    });
-    ctx.reply = reply;
-    let Some((count, is_empty)) = outcome? else { return Ok(None) };
+    }
+    for (member, score) in zset.range(start, behind, end == End::Max) {
+        if matches!(shape, Shape::Pairs | Shape::KeyAndPairs) {
+            reply.array(2);
+        }
+        write_text(reply, Some(member));
+        reply.double(score);
+    }
+    zset.remove_ranks(start, behind);
+    let is_empty = zset.is_empty();
     if count > 0 {
-        ctx.event(end.command(), key);
+        ctx.event(end.command().1, key);
         if is_empty {
             ctx.remove_emptied(key);
         }
@@ -155,8 +150,7 @@ impl<'a, 'b> MultiPop<'a, 'b> {
     pub fn run(&self, ctx: &mut Ctx<'_>) -> Result<bool, Failure> {
         for key in self.keys {
             if let Some(count) = pop(ctx, key, self.end, self.count, Shape::KeyAndPairs)? {
-                let name = if self.end == End::Min { &b"ZPOPMIN"[..] } else { b"ZPOPMAX" };
-                ctx.effect(&[name, key, itoa::Buffer::new().format(count).as_bytes()]);
+                ctx.effect(&[self.end.command().0, key, itoa::Buffer::new().format(count).as_bytes()]);
                 return Ok(true);
             }
         }

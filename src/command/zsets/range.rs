@@ -3,7 +3,7 @@
 use super::super::failure::{self, Failure};
 use super::super::{Ctx, parse};
 use super::bounds::{Bounds, By};
-use super::{limits, store, write_members};
+use super::{limits, store, store_resolved, write_members};
 use crate::keyspace::{Text, Zset};
 
 /// What the name of a command, or its options, say about a range.
@@ -128,6 +128,8 @@ pub fn zrangestore(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure
     let limits = limits(&ctx.engine.config);
     let (source, _) = ctx.read_as::<Zset>(arguments[2])?;
     let (start, end) = source.map_or((0, 0), |zset| query.ranks(&bounds, zset));
+    // What is between two members where scores differ depends on the representation.
+    let is_arbitrary = query.by() == By::Lex && source.is_some_and(|zset| !zset.has_one_score());
     // Only of ranks does Redis know beforehand how many members there will be.
     let expected = if query.by() == By::Rank { end - start } else { 0 };
     let mut result = Zset::for_members(expected, 0, &limits);
@@ -136,6 +138,10 @@ pub fn zrangestore(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure
         let member: Text<'_> = member;
         result.insert(member.as_bytes(&mut buffer), score, &limits);
     }
-    store(ctx, arguments[1], result, "zrangestore");
+    if is_arbitrary {
+        store_resolved(ctx, arguments[1], result, "zrangestore");
+    } else {
+        store(ctx, arguments[1], result, "zrangestore");
+    }
     Ok(())
 }

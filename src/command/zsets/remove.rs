@@ -35,15 +35,24 @@ pub fn zrem(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
 fn by_range(ctx: &mut Ctx<'_>, arguments: &[&[u8]], by: By, event: &'static str) -> Result<(), Failure> {
     let key = arguments[1];
     let bounds = Bounds::read(by, arguments[2], arguments[3])?;
+    let mut members: Vec<Vec<u8>> = Vec::new();
     let (count, is_empty) = match ctx.edit::<Zset>(key)? {
         Some(zset) => {
             let (start, end) = bounds.ranks(zset, false);
+            // What is between two members where scores differ depends on the representation: a copy is told the members.
+            if by == By::Lex && !zset.has_one_score() {
+                members.extend(zset.range(start, end, false).map(|(member, _)| member.to_vec()));
+            }
             zset.remove_ranks(start, end);
             (end - start, zset.is_empty())
         }
         None => (0, false),
     };
     removed(ctx, key, count, is_empty, event);
+    if !members.is_empty() {
+        let words: Vec<&[u8]> = [&b"ZREM"[..], key].into_iter().chain(members.iter().map(Vec::as_slice)).collect();
+        ctx.effect(&words);
+    }
     Ok(())
 }
 

@@ -39,7 +39,12 @@ pub struct Generator {
     in_transaction: [bool; CONNECTIONS],
     /// Ids given to entries of streams.
     entries: u64,
+    /// Families that most commands are of: with all of them at once, few would find what they need.
+    focus: [u32; 2],
 }
+
+/// Of how many numbers each leads to a family of commands on values.
+const FAMILIES: u32 = 15;
 
 /// The session of a seed, with about `length` steps.
 pub fn session(against: Against, seed: u64, length: usize) -> Vec<Step> {
@@ -50,7 +55,9 @@ pub fn session(against: Against, seed: u64, length: usize) -> Vec<Step> {
         current: 0,
         in_transaction: [false; CONNECTIONS],
         entries: 0,
+        focus: [0; 2],
     };
+    generator.focus = [generator.rng.u32(0..FAMILIES), generator.rng.u32(0..FAMILIES)];
     for connection in 0..CONNECTIONS {
         if generator.rng.bool() {
             generator.push(connection, vec![b"HELLO".to_vec(), b"3".to_vec()]);
@@ -172,17 +179,18 @@ impl Generator {
         }
     }
 
-    /// A command of one of the types of values.
+    /// A command of one of the types of values, mostly of those that this session is about.
     fn value_command(&mut self) -> Vec<Vec<u8>> {
-        match self.rng.u32(0..27) {
-            0..=4 => self.string_command(),
-            5..=6 => self.set_command(),
-            7..=9 => self.zset_command(),
-            10 => self.geo_command(),
-            11..=12 => self.bitmap_command(),
-            13..=16 => self.list_command(),
-            17..=20 => self.hash_command(),
-            21..=24 => self.stream_command(),
+        let family = if self.percent(85) { self.pick(&self.focus.clone()) } else { self.rng.u32(0..FAMILIES) };
+        match family {
+            0..=2 => self.string_command(),
+            3 => self.set_command(),
+            4..=5 => self.zset_command(),
+            6 => self.geo_command(),
+            7 => self.bitmap_command(),
+            8..=9 => self.list_command(),
+            10..=11 => self.hash_command(),
+            12..=13 => self.stream_command(),
             _ => self.hyperloglog_command(),
         }
     }

@@ -55,7 +55,8 @@ impl Generator {
             48..=62 => self.ranges(),
             63..=66 => self.range_store(),
             67..=70 => self.remove_range(),
-            71..=77 => self.pops(),
+            71..=75 => self.pops(),
+            76..=77 => self.blocking_pops(),
             78..=90 => self.combinations(),
             91..=92 => self.zrandmember(),
             93..=95 => self.zscan(),
@@ -282,6 +283,37 @@ impl Generator {
             arguments.push(self.pop_count());
         }
         self.line("ZMPOP", arguments)
+    }
+
+    /// Commands that may wait, for a short time. They are not damaged, or they could wait for ever.
+    fn blocking_pops(&mut self) -> Vec<Vec<u8>> {
+        let timeout = if self.percent(90) {
+            "0.01"
+        } else {
+            self.pick(&["-1", "x", "", "inf", "nan", "1e400", "9223372036854775807"])
+        };
+        let (connection, key) = (self.connection(), self.key(Use::Zset));
+        let line = if self.percent(50) {
+            let name = self.pick(&["BZPOPMIN", "BZPOPMAX"]);
+            let mut arguments = vec![key.clone()];
+            if self.percent(40) {
+                arguments.push(self.key(Use::Zset));
+            }
+            arguments.push(timeout.into());
+            self.line(name, arguments)
+        } else {
+            let mut arguments = vec![timeout.into()];
+            arguments.extend(self.counted(Use::Zset));
+            let end = self.pick(&["MIN", "MAX", "MIN", "MAX", "MIN", "MAX", "MID"]);
+            arguments.push(self.case(end));
+            if self.percent(50) {
+                arguments.push(self.case("COUNT"));
+                arguments.push(self.pop_count());
+            }
+            self.line("BZMPOP", arguments)
+        };
+        self.push(connection, line);
+        self.line("ZCARD", vec![key])
     }
 
     /// Keys behind their number, which is mostly right.
