@@ -210,3 +210,49 @@ fn a_whole_pipeline_can_be_sent_before_a_reply_is_read() {
         assert_eq!(client.receive().unwrap().value.text().unwrap().len(), 100, "reply {n}");
     }
 }
+
+#[test]
+fn nothing_is_taken_for_who_has_hung_up_while_it_waited() {
+    let server = Program::ackd().start();
+    let mut operator = server.client();
+    let wait = encode(&["BLPOP", "list", "0"]);
+    // A reply that nobody takes is still to be sent when the end of the connection is read.
+    assert_eq!(operator.call(&["SET", "large", &"v".repeat(32 << 20)]).unwrap().value, ok());
+    let mut half = server.client();
+    half.send(&[encode(&["GET", "large"]), wait.clone()].concat()).unwrap();
+    half.finish_sending().unwrap();
+    let mut alive = server.client();
+    for _ in 0..10 {
+        abandon(&server, &wait);
+    }
+    let blocked = |operator: &mut Client| {
+        let list = operator.command("CLIENT LIST").text().unwrap();
+        list.lines().filter(|line| line.contains(" flags=b ")).count()
+    };
+    wait_until(Duration::from_secs(10), "who hung up is forgotten", || {
+        let clients = operator.command("INFO clients").text().unwrap();
+        clients.contains("total_blocking_keys:0\r\n") && blocked(&mut operator) == 1
+    });
+    alive.send(&wait).unwrap();
+    wait_until(Duration::from_secs(10), "it waits", || blocked(&mut operator) == 2);
+    assert_eq!(operator.command("RPUSH list a b"), Value::Integer(2));
+    assert_eq!(alive.receive().unwrap().value.elements().unwrap()[1], Value::Bulk(b"a".to_vec()));
+    assert_eq!(operator.command("LLEN list"), Value::Integer(1));
+    drop(half);
+}
+
+#[test]
+fn a_wait_for_a_list_ends_by_itself_and_what_follows_goes_on() {
+    let server = Program::ackd().start();
+    let mut client = server.client();
+    let start = Instant::now();
+    client.send(&[encode(&["BLPOP", "list", "0.05"]), encode(&["PING"])].concat()).unwrap();
+    assert_eq!(client.receive().unwrap().raw, b"*-1\r\n");
+    assert!(start.elapsed() >= Duration::from_millis(50));
+    assert_eq!(client.receive().unwrap().raw, b"+PONG\r\n");
+    client.send(&[encode(&["BLPOP", "list", "0"]), encode(&["PING"])].concat()).unwrap();
+    let mut other = server.client();
+    assert_eq!(other.command("RPUSH list a"), Value::Integer(1));
+    assert_eq!(client.receive().unwrap().raw, b"*2\r\n$4\r\nlist\r\n$1\r\na\r\n");
+    assert_eq!(client.receive().unwrap().raw, b"+PONG\r\n");
+}

@@ -3,6 +3,7 @@
 use super::call;
 use super::debug;
 use super::failure::{self, Failure};
+use super::key_waits;
 use super::spec::{self, Flags};
 use super::table::{self, Row};
 use super::{Ctx, Origin};
@@ -27,6 +28,8 @@ pub enum Outcome {
 
 /// Takes one request.
 pub fn request(engine: &mut Engine, client: &mut Client, arguments: &[&[u8]]) -> Outcome {
+    // Keys that became ready during a pause have waited for its end.
+    key_waits::serve(engine);
     let row = match table::admit(arguments) {
         Ok(row) => row,
         Err(text) => {
@@ -70,8 +73,18 @@ pub fn request(engine: &mut Engine, client: &mut Client, arguments: &[&[u8]]) ->
         queue(engine, client, row, arguments);
     } else {
         call::execute(engine, client, row, arguments);
+        key_waits::serve(engine);
     }
     Outcome::Done
+}
+
+/// Runs a command anew that waited for keys, if it still may.
+pub fn again(engine: &mut Engine, client: &mut Client, arguments: &[&[u8]]) {
+    let row = table::admit(arguments).expect("what waits was admitted once");
+    match allowed(engine, client, row, arguments) {
+        Ok(()) => call::execute(engine, client, row, arguments),
+        Err(failure) => answer_failure(engine, client, Some(row), &failure),
+    }
 }
 
 /// How an HTTP request begins: a web page that makes a browser talk to a server on this machine. Such a connection must

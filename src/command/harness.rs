@@ -2,8 +2,10 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::task::Waker;
 use std::time::Duration;
 
+use super::blocking;
 use super::dispatch::{self, Outcome};
 use super::shadow;
 use crate::base::clock::{Clock, Sleep};
@@ -99,6 +101,16 @@ impl Harness {
         let mut client = self.engine.clients.take(id);
         assert_eq!(dispatch::request(&mut self.engine, &mut client, arguments), Outcome::Done);
         self.engine.clients.put(client);
+    }
+
+    /// Lets a connection look after its blocking command, as its task does when the time is up; whether it is over.
+    pub fn check(&mut self, id: ClientId) -> bool {
+        self.engine.read_clock();
+        let mut client = self.engine.clients.take(id);
+        blocking::check(&mut self.engine, &mut client, Waker::noop());
+        let is_over = client.blocked.is_none();
+        self.engine.clients.put(client);
+        is_over
     }
 
     /// Everything executed becomes durable.

@@ -23,8 +23,11 @@ pub mod help;
 pub mod info;
 pub mod introspection;
 pub mod key_positions;
+pub mod key_waits;
 pub mod keys;
 pub mod lcs;
+pub mod list_pops;
+pub mod lists;
 pub mod parse;
 #[cfg(test)]
 mod reveal_tests;
@@ -246,19 +249,21 @@ impl<'a> Ctx<'a> {
         self.engine.stream.effect(db, &[if lazy { b"UNLINK" } else { b"DEL" }, key]);
         self.mark(db, hash, key);
         self.engine.watches.key_expired(db, key, &mut self.engine.clients, Some(self.client));
+        self.engine.blocked_keys.signal(&self.engine.dbs, db, key);
     }
 
-    /// A key of the selected database was changed.
+    /// A key of the selected database was changed, and is now as it stands there.
     pub fn modified(&mut self, key: &[u8]) {
         self.modified_in(self.client.db, key);
     }
 
-    /// A key of `db` was changed.
+    /// A key of `db` was changed, and is now as it stands there.
     pub fn modified_in(&mut self, db: usize, key: &[u8]) {
         self.dirty += 1;
         if self.origin == Origin::Client {
             self.mark(db, keyspace::hash(key), key);
             self.engine.watches.key_changed(db, key, &mut self.engine.clients, Some(self.client));
+            self.engine.blocked_keys.signal(&self.engine.dbs, db, key);
         }
     }
 

@@ -20,16 +20,22 @@ impl Ctx<'_> {
 
     /// [`Ctx::write`] of a key that has a value of this type, if it is there, for changing it in place.
     pub fn edit<T: Family>(&mut self, key: &[u8]) -> Result<Option<&mut T>, Failure> {
+        Ok(self.edit_reply(key)?.0)
+    }
+
+    /// [`Ctx::edit`], with the reply to write what is taken out.
+    pub fn edit_reply<T: Family>(&mut self, key: &[u8]) -> Result<(Option<&mut T>, &mut Reply), Failure> {
         let (db, hash) = (self.client.db, keyspace::hash(key));
         if self.look(db, hash, key, true) {
-            return Ok(None);
+            return Ok((None, &mut self.reply));
         }
         let Engine { dbs, access, rng, .. } = &mut *self.engine;
-        let Some(place) = dbs[db].find_mut(hash, key) else { return Ok(None) };
+        let Some(place) = dbs[db].find_mut(hash, key) else { return Ok((None, &mut self.reply)) };
         if !self.client.no_touch {
             access.touch(place.entry(), rng);
         }
-        place.into_value().and_then(T::of_mut).map(Some).ok_or(failure::WRONG_TYPE)
+        let value = place.into_value().and_then(T::of_mut).ok_or(failure::WRONG_TYPE)?;
+        Ok((Some(value), &mut self.reply))
     }
 
     /// Makes a key, which is not there, with this value.

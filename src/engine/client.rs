@@ -95,6 +95,8 @@ pub enum BlockedOn {
     },
     /// SHUTDOWN: the end of the process, which is the answer.
     Shutdown,
+    /// BLPOP and its like: a key that has what is asked for (`blocked_keys.rs` knows which).
+    Keys,
 }
 
 /// How CLIENT UNBLOCK ends a wait.
@@ -113,8 +115,6 @@ pub struct Blocked {
     pub on: BlockedOn,
     /// Until when, on the monotonic clock in microseconds.
     pub deadline_us: Option<u64>,
-    /// CLIENT UNBLOCK was called.
-    pub unblock: Option<Unblock>,
 }
 
 /// Where a connection comes from.

@@ -21,6 +21,7 @@ use std::ptr::NonNull;
 
 use super::kind::{Encoding, Kind};
 use super::layout::Stored;
+use super::list::List;
 use super::redis_digest::RedisDigest;
 use super::set::Set;
 use super::stream::Stream;
@@ -178,7 +179,6 @@ macro_rules! collections {
                     }
                 }
 
-                #[allow(unreachable_patterns, reason = "as long as there is one type")]
                 fn of_mut(value: ValueMut<'_>) -> Option<&mut Self> {
                     match value {
                         ValueMut::$kind(value) => Some(value),
@@ -190,7 +190,7 @@ macro_rules! collections {
     };
 }
 
-collections!(Set, Stream);
+collections!(List, Set, Stream);
 
 // `Entry` is declared to be Send: entries go to the thread that frees them.
 const _: fn() = || {

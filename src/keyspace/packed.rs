@@ -151,6 +151,11 @@ impl Packed {
         Iter { front: at.offset(), ..self.iter() }
     }
 
+    /// The elements up to a place, the one there included.
+    pub fn iter_to(&self, at: At) -> Iter<'_> {
+        Iter { back: listpack::next(self.bytes(), at.offset()), ..self.iter() }
+    }
+
     /// Adds elements to the end.
     pub fn push_back<const N: usize>(&mut self, elements: [Text<'_>; N]) {
         self.splice(self.0.len(), 0, 0, elements);

@@ -71,6 +71,7 @@ impl Drop for Registration {
             && let Some(mut client) = engine.clients.remove(self.id)
         {
             engine.watches.unwatch_all(&mut client);
+            engine.blocked_keys.remove(self.id);
         }
     }
 }
@@ -193,7 +194,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Notes whether the client has hung up while it has something to wait for. Answers whether the connection ends when
     /// its replies are sent: nobody waits for the end of a blocking command or a pause any more.
-    fn note_hang_up(&mut self, engine: &Engine, client: &mut Client, turn: &Turn) -> bool {
+    fn note_hang_up(&mut self, engine: &mut Engine, client: &mut Client, turn: &Turn) -> bool {
         client.waiting = matches!(turn, Turn::Waiting | Turn::NoRoom);
         let ahead = if client.waiting { client.read_ahead.max(READ_AHEAD) } else { READ_AHEAD };
         (self.read_ahead, client.read_ahead) = (ahead, ahead);
@@ -201,6 +202,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             client.hung_up_since_us.get_or_insert(engine.monotonic_us());
         } else {
             client.hung_up_since_us = None;
+        }
+        if self.at_eof && matches!(turn, Turn::Waiting) {
+            // Replies may still wait to be sent, but nothing must be taken for it any more.
+            engine.blocked_keys.remove(client.id);
         }
         self.at_eof && matches!(turn, Turn::Idle | Turn::Waiting)
     }

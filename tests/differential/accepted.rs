@@ -242,6 +242,12 @@ pub const TABLE: &[Row] = &[
         reason: "Sets have a listpack since 7.2.",
     },
     Row {
+        against: Redis7,
+        command: "object|encoding",
+        how: How::Texts { oracle: "\"quicklist\"", tested: "\"listpack\"" },
+        reason: "Lists have a listpack since 7.2.",
+    },
+    Row {
         against: All,
         command: "object|refcount",
         how: How::Texts { oracle: ":1", tested: ":2147483647" },

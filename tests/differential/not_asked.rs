@@ -73,6 +73,15 @@ pub const NOT_ASKED: &[NotAsked] = &[
     },
     NotAsked {
         against: Against::All,
+        what: "LSET with an index that needs more than 32 bits",
+        reason: "Redis cuts it to 32 bits, and so changes an element that was not meant; ackd says that it is out of range.",
+        is: |argv, _| {
+            let index = argv.get(2).and_then(|index| std::str::from_utf8(index).ok()?.parse::<i64>().ok());
+            word(argv, 0, &["LSET"]) && index.is_some_and(|index| i32::try_from(index).is_err())
+        },
+    },
+    NotAsked {
+        against: Against::All,
         what: "OBJECT REFCOUNT inside MULTI",
         reason: "Redis counts the references that queued commands hold to their arguments.",
         is: |argv, in_transaction| in_transaction && word(argv, 0, &["OBJECT"]) && any_word(argv, &["REFCOUNT"]),

@@ -3,7 +3,7 @@
 use crate::base::number;
 use crate::command::failure::{NO_SUCH_KEY, NOT_AN_INTEGER};
 use crate::command::{Ctx, Failure};
-use crate::keyspace::{self, Encoding, Entry, RedisDigest, Text};
+use crate::keyspace::{self, Encoding, Entry, RedisDigest, Text, Value};
 
 /// Integers from 0 up to this are shared values in Redis.
 const SHARED_INTEGERS: i64 = 10_000;
@@ -30,12 +30,22 @@ pub(super) fn object(ctx: &mut Ctx<'_>, words: &[&[u8]]) -> Result<(), Failure> 
     let length = if is_fast { String::new() } else { format!(" serializedlength:{}", entry.serialized_len()) };
     let (used, idle_s) = (entry.used(), access.idle_seconds(entry.used()));
     let line = format!(
-        "Value at:{:p} refcount:{references} encoding:{}{length} lru:{used} lru_seconds_idle:{idle_s}",
+        "Value at:{:p} refcount:{references} encoding:{}{length} lru:{used} lru_seconds_idle:{idle_s}{}",
         std::ptr::from_ref(entry),
         entry.encoding().name(),
+        nodes(entry, is_fast),
     );
     ctx.reply.simple(&line);
     Ok(())
+}
+
+/// What DEBUG OBJECT says of the nodes of a large list.
+fn nodes(entry: &Entry, is_fast: bool) -> String {
+    let Value::List(list) = entry.value() else { return String::new() };
+    let Some((nodes, setting, size)) = list.nodes() else { return String::new() };
+    let average = list.len() as f64 / nodes as f64;
+    let size = if is_fast { String::new() } else { format!(" ql_uncompressed_size:{size}") };
+    format!(" ql_nodes:{nodes} ql_avg_node:{average:.2} ql_listpack_max:{setting} ql_compressed:0{size}")
 }
 
 /// DEBUG DIGEST-VALUE [key …]

@@ -6,6 +6,7 @@
 mod cluster;
 mod connection;
 mod keys;
+mod lists;
 mod scripting;
 mod server;
 mod sets;
@@ -16,9 +17,10 @@ mod transactions;
 use super::spec::Spec;
 
 /// One file a family; a new family is a line here.
-static FAMILIES: [&[Spec]; 9] = [
+static FAMILIES: [&[Spec]; 10] = [
     strings::STRINGS,
     keys::KEYS,
+    lists::LISTS,
     sets::SETS,
     streams::STREAMS,
     connection::CONNECTION,
@@ -233,7 +235,7 @@ mod tests {
         for row in commands() {
             let upper = row.spec.name.to_ascii_uppercase();
             assert!(std::ptr::eq(command(upper.as_bytes()).unwrap(), row), "{upper}");
-            assert!(command(format!("{}x", row.spec.name).as_bytes()).is_none());
+            assert!(command(format!("{}~", row.spec.name).as_bytes()).is_none());
         }
         assert!(command(b"").is_none());
         assert!(command(b"config|get").is_none());

@@ -132,7 +132,13 @@ macro_rules! from_number {
         })*
     };
 }
-from_number!(i32, u16, u32, u64, usize);
+from_number!(u16, u32, u64, usize);
+
+impl FromValue for i32 {
+    fn from_value(value: &Value) -> Self {
+        i32::try_from(value.number()).unwrap_or(i32::MAX)
+    }
+}
 
 macro_rules! from_choice {
     ($($kind:ty { $($number:literal => $variant:ident),* ; $first:ident })*) => {
@@ -231,6 +237,7 @@ live! {
     hz: u64 = "hz";
     min_replicas_to_write: u64 = "min-replicas-to-write";
     min_replicas_max_lag: u64 = "min-replicas-max-lag";
+    list_max_listpack_size: i32 = "list-max-listpack-size";
     set_max_intset_entries: usize = "set-max-intset-entries";
     set_max_listpack_entries: usize = "set-max-listpack-entries";
     set_max_listpack_value: usize = "set-max-listpack-value";

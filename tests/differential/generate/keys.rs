@@ -7,7 +7,7 @@ const TYPES: &[&str] = &["string", "STRING", "set", "set", "list", "hash", "stre
 
 impl Generator {
     fn any_key(&mut self) -> Vec<u8> {
-        let usage = self.pick(&[Use::Any, Use::Any, Use::Number, Use::Text, Use::Set, Use::Stream]);
+        let usage = self.pick(&[Use::Any, Use::Any, Use::Number, Use::Text, Use::List, Use::Set, Use::Stream]);
         self.key(usage)
     }
 

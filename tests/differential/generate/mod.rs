@@ -3,6 +3,7 @@
 
 mod episodes;
 mod keys;
+mod lists;
 mod parameters;
 mod protocol;
 mod server;
@@ -88,6 +89,9 @@ impl Generator {
                 let key = self.key(values::Use::Set);
                 let line = self.sadd(key);
                 self.push(0, line);
+                let key = self.key(values::Use::List);
+                let line = self.push_elements(key);
+                self.push(0, line);
                 let key = self.key(values::Use::Stream);
                 self.groups_that_read(&key);
             }
@@ -122,7 +126,8 @@ impl Generator {
             870..=929 => self.transaction(),
             930..=959 => self.conditional_pair(),
             960..=965 => self.expiring_episode(),
-            966..=978 => {
+            966..=969 => self.waiting_episode(),
+            970..=978 => {
                 let options = self.scan_options();
                 self.push_scan(connection, options);
             }
@@ -141,9 +146,10 @@ impl Generator {
 
     /// A command of one of the types of values.
     fn value_command(&mut self) -> Vec<Vec<u8>> {
-        match self.rng.u32(0..10) {
-            0..=4 => self.string_command(),
-            5..=6 => self.set_command(),
+        match self.rng.u32(0..18) {
+            0..=6 => self.string_command(),
+            7..=9 => self.set_command(),
+            10..=13 => self.list_command(),
             _ => self.stream_command(),
         }
     }
@@ -191,7 +197,8 @@ impl Generator {
     /// Pushes a command of strings or keys, at times with an argument too many, too few or out of place. Commands of
     /// the server are not damaged: SHUTDOWN with an argument less would really shut down.
     fn push_mutated(&mut self, connection: usize, mut line: Vec<Vec<u8>>) {
-        if self.percent(3) {
+        // Damaged, a wait could last for ever.
+        if self.percent(3) && !lists::is_blocking(&line) {
             let at = self.rng.usize(1..=line.len());
             match self.rng.u32(0..3) {
                 0 if line.len() > 1 => {

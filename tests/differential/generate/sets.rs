@@ -25,10 +25,6 @@ impl Generator {
         }
     }
 
-    fn on_key(&mut self, name: &str, key: Vec<u8>, rest: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
-        self.line(name, [key].into_iter().chain(rest).collect())
-    }
-
     /// SADD: of some members, or at times of so many that a threshold between two representations is near.
     pub(super) fn sadd(&mut self, key: Vec<u8>) -> Vec<Vec<u8>> {
         if self.percent(15) {

@@ -130,6 +130,7 @@ pub enum Use {
     Any,
     Number,
     Text,
+    List,
     Set,
     Stream,
 }
@@ -147,7 +148,7 @@ impl Generator {
     /// A key of a small population, so that commands meet each other's keys.
     pub fn key(&mut self, usage: Use) -> Vec<u8> {
         let usage = if self.percent(15) {
-            self.pick(&[Use::Any, Use::Number, Use::Text, Use::Set, Use::Stream])
+            self.pick(&[Use::Any, Use::Number, Use::Text, Use::List, Use::Set, Use::Stream])
         } else {
             usage
         };
@@ -158,6 +159,7 @@ impl Generator {
                 Use::Any => format!("k{}", self.rng.u32(0..7)),
                 Use::Number => format!("n{}", self.rng.u32(0..4)),
                 Use::Text => format!("s{}", self.rng.u32(0..4)),
+                Use::List => format!("l{}", self.rng.u32(0..4)),
                 Use::Set => format!("t{}", self.rng.u32(0..4)),
                 Use::Stream => format!("x{}", self.rng.u32(0..2)),
             }

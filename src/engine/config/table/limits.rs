@@ -99,8 +99,7 @@ pub static ENCODINGS: Section = Section {
             (i32::MIN as i64, i32::MAX as i64),
             "Elements of a list's node, or its size class if negative.",
         )
-        .alias("list-max-ziplist-size")
-        .remembered(),
+        .alias("list-max-ziplist-size"),
         number(
             "list-compress-depth",
             "0",
