@@ -117,6 +117,8 @@ pub fn xgroup_destroy(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Fail
     if removed {
         ctx.modified_unwatched(key);
         ctx.event("xgroup-destroy", key);
+        // Who waits for it is told that it is gone.
+        ctx.engine.blocked_keys.signal(&ctx.engine.dbs, ctx.client.db, key);
     }
     ctx.reply.integer(removed.into());
     Ok(())

@@ -8,8 +8,9 @@ use smallvec::SmallVec;
 use super::delivery::{self, Position};
 use super::{ids, no_group, write_entries, write_entry, write_id};
 use crate::command::failure::{self, Failure};
+use crate::command::key_waits::{Wait, wait_for_keys};
 use crate::command::{Ctx, parse};
-use crate::keyspace::{Group, Pending, Stream, StreamEntries, StreamId};
+use crate::keyspace::{Group, IdText, Kind, Pending, Stream, StreamEntries, StreamId};
 use crate::resp::{Deferred, Reply};
 
 /// Behind which entry one stream is read.
@@ -130,7 +131,7 @@ pub fn xread(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     }
     let start = ctx.reply.deferred();
     let mut served = 0;
-    for (key, id) in request.keys.iter().zip(behind) {
+    for (key, id) in request.keys.iter().zip(behind.iter().copied()) {
         let (stream, reply) = ctx.read_as::<Stream>(key)?;
         let entries = stream.map(Stream::entries).filter(|entries| entries.last_entry_id() > Some(id));
         let (Some(entries), Some(first)) = (entries, id.next()) else { continue };
@@ -138,7 +139,17 @@ pub fn xread(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
         write_entries(reply, entries.range(first, StreamId::MAX), request.count, |_| {});
         served += 1;
     }
-    finish(ctx, start, served);
+    if let Some(timeout_ms) = request.timeout_ms.filter(|_| served == 0 && ctx.may_block()) {
+        // `$` and `+` mean what they mean now.
+        let ids: SmallVec<[IdText; 4]> = behind.iter().map(|id| id.text()).collect();
+        let mut command = arguments.to_vec();
+        let first = command.len() - ids.len();
+        command[first..].iter_mut().zip(&ids).for_each(|(word, id)| *word = id);
+        let wait = Wait { keys: request.keys, kind: Kind::Stream, ends_when_gone: false, timeout_ms };
+        wait_for_keys(ctx, &wait, &command);
+    } else {
+        finish(ctx, start, served);
+    }
     Ok(())
 }
 
@@ -177,7 +188,12 @@ pub fn xreadgroup(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure>
         ctx.read_as::<Stream>(key)?;
         served += usize::from(read_for(ctx, key, &request, from));
     }
-    finish(ctx, start, served);
+    if let Some(timeout_ms) = request.timeout_ms.filter(|_| served == 0 && ctx.may_block()) {
+        let wait = Wait { keys: request.keys, kind: Kind::Stream, ends_when_gone: true, timeout_ms };
+        wait_for_keys(ctx, &wait, arguments);
+    } else {
+        finish(ctx, start, served);
+    }
     Ok(())
 }
 

@@ -182,3 +182,55 @@ fn the_times_of_a_stream_are_not_bent_to_the_clock_of_who_applies_it() {
     server.run("XCLAIM s g c 0 1-1 IDLE 1000 RETRYCOUNT 9223372036854775807");
     assert_eq!(server.run("XPENDING s g - 1-1 1"), "*1 *4 $3 1-1 $1 c :1000 :9223372036854775807");
 }
+
+/// A connection that waits.
+fn waiting(server: &mut Harness, line: &str) -> crate::engine::client::ClientId {
+    let client = server.connect();
+    assert_eq!(server.run_as(client, line), "", "{line} waits");
+    client
+}
+
+fn received(server: &mut Harness, client: crate::engine::client::ClientId) -> String {
+    server.sync();
+    String::from_utf8_lossy(&server.receive(client)).trim_end().replace("\r\n", " ")
+}
+
+#[test]
+fn who_waits_for_new_entries_gets_those_behind_what_was_last_when_it_asked() {
+    let mut server = with_group();
+    let one = waiting(&mut server, "XREAD BLOCK 0 STREAMS none s $ $");
+    let two = waiting(&mut server, "XREAD COUNT 1 BLOCK 0 STREAMS s 3-1");
+    server.run("XDEL s 3-1");
+    server.run("XADD s 4-1 f d");
+    assert_eq!(received(&mut server, one), "*1 *2 $1 s *1 *2 $3 4-1 *2 $1 f $1 d");
+    assert_eq!(received(&mut server, two), "*1 *2 $1 s *1 *2 $3 4-1 *2 $1 f $1 d");
+    let three = waiting(&mut server, "XREAD BLOCK 10 STREAMS s $");
+    server.clock.advance(Duration::from_millis(10));
+    assert!(server.check(three));
+    assert_eq!(received(&mut server, three), "*-1");
+    check(&mut server, &[("MULTI", "+OK"), ("XREAD BLOCK 0 STREAMS s $", "+QUEUED"), ("EXEC", "*1 *-1")]);
+}
+
+#[test]
+fn an_entry_goes_to_the_consumer_that_waits_longest_and_is_logged_behind_it() {
+    let mut server = with_group();
+    server.run("XREADGROUP GROUP g c STREAMS s >");
+    let one = waiting(&mut server, "XREADGROUP GROUP g one BLOCK 0 STREAMS s >");
+    let two = waiting(&mut server, "XREADGROUP GROUP g two BLOCK 0 STREAMS s >");
+    server.effects();
+    server.run("XADD s 4-1 f d");
+    assert_eq!(received(&mut server, one), "*1 *2 $1 s *1 *2 $3 4-1 *2 $1 f $1 d");
+    assert_eq!(received(&mut server, two), "");
+    assert_eq!(
+        server.effects(),
+        "SELECT 0 | XADD s 4-1 f d | MULTI | XCLAIM s g one 0 4-1 TIME 1700000000000 RETRYCOUNT 1 FORCE JUSTID \
+         | XGROUP SETID s g 4-1 ENTRIESREAD 4 | EXEC"
+    );
+    server.run("XGROUP DESTROY s g");
+    let gone = "-NOGROUP No such key 's' or consumer group 'g' in XREADGROUP with GROUP option";
+    assert_eq!(received(&mut server, two), gone);
+    server.run("XGROUP CREATE s g $");
+    let three = waiting(&mut server, "XREADGROUP GROUP g three BLOCK 0 STREAMS s >");
+    server.run("DEL s");
+    assert_eq!(received(&mut server, three), gone);
+}

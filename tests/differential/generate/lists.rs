@@ -1,5 +1,6 @@
 //! Commands on lists, and connections that wait for elements.
 
+use super::super::accepted::Against;
 use super::super::step::{Arg, Step};
 use super::values::Use;
 use super::{CONNECTIONS, Generator};
@@ -216,7 +217,11 @@ impl Generator {
             self.push(speaker, [b"DEL".to_vec()].into_iter().chain(lists).collect());
         }
         let words = |line: Vec<Vec<u8>>| line.into_iter().map(Arg::Bytes).collect::<Vec<Arg>>();
-        let waits = waiters.iter().map(|waiter| (*waiter, words(self.blocking_command(b"0")))).collect();
+        let waits = waiters.iter().map(|waiter| {
+            let reads = self.percent(30) && self.against != Against::Redis7;
+            (*waiter, words(if reads { self.blocking_read() } else { self.blocking_command(b"0") }))
+        });
+        let waits = waits.collect();
         // What the speaker does is collected as if it was said, and then put into the step.
         let start = self.steps.len();
         let in_transaction = self.percent(40);
@@ -225,10 +230,11 @@ impl Generator {
         }
         for _ in 0..self.rng.usize(1..6) {
             let line = match self.rng.u32(0..20) {
-                0..=9 => {
+                0..=6 => {
                     let key = self.key(Use::List);
                     self.push_elements(key)
                 }
+                7..=9 => self.stream_command(),
                 10..=13 => self.what_makes_ready(),
                 14..=16 => self.list_command(),
                 17 => self.set_command(),
@@ -282,4 +288,5 @@ impl Generator {
 pub(super) fn is_blocking(line: &[Vec<u8>]) -> bool {
     let names = ["BLPOP", "BRPOP", "BLMPOP", "BLMOVE", "BRPOPLPUSH"];
     line.first().is_some_and(|name| names.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes())))
+        || line.iter().any(|word| word.eq_ignore_ascii_case(b"BLOCK"))
 }

@@ -238,6 +238,7 @@ impl Generator {
     fn xread(&mut self, key: Vec<u8>) -> Vec<Vec<u8>> {
         let mut arguments = self.option(40, "COUNT", &["0", "1", "2", "5", "-1", "x"]);
         arguments.extend(self.option(2, "NOACK", &[]));
+        arguments.extend(self.option(10, "BLOCK", &["1", "2", "-1", "x", "9223372036854775807x"]));
         arguments.extend(self.streams(key, &["0", "0", "id", "id", "$", "+"]));
         self.line("XREAD", arguments)
     }
@@ -247,11 +248,27 @@ impl Generator {
             vec![self.case("GROUP"), self.group(), self.consumer()],
             self.option(50, "COUNT", &["0", "1", "2", "5", "-1", "x"]),
             self.option(12, "NOACK", &[]),
+            // Nobody else comes in between, so a wait is in vain, and short.
+            self.option(10, "BLOCK", &["1", "2", "-1", "x"]),
         ];
         self.rng.shuffle(&mut options);
         let mut arguments = options.concat();
         arguments.extend(self.streams(key, &[">", ">", ">", ">", "0", "0", "id"]));
         self.line("XREADGROUP", arguments)
+    }
+
+    /// A command that waits for a stream as long as need be.
+    pub(super) fn blocking_read(&mut self) -> Vec<Vec<u8>> {
+        let key = self.key(Use::Stream);
+        let for_group = self.percent(60);
+        let mut arguments = if for_group { vec![b"GROUP".to_vec(), self.group(), self.consumer()] } else { vec![] };
+        arguments.extend(self.option(40, "COUNT", &["1", "2", "5"]));
+        if for_group {
+            arguments.extend(self.option(12, "NOACK", &[]));
+        }
+        arguments.extend([self.case("BLOCK"), b"0".to_vec()]);
+        arguments.extend(self.streams(key, if for_group { &[">", ">", ">", "0"] } else { &["$", "$", "id", "+"] }));
+        self.line(if for_group { "XREADGROUP" } else { "XREAD" }, arguments)
     }
 
     fn xpending(&mut self, key: Vec<u8>) -> Vec<Vec<u8>> {
