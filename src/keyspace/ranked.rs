@@ -2,7 +2,22 @@
 //! (`order.rs`), for ranks and ranges.
 //!
 //! What always holds: both have the same members, and a member's score in its allocation is that beside its handle.
-//! MEASUREMENT
+//!
+//! Why a tree and not Redis' skip list: its nodes hold many members, so fewer cache lines are read on the way down, and a
+//! member takes 16 bytes of a leaf instead of a node of its own. Measured with a million members of 12 bytes, scores in random
+//! order, on two cores of a shared, busy virtual machine; servers got pipelined commands and their CPU time was taken:
+//!
+//! | | ackd | Redis 7.0.15 | Valkey 8.1.8 | Redis 8.2.3 |
+//! |---|---:|---:|---:|---:|
+//! | resident bytes a member | 69 | 117 | 104 | 100 |
+//! | ZADD of a new member, µs | 1.7 | 3.7 | 3.6 | 3.2 |
+//! | ZRANK of a random member, µs | 1.4 | 3.5 | 3.1 | 3.3 |
+//! | ZINCRBY of a random member, µs | 3.0 | 6.5 | 6.6 | 5.8 |
+//! | ZRANGE of ten from a random rank on, µs | 2.4 | 6.5 | 5.9 | 6.1 |
+//!
+//! Of the 69 bytes the member's own allocation takes 32, the hash table 15, and the leaves 16 to 18. `benches/zsets.rs`
+//! measures the structure alone: 70 bytes in random order, 67 of rising scores; 1.2 and 0.6 µs an insert.
+
 use super::order::{Item, Order};
 use super::scored::Scored;
 use super::table::Table;

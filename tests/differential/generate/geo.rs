@@ -28,7 +28,7 @@ impl Generator {
             // What comes next should find something.
             let mut line = vec![b"GEOADD".to_vec(), b"g0".to_vec()];
             for place in 0..12 {
-                line.extend(self.position());
+                line.extend(self.map_position());
                 line.push(format!("p{place}").into());
             }
             let connection = self.connection();
@@ -75,7 +75,7 @@ impl Generator {
     }
 
     /// A position, mostly near one of a few others, so that searches find something.
-    fn position(&mut self) -> [Vec<u8>; 2] {
+    fn map_position(&mut self) -> [Vec<u8>; 2] {
         if self.percent(2) {
             let (longitude, latitude) = self.pick(ODD_POSITIONS);
             return [longitude.into(), latitude.into()];
@@ -104,7 +104,7 @@ impl Generator {
         }
         let count = self.pick(&[1, 2, 5, 12]);
         for _ in 0..count {
-            arguments.extend(self.position());
+            arguments.extend(self.map_position());
             arguments.push(self.place());
         }
         self.line("GEOADD", arguments)
@@ -158,7 +158,7 @@ impl Generator {
         if self.percent(50) {
             options.push(vec![self.case("FROMMEMBER"), self.place()]);
         } else {
-            let [longitude, latitude] = self.position();
+            let [longitude, latitude] = self.map_position();
             options.push(vec![self.case("FROMLONLAT"), longitude, latitude]);
         }
         if self.percent(50) {
@@ -188,7 +188,7 @@ impl Generator {
         if name.contains("BYMEMBER") {
             arguments.push(self.place());
         } else {
-            arguments.extend(self.position());
+            arguments.extend(self.map_position());
         }
         arguments.extend([self.length(), self.unit()]);
         let stores = self.percent(if name.ends_with("_RO") { 2 } else { 40 });

@@ -340,10 +340,10 @@ impl Generator {
         let mut arguments = if name.ends_with("STORE") { vec![self.key(Use::Zset)] } else { vec![] };
         let first = arguments.len() + 1;
         arguments.extend(self.counted(Use::Zset));
-        for at in first..arguments.len() {
+        for key in arguments.iter_mut().skip(first) {
             // Sets take part, too.
             if self.percent(20) {
-                arguments[at] = self.key(Use::Set);
+                *key = self.key(Use::Set);
             }
         }
         let keys = arguments.len() - first;
