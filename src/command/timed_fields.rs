@@ -22,10 +22,10 @@ fn unit(word: &[u8]) -> Option<(i64, bool)> {
 }
 
 /// Reads or changes a hash with the reply at hand; `change` is called only if there is one.
-fn with_reply<'f, R>(
+fn with_reply<R>(
     ctx: &mut Ctx<'_>,
     key: &[u8],
-    fields: &[&'f [u8]],
+    fields: &[&[u8]],
     change: impl FnOnce(&mut Hash, &mut Reply) -> R,
 ) -> Result<Option<R>, Failure> {
     let mut reply = std::mem::take(&mut ctx.reply);
