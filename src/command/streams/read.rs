@@ -222,7 +222,8 @@ fn read_for(ctx: &mut Ctx<'_>, key: &[u8], request: &Request<'_>, from: From) ->
             From::Behind(id) => write_history(reply, entries, group, request, id, &mut claims),
         }
     }
-    if !claims.is_empty() {
+    // What it need not acknowledge is no activity of a consumer, in Redis.
+    if !claims.is_empty() && !(request.no_ack && is_new) {
         group.consumer_mut(owner).active_ms = Some(now_ms);
     }
     if is_new {
