@@ -206,6 +206,10 @@ impl Generator {
         }
         self.rng.shuffle(&mut waiters);
         waiters.truncate(self.rng.usize(1..=waiters.len()));
+        let lines: Vec<Vec<Vec<u8>>> = waiters.iter().map(|_| self.blocking_command(b"0")).collect();
+        if lines.iter().any(|line| self.is_not_asked(speaker, line)) {
+            return;
+        }
         let database = self.database();
         for connection in waiters.iter().copied().chain([speaker]) {
             let database = if self.percent(95) { database.clone() } else { self.database() };
@@ -216,7 +220,7 @@ impl Generator {
             self.push(speaker, [b"DEL".to_vec()].into_iter().chain(lists).collect());
         }
         let words = |line: Vec<Vec<u8>>| line.into_iter().map(Arg::Bytes).collect::<Vec<Arg>>();
-        let waits = waiters.iter().map(|waiter| (*waiter, words(self.blocking_command(b"0")))).collect();
+        let waits = waiters.iter().copied().zip(lines.into_iter().map(words)).collect();
         // What the speaker does is collected as if it was said, and then put into the step.
         let start = self.steps.len();
         let in_transaction = self.percent(40);
