@@ -210,9 +210,16 @@ pub const NOT_ASKED: &[NotAsked] = &[
     },
     NotAsked {
         against: Against::Redis7,
-        what: "LPOS with the smallest of all ranks",
-        reason: "Its opposite cannot be written down; Redis 7.0 looks for it all the same, later ones refuse it.",
-        is: |argv, _| word(argv, 0, &["LPOS"]) && any_word(argv, &["-9223372036854775808"]),
+        what: "LPOS with the smallest of all ranks, LREM with the smallest of all counts",
+        reason: "Their opposites cannot be written down; Redis 7.0 takes them all the same, later ones refuse them.",
+        is: |argv, _| word(argv, 0, &["LPOS", "LREM"]) && any_word(argv, &["-9223372036854775808"]),
+    },
+    NotAsked {
+        against: Against::Redis7,
+        what: "Commands that wait without end",
+        reason: "Redis 7.0 gives the client the key that became ready first; since 7.2 its command is run anew, and takes the \
+                 first of its own keys that has something.",
+        is: |argv, _| word(argv, 0, &["BLPOP", "BRPOP", "BLMPOP", "BLMOVE", "BRPOPLPUSH"]) && any_word(argv, &["0"]),
     },
     NotAsked {
         against: Against::Redis7,

@@ -207,6 +207,14 @@ impl Generator {
         }
         self.rng.shuffle(&mut waiters);
         waiters.truncate(self.rng.usize(1..=waiters.len()));
+        let lines = waiters.iter().map(|_| {
+            let reads = self.percent(30) && self.against != Against::Redis7;
+            if reads { self.blocking_read() } else { self.blocking_command(b"0") }
+        });
+        let lines: Vec<Vec<Vec<u8>>> = lines.collect();
+        if lines.iter().any(|line| self.is_not_asked(speaker, line)) {
+            return;
+        }
         let database = self.database();
         for connection in waiters.iter().copied().chain([speaker]) {
             let database = if self.percent(95) { database.clone() } else { self.database() };
@@ -217,11 +225,7 @@ impl Generator {
             self.push(speaker, [b"DEL".to_vec()].into_iter().chain(lists).collect());
         }
         let words = |line: Vec<Vec<u8>>| line.into_iter().map(Arg::Bytes).collect::<Vec<Arg>>();
-        let waits = waiters.iter().map(|waiter| {
-            let reads = self.percent(30) && self.against != Against::Redis7;
-            (*waiter, words(if reads { self.blocking_read() } else { self.blocking_command(b"0") }))
-        });
-        let waits = waits.collect();
+        let waits = waiters.iter().copied().zip(lines.into_iter().map(words)).collect();
         // What the speaker does is collected as if it was said, and then put into the step.
         let start = self.steps.len();
         let in_transaction = self.percent(40);
