@@ -179,6 +179,36 @@ pub const TABLE: &[Row] = &[
         how: How::Property { said: "the type of the reply, and of an array the length", holds: compare::random_scored },
         reason: RANDOM,
     },
+    Row {
+        against: Redis7,
+        command: "z*",
+        how: How::Property { said: "scores as numbers", holds: compare::same_numbers },
+        reason: "Redis 7.0 writes them with 17 digits, later ones with as few as are needed.",
+    },
+    Row {
+        against: Redis7,
+        command: "bz*",
+        how: How::Property { said: "scores as numbers", holds: compare::same_numbers },
+        reason: "Redis 7.0 writes them with 17 digits, later ones with as few as are needed.",
+    },
+    Row {
+        against: Redis7,
+        command: "debug|digest",
+        how: How::SameKind,
+        reason: "Redis 7.0 writes scores into it with 17 digits.",
+    },
+    Row {
+        against: Redis7,
+        command: "debug|digest-value",
+        how: How::SameKind,
+        reason: "Redis 7.0 writes scores into it with 17 digits.",
+    },
+    Row {
+        against: Redis7,
+        command: "object|encoding",
+        how: How::Texts { oracle: "\"listpack\"", tested: "\"skiplist\"" },
+        reason: "Redis 7.0 does not look at all members of a ZADD before it adds the first.",
+    },
     Row { against: All, command: "randomkey", how: How::SameKind, reason: RANDOM },
     Row { against: All, command: "client|id", how: How::SameKind, reason: OWN },
     Row {

@@ -301,6 +301,23 @@ pub fn pair_scan(against: Against, argv: &[Vec<u8>], oracle: &Value, tested: &Va
         }
 }
 
+/// The same doubles, whatever their texts, wherever they stand.
+pub fn same_numbers(_: Against, _: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    fn equal(oracle: &Value, tested: &Value) -> bool {
+        let number = |value: &Value| value.text().and_then(|text| text.parse::<f64>().ok());
+        match (oracle.elements(), tested.elements()) {
+            (Some(left), Some(right)) => {
+                left.len() == right.len() && left.iter().zip(right).all(|(left, right)| equal(left, right))
+            }
+            _ => {
+                oracle == tested
+                    || same_kind(oracle, tested) && number(oracle).is_some_and(|value| number(tested) == Some(value))
+            }
+        }
+    }
+    equal(oracle, tested)
+}
+
 /// Members of a sorted set drawn at random: as many, in the same form.
 pub fn random_scored(_: Against, _: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
     match (oracle.elements(), tested.elements()) {
