@@ -41,7 +41,7 @@ fn set_pairs(ctx: &mut Ctx<'_>, arguments: &[&[u8]], command: &str) -> Result<us
     }
     let limits = limits(&ctx.engine.config);
     let set = |hash: &mut Hash| {
-        hash.expect(pairs.len(), &limits);
+        hash.expect(pairs.len(), 0, &limits);
         pairs.iter().filter(|[field, value]| hash.set(field, value, NewExpiry::Is(None), &limits)).count()
     };
     let added = edit_or_create(ctx, key, pairs.iter().map(|[field, _]| *field), set)?;

@@ -202,10 +202,12 @@ pub fn hsetex(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
         if only_if.is_some_and(|wanted| fields.any(|field| hash.contains(field) != wanted)) {
             return None;
         }
+        // Redis prepares for fields also if it then does not set them.
+        let longest = pairs.as_flattened().iter().map(|word| word.len()).max().unwrap_or(0);
+        hash.expect(pairs.len(), longest, &limits);
         if is_past {
             return Some(pairs.iter().map(|[field, _]| *field).filter(|field| hash.remove(field)).collect());
         }
-        hash.expect(pairs.len(), &limits);
         pairs.iter().for_each(|[field, value]| _ = hash.set(field, value, expiry, &limits));
         Some(Vec::new())
     };

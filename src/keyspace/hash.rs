@@ -60,9 +60,9 @@ impl Hash {
         Self(Packed::new().into())
     }
 
-    /// Prepares for up to `count` fields that are about to be set.
-    pub fn expect(&mut self, count: usize, limits: &HashLimits) {
-        if count > limits.listpack_entries {
+    /// Prepares for up to `count` fields that are about to be set, and for one or a value of this length.
+    pub fn expect(&mut self, count: usize, longest: usize, limits: &HashLimits) {
+        if count > limits.listpack_entries || longest > limits.listpack_value {
             self.enlarge();
         }
     }

@@ -131,7 +131,12 @@ fn representations_change_as_in_redis() {
     assert_eq!(hash.encoding(), Encoding::Listpackex);
     hash.set_expiry(b"3", None);
     assert_eq!(hash.encoding(), Encoding::Listpackex);
-    hash.expect(7, &LIMITS);
+    hash.expect(6, 10, &LIMITS);
+    assert_eq!(hash.encoding(), Encoding::Listpackex);
+    let mut longer = hash.clone();
+    longer.expect(1, 11, &LIMITS);
+    assert_eq!(longer.encoding(), Encoding::Hashtable);
+    hash.expect(7, 0, &LIMITS);
     assert_eq!(hash.encoding(), Encoding::Hashtable);
 }
 
