@@ -81,6 +81,10 @@ impl Removed {
 pub fn trim(stream: &mut Stream, trim: &Trim, references: References) -> Removed {
     let (entries, groups) = stream.split_mut();
     let mut removed = Removed::default();
+    if references != References::Keep && trim.approximate {
+        // Redis 8.2 removes whole nodes only where it need not look at what is in them.
+        return removed;
+    }
     if references == References::Keep || groups.is_empty() {
         removed.count = entries.trim(trim, None);
         return removed;
@@ -175,6 +179,10 @@ fn remove(
             }
             acknowledged.push(id);
         }
+        if references == References::Delete {
+            // Also those to an entry that is no longer there.
+            forget(groups, id, &mut forgotten);
+        }
         results.push(match references {
             References::Acknowledged if is_needed(groups, id) => NEEDED,
             _ if of_group.is_none() && entries.get(id).is_none() => ABSENT,
@@ -182,9 +190,6 @@ fn remove(
         });
         if results.last() != Some(&DELETED) {
             continue;
-        }
-        if references == References::Delete {
-            forget(groups, id, &mut forgotten);
         }
         if entries.delete(id) {
             entries.note_deleted(id);

@@ -201,7 +201,7 @@ impl StreamEntries {
             });
             self.length -= within;
             removed += within;
-            if spares.is_some() && node::counts(node)[0] == 0 {
+            if spares.is_some() && goes_whole && node::counts(node)[0] == 0 {
                 self.remove_node(first);
             }
             if ended || spares.is_none() {

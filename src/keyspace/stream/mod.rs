@@ -89,7 +89,7 @@ impl Collection for Stream {
         let nodes = &self.entries().nodes;
         let looked_at = if samples == 0 { nodes.len() } else { samples.min(nodes.len()) };
         let bytes: usize = nodes.values().take(looked_at).map(Packed::heap_bytes).sum();
-        let all = if looked_at == 0 { 0 } else { bytes * nodes.len() / looked_at };
+        let all = (bytes * nodes.len()).checked_div(looked_at).unwrap_or(0);
         let groups: usize =
             self.groups().iter().map(|(name, group)| name.len() + size_of::<Group>() + group.heap_bytes()).sum();
         size_of::<Parts>() + all + nodes.len() * size_of::<(StreamId, Packed)>() * 3 / 2 + groups
@@ -148,7 +148,7 @@ impl Collection for Stream {
             + [entries.last_id, entries.first_id(), entries.max_deleted].into_iter().map(id_len).sum::<usize>()
             + serialized::length(entries.added as usize)
             + serialized::length(self.groups().len());
-        let group = |(name, group): (&Box<[u8]>, &Group)| {
+        let group = |name: &[u8], group: &Group| {
             let pending = group.pending().values();
             let pending: usize = pending.map(|one| RAW_ID + TIME + serialized::length(one.count as usize)).sum();
             let consumer = |one: &Consumer| {
@@ -163,6 +163,6 @@ impl Collection for Stream {
                 + serialized::length(group.consumers().len())
                 + group.consumers().map(consumer).sum::<usize>()
         };
-        of_nodes + counters + self.groups().iter().map(group).sum::<usize>()
+        of_nodes + counters + self.groups().iter().map(|(name, one)| group(name, one)).sum::<usize>()
     }
 }
