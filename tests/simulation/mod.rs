@@ -5,6 +5,7 @@
 
 pub mod campaign;
 mod client;
+mod collections;
 mod command;
 mod crash;
 mod model;

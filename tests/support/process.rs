@@ -2,6 +2,7 @@
 //! (PING is answered), never a guess about time; what the server printed is shown when the test fails.
 
 use std::fmt::Write as _;
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -185,7 +186,13 @@ impl Server {
                 Ok(())
             });
         }
-        let child = command.spawn().unwrap_or_else(|e| panic!("start {}: {e}", self.program.path.display()));
+        // A script is busy for as long as a process that another test has just forked still has it open.
+        let child = loop {
+            match command.spawn() {
+                Err(e) if e.kind() == ErrorKind::ExecutableFileBusy => std::thread::yield_now(),
+                spawned => break spawned.unwrap_or_else(|e| panic!("start {}: {e}", self.program.path.display())),
+            }
+        };
         self.child = Some(child);
     }
 

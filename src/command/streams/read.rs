@@ -223,7 +223,7 @@ fn read_for(ctx: &mut Ctx<'_>, key: &[u8], request: &Request<'_>, from: From) ->
         }
     }
     // What it need not acknowledge is no activity of a consumer, in Redis.
-    if !claims.is_empty() && !(request.no_ack && is_new) {
+    if !(claims.is_empty() || request.no_ack && is_new) {
         group.consumer_mut(owner).active_ms = Some(now_ms);
     }
     if is_new {

@@ -10,13 +10,17 @@ use crate::command::{help, streams};
 const CONDITION: Arg =
     one_of("condition", &[word("keepref", "KEEPREF"), word("delref", "DELREF"), word("acked", "ACKED")]).optional();
 
-/// How a stream is trimmed.
-const TRIM: &[Arg] = &[
+/// How a stream is trimmed, as XTRIM is told.
+const TRIM_WITH_CONDITION: &[Arg] = &[
     one_of("strategy", &[word("maxlen", "MAXLEN"), word("minid", "MINID").since("6.2.0")]),
     one_of("operator", &[word("equal", "="), word("approximately", "~")]).optional(),
     string("threshold"),
     integer("count").token("LIMIT").optional().since("6.2.0"),
+    CONDITION,
 ];
+
+/// The same as XADD is told, where the condition stands elsewhere.
+const TRIM: &[Arg] = TRIM_WITH_CONDITION.split_at(4).0;
 
 /// The first half of what follows the word STREAMS.
 const fn behind_streams(from: i32) -> KeySpec {
@@ -62,7 +66,7 @@ pub static STREAMS: &[Spec] = &[
         .args(&[
             key("key", 0),
             word("nomkstream", "NOMKSTREAM").optional().since("6.2.0"),
-            CONDITION.since("8.2.0"),
+            CONDITION,
             block("trim", TRIM).optional(),
             one_of("id-selector", &[word("auto-id", "*"), string("id")]),
             block("data", &[string("field"), string("value")]).multiple(),
@@ -129,7 +133,6 @@ pub static STREAMS: &[Spec] = &[
         .handler(streams::xdelex),
     Spec::new("xgroup", -2, Group::Stream, "5.0.0")
         .about("Holds the commands on consumer groups.", "Depends on the subcommand")
-        .acl(&[acl::STREAM])
         .subcommands(&[
             Spec::new("xgroup|create", -5, Group::Stream, "5.0.0")
                 .about("Makes a group that goes on behind an id.", "O(1)")
@@ -190,7 +193,6 @@ pub static STREAMS: &[Spec] = &[
         ]),
     Spec::new("xinfo", -2, Group::Stream, "5.0.0")
         .about("Holds the commands that describe streams.", "Depends on the subcommand")
-        .acl(&[acl::STREAM])
         .subcommands(&[
             Spec::new("xinfo|consumers", 4, Group::Stream, "5.0.0")
                 .about("Lists the consumers of a group.", "O(N) in the number of consumers")
@@ -336,7 +338,7 @@ pub static STREAMS: &[Spec] = &[
         .flags(&[WRITE])
         .acl(&[acl::STREAM])
         .keys(&[KeySpec::one(1, &[RW, DELETE])])
-        .args(&[key("key", 0), block("trim", TRIM), CONDITION.since("8.2.0")])
+        .args(&[key("key", 0), block("trim", TRIM_WITH_CONDITION)])
         .tips(&["nondeterministic_output"])
         .history(&[("6.2.0", "MINID and LIMIT")])
         .handler(streams::xtrim),
