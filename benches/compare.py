@@ -115,6 +115,11 @@ def benchmark(server, tool, requests, clients, pipeline, test):
     command = benchmark_command(server, tool, requests, clients, pipeline, test)
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     cpu = server.cpu() - cpu
+    return read_benchmark(output) | {"cpu": cpu / requests * 1e6}
+
+
+def read_benchmark(output):
+    """What redis-benchmark says: throughput and latency percentiles (ms)."""
     output = output.replace("\r", "\n")
     rate = float(re.findall(r"throughput summary: ([\d.]+) requests", output)[-1])
     points = [(float(p), float(ms)) for p, ms in re.findall(r"([\d.]+)% <= ([\d.]+) milliseconds \(cum", output)]
@@ -122,9 +127,7 @@ def benchmark(server, tool, requests, clients, pipeline, test):
     def percentile(wanted):
         return next((ms for p, ms in points if p >= wanted), float("nan"))
 
-    return {
-        "rate": rate, "p50": percentile(50), "p99": percentile(99), "p999": percentile(99.9), "cpu": cpu / requests * 1e6,
-    }
+    return {"rate": rate, "p50": percentile(50), "p99": percentile(99), "p999": percentile(99.9)}
 
 
 class Rows:
@@ -327,6 +330,16 @@ def report(results, names, options):
     return "\n".join(out)
 
 
+def prepare_folder(options):
+    """Makes the folder for the data, and answers the name of its file system, which must be on a disk."""
+    options.dir = options.dir.resolve()
+    options.dir.mkdir(parents=True, exist_ok=True)
+    filesystem = subprocess.run(["stat", "-f", "-c", "%T", str(options.dir)], capture_output=True, text=True).stdout.strip()
+    if filesystem in ("tmpfs", "ramfs"):
+        sys.exit(f"{options.dir} is {filesystem}: measure on a real disk")
+    return filesystem
+
+
 def version(binary):
     result = subprocess.run([binary, "--version"], capture_output=True, text=True)
     return " ".join((result.stdout or result.stderr).split()[:4])
@@ -344,12 +357,8 @@ def main():
     parser.add_argument("--benchmark", default=shutil.which("redis-benchmark"))
     parser.add_argument("--markdown", type=pathlib.Path, help="write the report here, too")
     options = parser.parse_args()
-    options.dir = options.dir.resolve()
-    options.dir.mkdir(parents=True, exist_ok=True)
+    filesystem = prepare_folder(options)
     rounds = options.rounds or (2 if options.quick else 5)
-    filesystem = subprocess.run(["stat", "-f", "-c", "%T", str(options.dir)], capture_output=True, text=True).stdout.strip()
-    if filesystem in ("tmpfs", "ramfs"):
-        sys.exit(f"{options.dir} is {filesystem}: measure on a real disk")
     if not options.redis or not options.benchmark:
         sys.exit("redis-server and redis-benchmark are needed")
     servers = {"ackd": str(options.ackd), "redis": options.redis}

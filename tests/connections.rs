@@ -210,3 +210,89 @@ fn a_whole_pipeline_can_be_sent_before_a_reply_is_read() {
         assert_eq!(client.receive().unwrap().value.text().unwrap().len(), 100, "reply {n}");
     }
 }
+
+#[test]
+fn a_large_value_is_stored_logged_and_recovered_whatever_stands_around_it() {
+    let mut server = Program::ackd().start();
+    let mut client = server.client();
+    let values: Vec<String> = ["a", "b", "c"].map(|letter| letter.repeat(3 << 20)).to_vec();
+    let mut requests = encode(&["SET", "small", "1"]);
+    for request in [
+        &["SET", "a", &values[0]][..],
+        &["MSET", "b", &values[1], "a2", &values[0], "small", "2"],
+        &["MULTI"],
+        &["SET", "c", &values[2], "EX", "1000"],
+        &["APPEND", "b", "tail"],
+        &["EXEC"],
+        &["SETRANGE", "a2", "0", "x"],
+        &["RENAME", "c", "d"],
+    ] {
+        requests.extend(encode(request));
+    }
+    client.send(&requests).unwrap();
+    let replies: Vec<Value> = (0..9).map(|_| client.receive().unwrap().value).collect();
+    assert!(replies.iter().all(|reply| !matches!(reply, Value::Error(_))), "{replies:?}");
+    let b = values[1].clone() + "tail";
+    let a2 = format!("x{}", &values[0][1..]);
+    for restarted in [false, true] {
+        if restarted {
+            server.kill();
+            server.start();
+        }
+        let mut client = server.client();
+        for (key, value) in [("a", &values[0]), ("b", &b), ("a2", &a2), ("d", &values[2])] {
+            assert!(
+                client.call(&["GET", key]).unwrap().value == Value::Bulk(value.clone().into_bytes()),
+                "{key}, {restarted}"
+            );
+        }
+        assert_eq!(client.command("GET small").text().unwrap(), "2");
+    }
+}
+
+#[test]
+fn nothing_is_taken_for_who_has_hung_up_while_it_waited() {
+    let server = Program::ackd().start();
+    let (mut operator, mut alive) = (server.client(), server.client());
+    let wait = encode(&["BLPOP", "list", "0"]);
+    let clients_are = |operator: &mut Client, fields: [&str; 2]| {
+        let info = operator.command("INFO clients").text().unwrap();
+        fields.iter().all(|field| info.contains(&format!("{field}\r\n")))
+    };
+    for _ in 0..10 {
+        abandon(&server, &wait);
+    }
+    wait_until(Duration::from_secs(10), "only two are connected", || connected(&mut operator) == 2);
+    // One whose connection lives on until its last reply is durable.
+    assert_eq!(operator.command("DEBUG AOF-FLUSH-SLEEP 1000000"), ok());
+    let mut half = server.client();
+    half.send(&[encode(&["SET", "key", "value"]), wait.clone()].concat()).unwrap();
+    half.finish_sending().unwrap();
+    wait_until(Duration::from_secs(1), "it is blocked on nothing", || {
+        clients_are(&mut operator, ["blocked_clients:1", "total_blocking_keys:0"])
+    });
+    alive.send(&wait).unwrap();
+    wait_until(Duration::from_secs(1), "the other one waits", || {
+        clients_are(&mut operator, ["blocked_clients:2", "total_blocking_keys:1"])
+    });
+    assert_eq!(operator.command("RPUSH list a b"), Value::Integer(2));
+    assert_eq!(half.read_to_end(), (b"+OK\r\n".to_vec(), true));
+    assert_eq!(alive.receive().unwrap().value.elements().unwrap()[1], Value::Bulk(b"a".to_vec()));
+    assert_eq!(operator.command("LLEN list"), Value::Integer(1));
+}
+
+#[test]
+fn a_wait_for_a_list_ends_by_itself_and_what_follows_goes_on() {
+    let server = Program::ackd().start();
+    let mut client = server.client();
+    let start = Instant::now();
+    client.send(&[encode(&["BLPOP", "list", "0.05"]), encode(&["PING"])].concat()).unwrap();
+    assert_eq!(client.receive().unwrap().raw, b"*-1\r\n");
+    assert!(start.elapsed() >= Duration::from_millis(50));
+    assert_eq!(client.receive().unwrap().raw, b"+PONG\r\n");
+    client.send(&[encode(&["BLPOP", "list", "0"]), encode(&["PING"])].concat()).unwrap();
+    let mut other = server.client();
+    assert_eq!(other.command("RPUSH list a"), Value::Integer(1));
+    assert_eq!(client.receive().unwrap().raw, b"*2\r\n$4\r\nlist\r\n$1\r\na\r\n");
+    assert_eq!(client.receive().unwrap().raw, b"+PONG\r\n");
+}

@@ -44,6 +44,12 @@ fn replies_equal_those_of_redis_7_0_where_7_2_has_not_gone_on() {
 }
 
 #[test]
+fn replies_about_the_expiry_of_fields_equal_those_of_redis_8() {
+    let Some(oracle) = Oracle::Redis8.program() else { return };
+    compare(oracle, Program::ackd(), variable("ACKD_DIFF_COMMANDS", 3_000));
+}
+
+#[test]
 fn the_harness_finds_no_difference_between_an_oracle_and_itself() {
     let Some(oracle) = Oracle::Valkey.program() else { return };
     compare(oracle.clone(), oracle, 3_000);

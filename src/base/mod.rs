@@ -1,4 +1,5 @@
-//! Layer 0: clock, randomness, numbers, globs, checksums, bits and sketches. No state, and no knowledge of anything above.
+//! Layer 0: clock, randomness, numbers, globs, checksums, bits, sketches, and the byte encodings that keyspace and RDB
+//! share. No state, and no knowledge of anything above.
 
 pub mod bitfield;
 pub mod bitops;
@@ -6,11 +7,16 @@ pub mod calendar;
 pub mod clock;
 pub mod crc16;
 pub mod crc64;
+pub mod geohash;
 pub mod glob;
 pub mod hyperloglog;
+pub mod intset;
+pub mod listpack;
 pub mod longdouble;
 pub mod murmur;
 pub mod number;
 pub mod quoting;
 mod shortest;
 pub mod sink;
+pub mod text;
+pub mod texts;

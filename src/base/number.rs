@@ -74,6 +74,34 @@ pub fn parse_f64(text: &[u8]) -> Option<f64> {
     }
 }
 
+/// Reads a double as C's `strtod` does, if nothing is left of the text up to a zero byte: with blanks before it, with
+/// numbers that are too large or too small for a double, and an empty text for zero, but no NaN.
+pub fn parse_c_double(text: &[u8]) -> Option<f64> {
+    let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
+    if text.is_empty() {
+        return Some(0.0);
+    }
+    let blanks = text.iter().take_while(|byte| matches!(byte, b' ' | b'\t'..=b'\r')).count();
+    Some(match Numeral::read(&text[blanks..])? {
+        Numeral::Infinite { negative } => {
+            if negative {
+                f64::NEG_INFINITY
+            } else {
+                f64::INFINITY
+            }
+        }
+        Numeral::Zero { negative } => {
+            if negative {
+                -0.0
+            } else {
+                0.0
+            }
+        }
+        Numeral::Hexadecimal(text) => f64::from_bits(text.parse::<Double>().ok()?.to_bits() as u64),
+        Numeral::Decimal(text) => text.parse().ok()?,
+    })
+}
+
 /// The same for the 80-bit numbers of the x87, which C calls `long double`.
 pub fn parse_long_double(text: &[u8]) -> Option<X87DoubleExtended> {
     /// Redis copies the text into a buffer of this size, with a zero behind it.
@@ -172,17 +200,48 @@ fn read_exponent(text: &[u8]) -> Option<i64> {
 pub fn format_f64(value: f64, out: &mut Vec<u8>) {
     /// Integers up to here are written as such.
     const PLAIN: f64 = (i64::MAX / 2) as f64;
+    if value != 0.0 && (-PLAIN..=PLAIN).contains(&value) && value.trunc() == value {
+        out.extend_from_slice(itoa::Buffer::new().format(value as i64).as_bytes());
+    } else {
+        format_digits(value, out);
+    }
+}
+
+/// The same without regard to integers, as DEBUG DIGEST wants scores: a large one has an exponent.
+pub fn format_digits(value: f64, out: &mut Vec<u8>) {
     if value.is_nan() {
         out.extend_from_slice(b"nan");
     } else if value.is_infinite() {
         out.extend_from_slice(if value < 0.0 { b"-inf" } else { b"inf" });
     } else if value == 0.0 {
         out.extend_from_slice(if value.is_sign_negative() { b"-0" } else { b"0" });
-    } else if (-PLAIN..=PLAIN).contains(&value) && value.trunc() == value {
-        out.extend_from_slice(itoa::Buffer::new().format(value as i64).as_bytes());
     } else {
         format_shortest(value, out);
     }
+}
+
+/// Writes a double with up to 17 digits, as C's `%.17g` does.
+pub fn format_17_digits(value: f64) -> Vec<u8> {
+    const DIGITS: i32 = 17;
+    if value == 0.0 || !value.is_finite() {
+        let mut text = Vec::new();
+        format_digits(value, &mut text);
+        return text;
+    }
+    let scientific = format!("{value:.16e}");
+    let (mantissa, exponent) = scientific.split_once('e').expect("the scientific form has an exponent");
+    let exponent: i32 = exponent.parse().expect("an exponent is an integer");
+    let trimmed = |text: &str| match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').as_bytes().to_vec(),
+        false => text.as_bytes().to_vec(),
+    };
+    if (-4..DIGITS).contains(&exponent) {
+        return trimmed(&format!("{value:.*}", (DIGITS - 1 - exponent) as usize));
+    }
+    let mut text = trimmed(mantissa);
+    let sign = if exponent < 0 { '-' } else { '+' };
+    text.extend_from_slice(format!("e{sign}{:02}", exponent.abs()).as_bytes());
+    text
 }
 
 fn format_shortest(value: f64, out: &mut Vec<u8>) {
@@ -280,6 +339,23 @@ mod tests {
     }
 
     #[test]
+    fn bounds_are_read_as_c_reads_them() {
+        for (text, value) in [
+            ("", 0.0),
+            (" 1", 1.0),
+            ("1\0x", 1.0),
+            ("1e400", f64::INFINITY),
+            ("-1e400", f64::NEG_INFINITY),
+            ("1e-400", 0.0),
+        ] {
+            assert_eq!(parse_c_double(text.as_bytes()), Some(value), "{text:?}");
+        }
+        for text in ["nan", " ", "1 ", "x", "1x"] {
+            assert_eq!(parse_c_double(text.as_bytes()), None, "{text:?}");
+        }
+    }
+
+    #[test]
     fn long_doubles_have_the_range_of_the_x87() {
         assert!(parse_long_double(b"1e4932").is_some());
         assert!(parse_long_double(b"1e4933").is_none());
@@ -313,6 +389,23 @@ mod tests {
             (f64::NEG_INFINITY, "-inf"),
         ] {
             assert_eq!(formatted(value), text);
+        }
+    }
+
+    #[test]
+    fn doubles_are_written_with_17_digits_as_c_does() {
+        for (value, text) in [
+            (0.1, "0.10000000000000001"),
+            (1e17, "1e+17"),
+            (1e16, "10000000000000000"),
+            (123456.789, "123456.789"),
+            (5e-324, "4.9406564584124654e-324"),
+            (-1.5e-5, "-1.5e-05"),
+            (0.00012, "0.00012"),
+            (-0.0, "-0"),
+            (f64::INFINITY, "inf"),
+        ] {
+            assert_eq!(String::from_utf8(format_17_digits(value)).unwrap(), text);
         }
     }
 

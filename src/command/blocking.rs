@@ -2,39 +2,58 @@
 
 use std::task::Waker;
 
-use super::{Ctx, Failure, parse};
+use super::{Ctx, Failure, call, key_waits, level, parse, table};
 use crate::engine::client::{Blocked, BlockedOn, Client, Unblock};
 use crate::engine::gate::{Gate, Level};
+use crate::engine::trial::Event;
 use crate::engine::{Engine, Request, Shutdown};
 use crate::resp::Reply;
+
+const UNBLOCKED: &[u8] = b"UNBLOCKED client unblocked via CLIENT UNBLOCK";
 
 /// Looks after a client's blocking command. While it still waits, answers until when (on the monotonic clock, in
 /// microseconds; `None` for ever); once it is over, its reply is queued and the answer is `None`.
 pub fn check(engine: &mut Engine, client: &mut Client, waker: &Waker) -> Option<Option<u64>> {
     let blocked = client.blocked?;
     let timed_out = blocked.deadline_us.is_some_and(|deadline| engine.monotonic_us() >= deadline);
-    let over = timed_out || blocked.unblock.is_some() || is_reached(engine, blocked.on);
-    if !over {
+    if !timed_out && !is_reached(engine, blocked.on) {
         if let BlockedOn::Durable { offset, local: true, .. } = blocked.on {
             engine.gate.wait(Gate::ticket(offset, Level::Disk), waker);
         }
         return Some(blocked.deadline_us);
     }
+    end(engine, client, blocked, Unblock::Timeout);
+    None
+}
+
+/// Ends a client's wait with its answer.
+pub fn end(engine: &mut Engine, client: &mut Client, blocked: Blocked, how: Unblock) {
     client.blocked = None;
     let mut reply = Reply::continuing(client.output.take(), client.resp3);
     let start = reply.len();
-    if blocked.unblock == Some(Unblock::Error) {
-        reply.error(b"UNBLOCKED client unblocked via CLIENT UNBLOCK");
+    // That keys had nothing for the client tells of their last changes.
+    let waited = key_waits::forget(engine, client);
+    let ticket = match &waited {
+        Some((_, reveals)) => Gate::ticket(*reveals, level(engine, client)),
+        None => Gate::ticket(0, Level::Memory),
+    };
+    if how == Unblock::Error {
+        reply.error(UNBLOCKED);
+        engine.stats.error(UNBLOCKED);
     } else {
         write_end(engine, &mut reply, blocked.on);
+    }
+    if let Some(row) = waited.and_then(|(name, _)| table::command(&name)) {
+        call::count_wait(engine, row, how == Unblock::Error);
+        let (client, level) = (client.id, level(engine, client));
+        engine.trial.observe(Event::Executed { client, level, wrote: false });
     }
     if client.reply_mode.is_silent() {
         reply.truncate(start);
     }
     client.reply_mode.end_command();
     let batch = engine.stream.batch_start();
-    client.output.put(reply.into_bytes(), Gate::ticket(0, Level::Memory), &engine.gate, batch);
-    None
+    client.output.put(reply.into_bytes(), ticket, &engine.gate, batch);
 }
 
 fn is_durable(engine: &Engine, offset: u64) -> bool {
@@ -50,7 +69,7 @@ fn is_reached(engine: &Engine, on: BlockedOn) -> bool {
                 || engine.log_policy.is_none_or(|policy| policy == engine.config.appendfsync())
         }
         BlockedOn::Reload { before, .. } => engine.reloads > before,
-        BlockedOn::Shutdown => false,
+        BlockedOn::Shutdown | BlockedOn::Keys => false,
     }
 }
 
@@ -72,6 +91,7 @@ fn write_end(engine: &Engine, reply: &mut Reply, on: BlockedOn) {
         BlockedOn::Reload { answered: true, .. } => {}
         BlockedOn::Reload { .. } => reply.ok(),
         BlockedOn::Shutdown => {}
+        BlockedOn::Keys => reply.null_array(),
     }
 }
 
@@ -82,7 +102,7 @@ fn block(ctx: &mut Ctx<'_>, on: BlockedOn, timeout_ms: u64) {
     }
     let now_us = ctx.engine.monotonic_us();
     let deadline_us = (timeout_ms > 0).then(|| now_us.saturating_add(timeout_ms.saturating_mul(1000)));
-    ctx.client.blocked = Some(Blocked { on, deadline_us, unblock: None });
+    ctx.client.blocked = Some(Blocked { on, deadline_us });
 }
 
 /// Answers CONFIG SET appendfsync once the log is written as it says.
@@ -107,7 +127,7 @@ pub fn wait_for_reload(ctx: &mut Ctx<'_>) {
     ctx.reply.ok();
     if ctx.client.blocked.is_none() {
         ctx.engine.request(Request::Reload);
-        ctx.client.blocked = Some(Blocked { on, deadline_us: None, unblock: None });
+        ctx.client.blocked = Some(Blocked { on, deadline_us: None });
     }
 }
 

@@ -3,7 +3,7 @@
 use super::table::Row;
 use super::{Ctx, Failure, Origin, shadow};
 use crate::engine::Engine;
-use crate::engine::client::Client;
+use crate::engine::client::{BlockedOn, Client};
 use crate::engine::gate::Gate;
 use crate::engine::trial::Event;
 use crate::resp::Reply;
@@ -28,8 +28,12 @@ pub fn run(ctx: &mut Ctx<'_>, row: &Row, arguments: &[&[u8]]) {
     let reply_start = ctx.reply.len();
     let db = ctx.client.db;
     (ctx.dirty, ctx.has_effects) = (0, false);
+    let databases = ctx.changed_databases.len();
     let result = handler(ctx, arguments);
     if ctx.origin == Origin::Client {
+        for db in &ctx.changed_databases[databases..] {
+            ctx.engine.blocked_keys.signal_database(&ctx.engine.dbs, *db);
+        }
         if ctx.dirty > 0 && !ctx.has_effects {
             ctx.engine.stream.effect(db, arguments);
         }
@@ -45,6 +49,10 @@ pub fn run(ctx: &mut Ctx<'_>, row: &Row, arguments: &[&[u8]]) {
 fn count(ctx: &mut Ctx<'_>, row: &Row, started_us: u64, failed: bool) {
     let elapsed = ctx.engine.tick() - started_us;
     ctx.engine.stats.changes += ctx.dirty;
+    // A command that waits for keys counts when it is over.
+    if waits_for_keys(ctx.client) {
+        return;
+    }
     ctx.engine.stats.total_commands += 1;
     let stats = ctx.engine.stats.command(row.id);
     stats.calls += 1;
@@ -53,6 +61,17 @@ fn count(ctx: &mut Ctx<'_>, row: &Row, started_us: u64, failed: bool) {
     if ctx.engine.config.latency_tracking() {
         ctx.engine.stats.latency(row.id, elapsed);
     }
+}
+
+fn waits_for_keys(client: &Client) -> bool {
+    client.blocked.is_some_and(|blocked| blocked.on == BlockedOn::Keys)
+}
+
+/// Counts a command whose wait for keys was in vain.
+pub fn count_wait(engine: &mut Engine, row: &Row, failed: bool) {
+    let stats = engine.stats.command(row.id);
+    stats.calls += 1;
+    stats.failed += u64::from(failed);
 }
 
 /// Answers a command with an error without running it.
@@ -88,11 +107,15 @@ pub fn finish(mut ctx: Ctx<'_>, reply_start: usize) {
     shadow::check(ctx.engine, &ctx.changed_names, !ctx.changed_databases.is_empty());
     if let Some(end) = end {
         let Engine { trial, stream, .. } = &mut *ctx.engine;
-        trial.observe(Event::Unit { end, effects: stream.last_unit() });
+        if trial.observer.is_some() {
+            trial.observe(Event::Unit { end, effects: &stream.last_unit() });
+        }
     }
     queue_reply(&mut ctx, reply_start, reveals);
     let (client, level) = (ctx.client.id, ctx.level());
-    ctx.engine.trial.observe(Event::Executed { client, level, wrote: end.is_some() });
+    if !waits_for_keys(ctx.client) {
+        ctx.engine.trial.observe(Event::Executed { client, level, wrote: end.is_some() });
+    }
 }
 
 /// Takes back what was written since `start`, if CLIENT REPLY says so.

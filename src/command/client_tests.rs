@@ -4,7 +4,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use crate::command::harness::Harness;
-use crate::engine::client::{Blocked, BlockedOn, Unblock};
+use crate::engine::client::{Blocked, BlockedOn};
 
 #[test]
 fn names_never_break_the_lines_of_client_list() {
@@ -186,8 +186,7 @@ fn unblock_ends_waits_for_others_but_not_for_the_server() {
     let mut harness = Harness::new();
     let second = harness.connect();
     let block = |harness: &mut Harness, on| {
-        harness.engine.clients.get_mut(second).unwrap().blocked =
-            Some(Blocked { on, deadline_us: None, unblock: None });
+        harness.engine.clients.get_mut(second).unwrap().blocked = Some(Blocked { on, deadline_us: None });
     };
     assert_eq!(harness.run("CLIENT UNBLOCK 2"), ":0");
     block(&mut harness, BlockedOn::Shutdown);
@@ -196,8 +195,8 @@ fn unblock_ends_waits_for_others_but_not_for_the_server() {
     assert_eq!(harness.run("CLIENT UNBLOCK 2 foo"), "-ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
     assert_eq!(harness.run("CLIENT UNBLOCK a"), "-ERR value is not an integer or out of range");
     assert_eq!(harness.run("CLIENT UNBLOCK 2 ERROR"), ":1");
-    let blocked = harness.engine.clients.get(second).unwrap().blocked.unwrap();
-    assert_eq!(blocked.unblock, Some(Unblock::Error));
+    assert!(harness.engine.clients.get(second).unwrap().blocked.is_none());
+    assert_eq!(harness.receive(second), b"-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n");
 }
 
 #[test]

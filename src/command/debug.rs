@@ -171,9 +171,9 @@ fn string_match(ctx: &mut Ctx<'_>, words: &[&[u8]]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Sizes are read as settings are; there are no lists to which it would apply.
+/// Sizes are read as settings are.
 fn packed_threshold(ctx: &mut Ctx<'_>, words: &[&[u8]]) -> Result<(), Failure> {
-    const LARGEST: u64 = 1 << 32;
+    const LARGEST: u64 = (1 << 32) - (1 << 20);
     let digits = words[0].iter().take_while(|byte| byte.is_ascii_digit()).count();
     let unit: Option<u64> = match words[0][digits..].to_ascii_lowercase().as_slice() {
         b"" | b"b" => Some(1),
@@ -187,7 +187,10 @@ fn packed_threshold(ctx: &mut Ctx<'_>, words: &[&[u8]]) -> Result<(), Failure> {
     };
     let size = std::str::from_utf8(&words[0][..digits]).ok().and_then(|digits| digits.parse::<u64>().ok());
     match size.zip(unit).and_then(|(size, unit)| size.checked_mul(unit)) {
-        Some(bytes) if bytes <= LARGEST => accept(ctx, words),
+        Some(bytes) if bytes <= LARGEST => {
+            ctx.engine.list_plain_from = bytes as usize;
+            accept(ctx, words)
+        }
         _ => Err("ERR argument must be a memory value bigger than 1 and smaller than 4gb".into()),
     }
 }

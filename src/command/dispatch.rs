@@ -1,8 +1,11 @@
 //! The way of a request from its connection to its handler: who may, when, and whether the log has room.
 
+use bytes::Bytes;
+
 use super::call;
 use super::debug;
 use super::failure::{self, Failure};
+use super::key_waits;
 use super::spec::{self, Flags};
 use super::table::{self, Row};
 use super::{Ctx, Origin};
@@ -27,6 +30,8 @@ pub enum Outcome {
 
 /// Takes one request.
 pub fn request(engine: &mut Engine, client: &mut Client, arguments: &[&[u8]]) -> Outcome {
+    // Keys that became ready during a pause have waited for its end.
+    key_waits::serve(engine);
     let row = match table::admit(arguments) {
         Ok(row) => row,
         Err(text) => {
@@ -72,8 +77,18 @@ pub fn request(engine: &mut Engine, client: &mut Client, arguments: &[&[u8]]) ->
         queue(engine, client, row, arguments);
     } else {
         call::execute(engine, client, row, arguments);
+        key_waits::serve(engine);
     }
     Outcome::Done
+}
+
+/// Runs a command anew that waited for keys, if it still may.
+pub fn again(engine: &mut Engine, client: &mut Client, arguments: &[&[u8]]) {
+    let row = table::admit(arguments).expect("what waits was admitted once");
+    match allowed(engine, client, row, arguments) {
+        Ok(()) => call::execute(engine, client, row, arguments),
+        Err(failure) => answer_failure(engine, client, Some(row), &failure),
+    }
 }
 
 /// How an HTTP request begins: a web page that makes a browser talk to a server on this machine. Such a connection must
@@ -131,7 +146,7 @@ fn needs_room(client: &Client, row: &Row, arguments: &[&[u8]]) -> bool {
     let mut queued = queued.iter().flat_map(|transaction| &transaction.queue);
     is_write(row, arguments)
         || queued.any(|command| {
-            let words: Vec<&[u8]> = command.iter().map(Vec::as_slice).collect();
+            let words: Vec<&[u8]> = command.iter().map(Bytes::as_ref).collect();
             table::resolve(&words).is_some_and(|row| is_write(row, &words))
         })
 }
@@ -159,7 +174,7 @@ fn cost_of(arguments: &[&[u8]]) -> u64 {
 impl Transaction {
     /// The most that the queued commands may add to the log.
     fn log_cost(&self) -> u64 {
-        let cost = |command: &OwnedCommand| cost_of(&command.iter().map(Vec::as_slice).collect::<Vec<&[u8]>>());
+        let cost = |command: &OwnedCommand| cost_of(&command.iter().map(Bytes::as_ref).collect::<Vec<&[u8]>>());
         self.queue.iter().map(cost).fold(0, u64::saturating_add)
     }
 }
@@ -169,7 +184,8 @@ fn queue(engine: &mut Engine, client: &mut Client, row: &Row, arguments: &[&[u8]
     let transaction = client.transaction.as_mut().expect("only an open transaction queues");
     // What EXEC will not run needs no memory.
     if !transaction.aborted && !client.watch_broken {
-        transaction.queue.push(arguments.iter().map(|argument| argument.to_vec()).collect());
+        let keep = |argument: &&[u8]| engine.stream.lent(argument).unwrap_or_else(|| Bytes::copy_from_slice(argument));
+        transaction.queue.push(arguments.iter().map(keep).collect());
         transaction.writes |= writes;
         transaction.needs_data |= !row.spec.flags.has(spec::LOADING) || is_debug_write(row, arguments);
         transaction.arguments += arguments.len();

@@ -13,7 +13,7 @@ pub(super) fn invalid_time(command: &str) -> Failure {
 
 /// Which expiry times a command may replace.
 #[derive(Default)]
-struct Conditions {
+pub(super) struct Conditions {
     absent: bool,
     present: bool,
     greater: bool,
@@ -21,7 +21,7 @@ struct Conditions {
 }
 
 impl Conditions {
-    fn read(arguments: &[&[u8]]) -> Result<Self, Failure> {
+    pub(super) fn read(arguments: &[&[u8]]) -> Result<Self, Failure> {
         let mut conditions = Self::default();
         for word in arguments {
             let flag = match word.to_ascii_uppercase().as_slice() {
@@ -48,7 +48,7 @@ impl Conditions {
     }
 
     /// A key without an expiry time counts as one that expires after every other.
-    fn allow(&self, before: Option<i64>, after: i64) -> bool {
+    pub(super) fn allow(&self, before: Option<i64>, after: i64) -> bool {
         (!self.absent || before.is_none())
             && (!self.present || before.is_some())
             && (!self.greater || before.is_some_and(|before| after > before))
@@ -105,10 +105,12 @@ pub(super) fn set_expiry(ctx: &mut Ctx<'_>, key: &[u8], at_ms: i64) {
 
 /// Deletes a key that a command gave an expiry time in the past.
 pub(super) fn delete_expired(ctx: &mut Ctx<'_>, key: &[u8]) {
-    drop(ctx.db().remove(keyspace::hash(key), key));
+    let lazy = ctx.engine.config.lazyfree_lazy_expire();
+    if let Some(entry) = ctx.db().remove(keyspace::hash(key), key) {
+        ctx.discard(entry, lazy);
+    }
     ctx.modified(key);
     ctx.event("del", key);
-    let lazy = ctx.engine.config.lazyfree_lazy_expire();
     ctx.effect(&[if lazy { b"UNLINK" } else { b"DEL" }, key]);
 }
 

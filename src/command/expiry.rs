@@ -2,9 +2,9 @@
 //!
 //! A timer calls [`active_cycle`] a few times a second. It walks through the keys with an expiry time, a few at a time,
 //! and goes on with a database for as long as many of those it sees have expired. The effort is `active-expire-effort`.
-//! Every key removed is a unit of its own in the effect stream.
+//! Every key removed is a unit of its own in the effect stream. Fields of hashes come first; see `field_expiry.rs`.
 
-use super::{Ctx, Origin, call};
+use super::{Ctx, Origin, call, field_expiry};
 use crate::engine::Engine;
 use crate::engine::client::{Client, Peer};
 use crate::resp::Reply;
@@ -15,6 +15,8 @@ const KEYS_A_STEP: u64 = 20;
 const TIME_PERCENT: u64 = 25;
 /// A database is left when fewer keys than this share of those seen have expired, in percent; less with more effort.
 const STALE_PERCENT: u64 = 10;
+/// Which part of that time fields of hashes have for themselves.
+const FIELDS_SHARE: u64 = 4;
 /// Buckets visited at most for each key wanted: a sparse index must not take all the time.
 const BUCKETS_PER_KEY: u64 = 20;
 /// Steps between two looks at the clock.
@@ -37,6 +39,8 @@ pub fn active_cycle(engine: &mut Engine) {
     let limit_us = (TIME_PERCENT + 2 * effort) * 10_000 / engine.config.hz().clamp(1, 500);
     let start_us = engine.tick();
     let mut client = Client::new(0, Peer::default(), start_us);
+    field_expiry::active_cycle(engine, &mut client, limit_us / FIELDS_SHARE);
+    let start_us = engine.tick();
     let (mut seen, mut removed) = (0, 0);
     let databases = engine.dbs.len();
     // It begins where the last cycle ran out of time, so that no database starves.

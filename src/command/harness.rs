@@ -2,8 +2,10 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::task::Waker;
 use std::time::Duration;
 
+use super::blocking;
 use super::dispatch::{self, Outcome};
 use super::shadow;
 use crate::base::clock::{Clock, Sleep};
@@ -101,6 +103,16 @@ impl Harness {
         self.engine.clients.put(client);
     }
 
+    /// Lets a connection look after its blocking command, as its task does when the time is up; whether it is over.
+    pub fn check(&mut self, id: ClientId) -> bool {
+        self.engine.read_clock();
+        let mut client = self.engine.clients.take(id);
+        blocking::check(&mut self.engine, &mut client, Waker::noop());
+        let is_over = client.blocked.is_none();
+        self.engine.clients.put(client);
+        is_over
+    }
+
     /// Everything executed becomes durable.
     pub fn sync(&mut self) {
         let end = self.engine.stream.offset();
@@ -119,7 +131,7 @@ impl Harness {
     /// The effects since the last call, with blanks for line breaks and without RESP's lengths.
     pub fn effects(&mut self) -> String {
         let Some(batch) = self.engine.stream.take(std::task::Waker::noop()) else { return String::new() };
-        let text = String::from_utf8_lossy(batch.frame.payload()).into_owned();
+        let text = String::from_utf8_lossy(&batch.frame.payload()).into_owned();
         let words = text.split("\r\n").filter(|word| !word.is_empty() && !word.starts_with('$'));
         let mut line = String::new();
         for word in words {

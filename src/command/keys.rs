@@ -2,17 +2,20 @@
 
 use super::failure::{self, Failure};
 use super::{Ctx, parse};
-use crate::keyspace::{self, Cleared, Entry};
+use crate::keyspace::{self, Entry};
 
 const SAME_OBJECT: Failure = Failure::fixed("ERR source and destination objects are the same");
 const NO_SUCH_DB: Failure = Failure::fixed("ERR DB index is out of range");
 
 /// DEL key [key …], and UNLINK
 pub fn del(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
+    let lazy = arguments[0].eq_ignore_ascii_case(b"UNLINK") || ctx.engine.config.lazyfree_lazy_user_del();
     let mut deleted = 0;
     for key in &arguments[1..] {
-        if ctx.write(key).is_some() {
-            drop(ctx.db().remove(keyspace::hash(key), key));
+        if ctx.write(key).is_some()
+            && let Some(entry) = ctx.db().remove(keyspace::hash(key), key)
+        {
+            ctx.discard(entry, lazy);
             ctx.modified(key);
             ctx.event("del", key);
             deleted += 1;
@@ -68,6 +71,9 @@ pub fn renamenx(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
 }
 
 fn give(ctx: &mut Ctx<'_>, from: &[u8], to: &[u8]) {
+    if let Some(displaced) = ctx.db().remove(keyspace::hash(to), to) {
+        ctx.discard_displaced(displaced);
+    }
     ctx.db().rename((keyspace::hash(from), from), (keyspace::hash(to), to));
     ctx.modified(from);
     ctx.modified(to);
@@ -98,7 +104,9 @@ pub fn copy(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     let copy = ctx.read(from).map(|entry| entry.duplicate(to, entry.expiry()));
     let free = copy.is_some() && (ctx.write_in(target, to).is_none() || replace);
     if let Some(copy) = copy.filter(|_| free) {
-        ctx.engine.dbs[target].insert(keyspace::hash(to), copy);
+        if let Some(displaced) = ctx.engine.dbs[target].insert(keyspace::hash(to), copy) {
+            ctx.discard_displaced(displaced);
+        }
         ctx.modified_in(target, to);
         ctx.event("copy_to", to);
     }
@@ -213,21 +221,8 @@ fn flush(ctx: &mut Ctx<'_>, db: usize, lazy: bool) {
     // It counts as a change of each key.
     ctx.counts_as(ctx.dirty() - 1 + keys);
     if lazy {
-        ctx.engine.stats.lazyfreed_objects += keys;
-        free_later(cleared);
+        ctx.engine.stats.lazyfreed_objects += ctx.engine.lazyfree.database(cleared);
     }
-}
-
-/// Up to this many keys are freed at once: starting a thread takes longer.
-const FREED_AT_ONCE: usize = 64;
-
-/// Frees what a database held on a thread of its own; it holds nothing that the engine uses any more.
-fn free_later(cleared: Cleared) {
-    if cleared.len() <= FREED_AT_ONCE {
-        return drop(cleared);
-    }
-    // If there can be no thread, the closure, and what is in it, is dropped here.
-    drop(std::thread::Builder::new().name("free".into()).spawn(move || drop(cleared)));
 }
 
 /// DBSIZE

@@ -20,15 +20,25 @@ pub mod dispatch;
 pub mod expire;
 pub mod expiry;
 pub mod failure;
+pub mod field_expiry;
+pub mod field_times;
+pub mod geo;
 #[cfg(test)]
 pub mod harness;
+pub mod hash_counters;
+pub mod hash_iteration;
+pub mod hashes;
 pub mod help;
 pub mod hyperloglog;
 pub mod info;
 pub mod introspection;
 pub mod key_positions;
+pub mod key_waits;
 pub mod keys;
 pub mod lcs;
+pub mod list_pops;
+pub mod lists;
+pub mod memory;
 pub mod parse;
 #[cfg(test)]
 mod reveal_tests;
@@ -36,11 +46,19 @@ pub mod scan;
 pub mod scripting;
 pub mod server;
 pub mod set;
+pub mod sets;
+pub mod sets_algebra;
+pub mod sets_random;
 pub mod shadow;
+pub mod sort;
 pub mod spec;
+pub mod streams;
 pub mod strings;
 pub mod table;
+pub mod timed_fields;
 pub mod transactions;
+pub mod values;
+pub mod zsets;
 
 use smallvec::SmallVec;
 
@@ -231,12 +249,14 @@ impl<'a> Ctx<'a> {
         if !self.engine.trial.planted.open_reads_early {
             self.reveals = self.reveals.max(self.engine.gate.last_change(db, hash));
         }
-        if self.origin == Origin::Stream || self.engine.dbs[db].volatile_len() == 0 {
+        if self.origin == Origin::Stream {
             return false;
         }
-        let expires = self.engine.dbs[db].find(hash, key).and_then(Entry::expiry);
+        let (volatile, next_field) = (self.engine.dbs[db].volatile_len() > 0, self.engine.dbs[db].next_field_expiry());
+        let expires = if volatile { self.engine.dbs[db].find(hash, key).and_then(Entry::expiry) } else { None };
         if expires.is_none_or(|at| at > self.engine.now_ms() as i64) {
-            return false;
+            let is_due = next_field.is_some_and(|at| at <= self.engine.now_ms() as i64);
+            return is_due && self.expire_fields(db, hash, key, writes);
         }
         if writes || self.engine.may_expire() {
             self.remove_expired(db, hash, key);
@@ -247,24 +267,28 @@ impl<'a> Ctx<'a> {
     /// Removes a key whose time is up, with the effect that says so; before the effects of the command that met it.
     fn remove_expired(&mut self, db: usize, hash: u64, key: &[u8]) {
         let lazy = self.engine.config.lazyfree_lazy_expire();
-        drop(self.engine.dbs[db].remove(hash, key));
+        if let Some(entry) = self.engine.dbs[db].remove(hash, key) {
+            self.discard(entry, lazy);
+        }
         self.engine.stats.expired_keys += 1;
         self.engine.stream.effect(db, &[if lazy { b"UNLINK" } else { b"DEL" }, key]);
         self.mark(db, hash, key);
         self.engine.watches.key_expired(db, key, &mut self.engine.clients, Some(self.client));
+        self.engine.blocked_keys.signal(&self.engine.dbs, db, key);
     }
 
-    /// A key of the selected database was changed.
+    /// A key of the selected database was changed, and is now as it stands there.
     pub fn modified(&mut self, key: &[u8]) {
         self.modified_in(self.client.db, key);
     }
 
-    /// A key of `db` was changed.
+    /// A key of `db` was changed, and is now as it stands there.
     pub fn modified_in(&mut self, db: usize, key: &[u8]) {
         self.dirty += 1;
         if self.origin == Origin::Client {
             self.mark(db, keyspace::hash(key), key);
             self.engine.watches.key_changed(db, key, &mut self.engine.clients, Some(self.client));
+            self.engine.blocked_keys.signal(&self.engine.dbs, db, key);
         }
     }
 

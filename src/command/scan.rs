@@ -1,9 +1,11 @@
-//! KEYS and SCAN. Both reveal the keyspace as a whole.
+//! KEYS and SCAN, both of which reveal the keyspace as a whole; and what SCAN has in common with its relatives that walk
+//! over the elements of one value.
 
 use super::failure::{self, Failure};
 use super::{Ctx, parse};
-use crate::base::{glob, number};
+use crate::base::glob;
 use crate::keyspace::Kind;
+use crate::resp::Reply;
 
 /// KEYS pattern
 pub fn keys(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
@@ -24,14 +26,18 @@ pub fn keys(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     Ok(())
 }
 
-struct Options<'a> {
-    pattern: Option<&'a [u8]>,
+/// The options of SCAN and its relatives.
+pub(super) struct Options<'a> {
+    /// What is given matches this.
+    pub(super) pattern: Option<&'a [u8]>,
     kind: Option<Option<Kind>>,
-    count: usize,
+    /// How many elements are visited.
+    pub(super) count: usize,
 }
 
 impl<'a> Options<'a> {
-    fn read(arguments: &[&'a [u8]]) -> Result<Self, Failure> {
+    /// Reads them; only SCAN takes a type.
+    pub(super) fn read(arguments: &[&'a [u8]], is_scan: bool) -> Result<Self, Failure> {
         /// Keys that a call visits unless it says otherwise.
         const COUNT: usize = 10;
         let mut options = Self { pattern: None, kind: None, count: COUNT };
@@ -45,7 +51,7 @@ impl<'a> Options<'a> {
                 }
                 (b"MATCH", Some(pattern)) => options.pattern = Some(*pattern).filter(|pattern| *pattern != b"*"),
                 // No key is of a type that does not exist; that is no error before Redis 8.
-                (b"TYPE", Some(name)) => options.kind = Some(Kind::named(name)),
+                (b"TYPE", Some(name)) if is_scan => options.kind = Some(Kind::named(name)),
                 _ => return Err(failure::SYNTAX),
             }
         }
@@ -53,21 +59,41 @@ impl<'a> Options<'a> {
     }
 }
 
-/// Buckets that a call visits at most for each key that it was asked for: in a sparse table most are empty.
-const BUCKETS_PER_KEY: usize = 10;
+/// Buckets that a call visits at most for each element that it was asked for: in a sparse table most are empty.
+const BUCKETS_PER_ELEMENT: usize = 10;
+
+/// Visits about `count` elements from a cursor on, bucket by bucket; answers the cursor to go on with. `visit` visits a
+/// bucket, adds the number of its elements to the sum that it is given, and answers the next cursor.
+pub(super) fn walk(mut cursor: u64, count: usize, mut visit: impl FnMut(u64, &mut usize) -> u64) -> u64 {
+    let mut visited = 0;
+    for _ in 0..count.saturating_mul(BUCKETS_PER_ELEMENT) {
+        cursor = visit(cursor, &mut visited);
+        if cursor == 0 || visited >= count {
+            break;
+        }
+    }
+    cursor
+}
+
+/// Begins the reply of a call: the cursor to go on with, and a list of so many strings, which follow.
+pub(super) fn reply_page(reply: &mut Reply, cursor: u64, strings: usize) {
+    reply.array(2);
+    reply.bulk(itoa::Buffer::new().format(cursor).as_bytes());
+    reply.array(strings);
+}
 
 /// SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]
 pub fn scan(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
-    let mut cursor = number::parse_cursor(arguments[1]).ok_or(Failure::from("ERR invalid cursor"))?;
-    let options = Options::read(&arguments[2..])?;
+    let cursor = parse::cursor(arguments[1])?;
+    let options = Options::read(&arguments[2..], true)?;
     ctx.reveal_everything();
     let now_ms = ctx.now_ms() as i64;
-    let mut visited = 0;
+    let db = &ctx.engine.dbs[ctx.client.db];
     let mut expired: Vec<Vec<u8>> = Vec::new();
     let mut found: Vec<Vec<u8>> = Vec::new();
-    for _ in 0..options.count.saturating_mul(BUCKETS_PER_KEY) {
-        cursor = ctx.engine.dbs[ctx.client.db].scan(cursor, |entry| {
-            visited += 1;
+    let next = walk(cursor, options.count, |cursor, visited| {
+        db.scan(cursor, |entry| {
+            *visited += 1;
             let key = entry.key();
             if options.pattern.is_some_and(|pattern| !glob::matches(pattern, key))
                 || options.kind.is_some_and(|kind| kind != Some(entry.kind()))
@@ -76,16 +102,11 @@ pub fn scan(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
             }
             let list = if entry.expiry().is_some_and(|at_ms| at_ms <= now_ms) { &mut expired } else { &mut found };
             list.push(key.to_vec());
-        });
-        if cursor == 0 || visited >= options.count {
-            break;
-        }
-    }
+        })
+    });
     // Looking an expired key up removes it.
     expired.iter().for_each(|key| _ = ctx.is_gone(key));
-    ctx.reply.array(2);
-    ctx.reply.bulk(itoa::Buffer::new().format(cursor).as_bytes());
-    ctx.reply.array(found.len());
+    reply_page(&mut ctx.reply, next, found.len());
     found.iter().for_each(|key| ctx.reply.bulk(key));
     Ok(())
 }

@@ -178,7 +178,7 @@ fn store(ctx: &mut Ctx<'_>, key: &[u8], value: &[u8], options: &Options<'_>, com
         }
         return Ok(true);
     }
-    ctx.db().set(keyspace::hash(key), key, value, expiry);
+    ctx.put_string(key, value, expiry);
     ctx.modified(key);
     ctx.event("set", key);
     match (options.lifetime, expiry) {

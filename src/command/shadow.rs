@@ -29,7 +29,7 @@ pub fn attach(engine: &mut Engine) {
 pub fn check(engine: &mut Engine, changed: &[(usize, Vec<u8>)], in_full: bool) {
     let Some(mut shadow) = engine.shadow.take() else { return };
     let unit = engine.stream.last_unit();
-    if let Err(error) = Applier::in_database(engine.stream.last_unit_db()).apply(&mut shadow, unit) {
+    if let Err(error) = Applier::in_database(engine.stream.last_unit_db()).apply(&mut shadow, &unit) {
         panic!("the shadow cannot apply {:?}: {error}", unit.escape_ascii().to_string());
     }
     for (db, key) in changed {

@@ -88,7 +88,7 @@ fn store_pairs<'a>(ctx: &mut Ctx<'_>, pairs: impl Iterator<Item = [&'a [u8]; 2]>
     for [key, value] in pairs {
         // An expired key is removed first, as SET does.
         ctx.write(key);
-        ctx.db().set(keyspace::hash(key), key, value, None);
+        ctx.put_string(key, value, None);
         ctx.modified(key);
         ctx.event("set", key);
     }
@@ -245,6 +245,43 @@ mod tests {
         assert_eq!(server.run("MSET a 1 a 2"), "+OK");
         assert_eq!(server.run("GET a"), "$1 2");
         assert_eq!(server.effects(), "SELECT 0 | MSETNX a 1 b 2 | MSET a 1 a 2");
+    }
+
+    #[test]
+    fn a_large_value_shares_the_memory_that_it_came_in_and_is_logged_the_same() {
+        let mut server = Harness::new();
+        server.engine.stream.shared_min = 2000;
+        let request = bytes::Bytes::from([&b"SETk"[..], &[b'v'; 3000]].concat());
+        let arguments: [&[u8]; 3] = [&request[..3], &request[3..4], &request[4..]];
+        let is_shared = |server: &Harness, key: &[u8]| {
+            let entry = server.engine.dbs[0].find(crate::keyspace::hash(key), key).unwrap();
+            let Some(crate::keyspace::Text::Bytes(bytes)) = entry.text() else { panic!() };
+            request.as_ptr_range().contains(&bytes.as_ptr())
+        };
+        server.engine.stream.lend(request.clone());
+        server.run_words(server.client, &arguments);
+        server.engine.stream.end_loan();
+        assert!(is_shared(&server, b"k"));
+        server.run("COPY k copy");
+        server.run("RENAME k renamed");
+        assert!(is_shared(&server, b"copy") && is_shared(&server, b"renamed"));
+        assert_eq!(server.run("APPEND copy x"), ":3001");
+        assert_eq!(server.run("SETRANGE renamed 1 x"), ":3000");
+        assert!(!is_shared(&server, b"copy") && !is_shared(&server, b"renamed"));
+        server.run("MULTI");
+        server.engine.stream.lend(request.clone());
+        server.run_words(server.client, &arguments);
+        server.engine.stream.end_loan();
+        server.run("EXEC");
+        assert!(is_shared(&server, b"k"));
+        let value = "v".repeat(3000);
+        assert_eq!(
+            server.effects(),
+            format!(
+                "SELECT 0 | SET k {value} | COPY k copy | RENAME k renamed | APPEND copy x | SETRANGE renamed 1 x | SET k {value}"
+            )
+        );
+        assert_eq!(server.run("GET k"), format!("$3000 {value}"));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //!
 //! EXEC runs the queued commands in one unit, so they are one frame: whole on disk as in memory.
 
+use bytes::Bytes;
+
 use super::call;
 use super::table;
 use super::{Ctx, Failure};
@@ -47,13 +49,15 @@ pub fn exec(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
     ctx.client.executing = Some((transaction.queue.len(), transaction.memory()));
     ctx.transaction(|ctx| {
         for command in &transaction.queue {
-            let arguments: Vec<&[u8]> = command.iter().map(Vec::as_slice).collect();
+            let arguments: Vec<&[u8]> = command.iter().map(Bytes::as_ref).collect();
+            command.iter().for_each(|argument| ctx.engine.stream.lend(argument.clone()));
             let start = ctx.reply.len();
             match table::admit(&arguments) {
                 Ok(row) => call::run(ctx, row, &arguments),
                 Err(text) => call::fail(ctx, &Failure::new(text)),
             }
             call::leave_out(ctx, start);
+            ctx.engine.stream.end_loan();
         }
     });
     ctx.client.executing = None;

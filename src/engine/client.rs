@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::task::Waker;
 
+use bytes::Bytes;
+
 use super::gate::Level;
 use super::output::Output;
 use super::watch::Watched;
@@ -34,7 +36,7 @@ impl ReplyMode {
 }
 
 /// A command kept for later: in a transaction's queue, or while its connection waits.
-pub type OwnedCommand = Vec<Vec<u8>>;
+pub type OwnedCommand = Vec<Bytes>;
 
 /// The queue between MULTI and EXEC.
 #[derive(Debug, Default)]
@@ -56,7 +58,7 @@ pub struct Transaction {
 impl Transaction {
     /// Memory that the queue holds, in bytes.
     pub fn held_bytes(&self) -> usize {
-        self.bytes + self.arguments * size_of::<Vec<u8>>() + self.queue.len() * size_of::<OwnedCommand>()
+        self.bytes + self.arguments * size_of::<Bytes>() + self.queue.len() * size_of::<OwnedCommand>()
     }
 
     /// What the queue takes as Redis counts it: the arguments, and a pointer to each.
@@ -95,6 +97,8 @@ pub enum BlockedOn {
     },
     /// SHUTDOWN: the end of the process, which is the answer.
     Shutdown,
+    /// BLPOP and its like: a key that has what is asked for (`blocked_keys.rs` knows which).
+    Keys,
 }
 
 /// How CLIENT UNBLOCK ends a wait.
@@ -113,8 +117,6 @@ pub struct Blocked {
     pub on: BlockedOn,
     /// Until when, on the monotonic clock in microseconds.
     pub deadline_us: Option<u64>,
-    /// CLIENT UNBLOCK was called.
-    pub unblock: Option<Unblock>,
 }
 
 /// Where a connection comes from.

@@ -6,9 +6,11 @@
 
 pub mod access;
 pub mod admission;
+pub mod blocked_keys;
 pub mod client;
 pub mod config;
 pub mod gate;
+pub mod lazyfree;
 pub mod output;
 pub mod stats;
 pub mod stream;
@@ -22,9 +24,11 @@ use crate::base::clock::Clock;
 use crate::keyspace::{self, Db};
 use access::Access;
 use admission::Admission;
+use blocked_keys::BlockedKeys;
 use client::{BlockedOn, Client, Clients};
 use config::{AppendFsync, Changes, Config};
 use gate::{Gate, Level};
+use lazyfree::Lazyfree;
 use stats::{Latencies, Stats};
 use stream::Stream;
 use trial::Trial;
@@ -142,8 +146,12 @@ pub struct Engine {
     pub next_expiry_db: usize,
     /// WATCH.
     pub watches: Watches,
+    /// BLPOP and its like.
+    pub blocked_keys: BlockedKeys,
     /// Counters.
     pub stats: Stats,
+    /// Frees what takes long.
+    pub lazyfree: Lazyfree,
     /// How the log is written now, if there is one; the setting may already say otherwise.
     pub log_policy: Option<AppendFsync>,
     /// What CONFIG SET changed together with the policy, until the log is written as it says.
@@ -170,6 +178,8 @@ pub struct Engine {
     pub stopping: bool,
     /// DEBUG AOF-FLUSH-SLEEP: before each write of the log, in microseconds.
     pub flush_delay_us: u64,
+    /// DEBUG QUICKLIST-PACKED-THRESHOLD: from which size an element of a list stands alone; 0 for the usual rule.
+    pub list_plain_from: usize,
     /// DEBUG SET-ACTIVE-EXPIRE.
     pub active_expire: bool,
     /// DEBUG PAUSE-CRON.
@@ -201,7 +211,9 @@ impl Engine {
             access: Access::default(),
             next_expiry_db: 0,
             watches: Watches::default(),
+            blocked_keys: BlockedKeys::default(),
             stats: Stats::default(),
+            lazyfree: Lazyfree::default(),
             log_policy: None,
             policy_changes: None,
             policy_refusal: None,
@@ -215,6 +227,7 @@ impl Engine {
             log: LogReport::default(),
             stopping: false,
             flush_delay_us: 0,
+            list_plain_from: 0,
             active_expire: true,
             cron_paused: false,
             shadow: None,

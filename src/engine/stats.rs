@@ -40,6 +40,8 @@ pub struct Stats {
     pub keyspace_misses: u64,
     /// Keys removed because their time was up.
     pub expired_keys: u64,
+    /// Fields of hashes removed because their time was up.
+    pub expired_fields: u64,
     /// Expiry cycles that ended because of their time limit.
     pub expire_time_cap_reached: u64,
     /// Estimated share of keys that have expired and are still there, in percent.

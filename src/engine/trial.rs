@@ -50,7 +50,8 @@ pub enum Event<'a> {
         /// Its bytes.
         effects: &'a [u8],
     },
-    /// A command was executed, after its unit if it has one; its reply, if it does not block, stands behind the gate.
+    /// A command was executed, after its unit if it has one; its reply, if it does not block, stands behind the gate. One
+    /// that waited for keys is told of when the wait is over.
     Executed {
         /// Whose command.
         client: ClientId,

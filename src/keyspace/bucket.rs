@@ -244,6 +244,21 @@ impl<T> Bucket<T> {
     }
 }
 
+impl<T: Clone> Clone for Bucket<T> {
+    fn clone(&self) -> Self {
+        let mut copy = Self::new();
+        for slot in 0..SLOTS {
+            if let Some(entry) = self.get(slot) {
+                copy.put(slot, self.tag(slot), entry.clone());
+            }
+        }
+        if let Some(next) = self.next() {
+            copy.link(Box::new(next.clone()));
+        }
+        copy
+    }
+}
+
 impl<T> Drop for Bucket<T> {
     fn drop(&mut self) {
         if self.meta != 0 {

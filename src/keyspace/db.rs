@@ -1,10 +1,15 @@
-//! One database: its keys, and an index of those that expire.
+//! One database: its keys, an index of those that expire, and one of the hashes with fields that expire.
 //!
 //! The engine calls it with the key's [`hash`](super::hash), which it needs anyway for the gate. What always holds:
 //! the index refers to exactly the entries with an expiry time, at their present addresses; every method that may move
-//! an entry renews the reference before it returns.
+//! an entry renews the reference before it returns. The index of hashes has the time of the next field of each to expire:
+//! so a hash is changed only by [`Place::edit_hash`], which looks at that before and afterwards.
 
+use super::collection::{Value, ValueMut};
+use super::deadlines::Deadlines;
 use super::entry::{Entry, Shared};
+use super::hash::Hash;
+use super::kind::Kind;
 use super::layout::Address;
 use super::table::Table;
 
@@ -14,6 +19,8 @@ pub struct Db {
     // Declared before `keys`, so that the references go before what they refer to.
     expires: Table<Shared>,
     keys: Table<Entry>,
+    /// When the next field of each hash expires that has expiring ones.
+    fields: Deadlines,
     /// Where active expiry goes on; it belongs to the data and follows them in SWAPDB.
     pub expiry_cursor: u64,
     /// The bits about the last use that a new key gets; see [`Entry::used`].
@@ -26,6 +33,36 @@ pub struct Db {
 pub struct Cleared {
     _expires: Table<Shared>,
     keys: Table<Entry>,
+    _fields: Deadlines,
+}
+
+/// An entry in a database whose value may be changed in place: the entry itself, which the index of expiring keys refers
+/// to, stays where it is.
+pub struct Place<'a> {
+    entry: &'a mut Entry,
+    hash: u64,
+    fields: &'a mut Deadlines,
+}
+
+impl<'a> Place<'a> {
+    /// The entry.
+    pub fn entry(&self) -> &Entry {
+        self.entry
+    }
+
+    /// The value; `None` if it is a string, or a hash, for which there is [`Place::edit_hash`].
+    pub fn into_value(self) -> Option<ValueMut<'a>> {
+        self.entry.value_mut().filter(|value| !matches!(value, ValueMut::Hash(_)))
+    }
+
+    /// Changes the value, if it is a hash.
+    pub fn edit_hash<R>(self, change: impl FnOnce(&mut Hash) -> R) -> Option<R> {
+        let Some(ValueMut::Hash(hash)) = self.entry.value_mut() else { return None };
+        let before = hash.next_expiry();
+        let result = change(hash);
+        self.fields.change(self.hash, before, hash.next_expiry());
+        Some(result)
+    }
 }
 
 impl Cleared {
@@ -68,7 +105,19 @@ impl Db {
 
     /// Bytes used by the tables, without the entries.
     pub fn overhead_bytes(&self) -> usize {
-        self.keys.bytes() + self.expires.bytes()
+        self.keys.bytes() + self.expires.bytes() + self.fields.heap_bytes()
+    }
+
+    /// Bytes used by the main table and by that of expiring keys.
+    pub fn table_bytes(&self) -> [usize; 2] {
+        [self.keys.bytes(), self.expires.bytes()]
+    }
+
+    /// Bytes that a key holds in memory, its part of the tables included; of a large collection so many elements are
+    /// looked at (all for zero).
+    pub fn bytes_of(&self, entry: &Entry, samples: usize) -> usize {
+        let expires = if entry.expiry().is_some() { Table::<Shared>::ENTRY_BYTES } else { 0 };
+        entry.heap_bytes(samples) + Table::<Entry>::ENTRY_BYTES + expires
     }
 
     /// The tables, main and expiring: number of buckets and of entries, for DEBUG HTSTATS.
@@ -97,16 +146,23 @@ impl Db {
         self.keys.find(hash, key)
     }
 
-    /// Sets a key to a string, encoded as SET does.
-    pub fn set(&mut self, hash: u64, key: &[u8], value: &[u8], expiry: Option<i64>) {
-        match self.keys.find_mut(hash, key) {
-            Some(entry) => {
-                let before = indexed(entry);
-                entry.assign(value, expiry);
-                reindex(&mut self.expires, hash, before, entry);
-            }
-            None => self.insert_new(hash, Entry::string(key, value, expiry)),
-        }
+    /// The entry of a key, for changing its value in place.
+    pub fn find_mut(&mut self, hash: u64, key: &[u8]) -> Option<Place<'_>> {
+        let entry = self.keys.find_mut(hash, key)?;
+        Some(Place { entry, hash, fields: &mut self.fields })
+    }
+
+    /// Sets a key to a string, encoded as SET does. Answers what was there if it was no string.
+    pub fn set(&mut self, hash: u64, key: &[u8], value: &[u8], expiry: Option<i64>) -> Option<Entry> {
+        let Some(entry) = self.keys.find_mut(hash, key) else {
+            self.insert_new(hash, Entry::string(key, value, expiry));
+            return None;
+        };
+        let before = indexed(entry);
+        let displaced = entry.assign(value, expiry);
+        reindex(&mut self.expires, hash, before, entry);
+        self.fields.change(hash, displaced.as_ref().and_then(next_field), None);
+        displaced
     }
 
     /// Sets a key to an integer; an expiry time that it has stays.
@@ -114,6 +170,7 @@ impl Db {
         match self.keys.find_mut(hash, key) {
             Some(entry) => {
                 let before = indexed(entry);
+                self.fields.change(hash, next_field(entry), None);
                 entry.assign_int(value);
                 reindex(&mut self.expires, hash, before, entry);
             }
@@ -139,25 +196,27 @@ impl Db {
         true
     }
 
-    /// Puts an entry under its key, in place of one that is there.
-    pub fn insert(&mut self, hash: u64, mut entry: Entry) {
-        match self.keys.find_mut(hash, entry.key()) {
-            Some(place) => {
-                let before = indexed(place);
-                if entry.used() == 0 {
-                    entry.set_used(place.used());
-                }
-                std::mem::swap(place, &mut entry);
-                reindex(&mut self.expires, hash, before, place);
-            }
-            None => self.insert_new(hash, entry),
+    /// Puts an entry under its key, in place of one that is there, which it answers.
+    pub fn insert(&mut self, hash: u64, mut entry: Entry) -> Option<Entry> {
+        let Some(place) = self.keys.find_mut(hash, entry.key()) else {
+            self.insert_new(hash, entry);
+            return None;
+        };
+        let before = indexed(place);
+        if entry.used() == 0 {
+            entry.set_used(place.used());
         }
+        std::mem::swap(place, &mut entry);
+        reindex(&mut self.expires, hash, before, place);
+        self.fields.change(hash, next_field(&entry), next_field(place));
+        Some(entry)
     }
 
     fn insert_new(&mut self, hash: u64, entry: Entry) {
         if entry.used() == 0 {
             entry.set_used(self.fresh_use);
         }
+        self.fields.change(hash, None, next_field(&entry));
         let expires = entry.expiry().is_some();
         // SAFETY: the reference goes into the index, and `remove`, `clear` and `reindex` take it out in time.
         let shared = expires.then(|| unsafe { Shared::to(&entry) });
@@ -173,6 +232,7 @@ impl Db {
         if let Some(address) = indexed(&entry) {
             self.expires.remove_by(hash, |shared| shared.address() == address);
         }
+        self.fields.change(hash, next_field(&entry), None);
         Some(entry)
     }
 
@@ -189,7 +249,23 @@ impl Db {
     pub fn clear(&mut self) -> Cleared {
         self.expiry_cursor = 0;
         self.average_ttl_ms = 0;
-        Cleared { _expires: self.expires.take_all(), keys: self.keys.take_all() }
+        Cleared {
+            _expires: self.expires.take_all(),
+            keys: self.keys.take_all(),
+            _fields: std::mem::take(&mut self.fields),
+        }
+    }
+
+    /// When the next field of any hash expires, or should have been removed already.
+    pub fn next_field_expiry(&self) -> Option<i64> {
+        self.fields.first().map(|(at_ms, _)| at_ms)
+    }
+
+    /// The hash whose field that is.
+    pub fn next_to_expire(&mut self) -> Option<&Entry> {
+        let (at_ms, hash) = self.fields.first()?;
+        let is_it = |entry: &Entry| next_field(entry) == Some(at_ms) && super::hash(entry.key()) == hash;
+        self.keys.find_mut_by(hash, is_it).map(|entry| &*entry)
     }
 
     /// Visits the keys at a cursor and answers the next one; see [`Table::scan`].
@@ -215,6 +291,17 @@ impl Db {
     /// The same among the keys with an expiry time.
     pub fn sample_volatile(&self, random: &mut fastrand::Rng) -> Option<&Entry> {
         self.expires.sample(random).map(Shared::entry)
+    }
+}
+
+/// When the next field of an entry expires.
+fn next_field(entry: &Entry) -> Option<i64> {
+    match entry.kind() {
+        Kind::Hash => match entry.value() {
+            Value::Hash(hash) => hash.next_expiry(),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

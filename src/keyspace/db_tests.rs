@@ -1,9 +1,9 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::keyspace::{Encoding, RedisDigest, hash};
+use crate::keyspace::{Encoding, Family, HashLimits, NewExpiry, RedisDigest, Set, SetLimits, Text, Value, hash};
 
 fn value(entry: &Entry) -> Vec<u8> {
     entry.text().unwrap().as_bytes(&mut itoa::Buffer::new()).to_vec()
@@ -32,6 +32,19 @@ fn check_index(db: &Db) {
     expected.sort_unstable();
     assert_eq!(indexed, expected);
     assert_eq!(db.volatile_len(), expected.len());
+}
+
+/// The index of hashes has exactly the times at which the next of their fields expire.
+fn check_fields(db: &mut Db) {
+    let mut expected: Vec<_> = db.iter().filter_map(|entry| Some((next_field(entry)?, entry.key().to_vec()))).collect();
+    assert_eq!(db.fields.len(), expected.len());
+    expected.sort_unstable();
+    for (at_ms, _) in expected {
+        assert_eq!(db.next_field_expiry(), Some(at_ms));
+        let key = db.next_to_expire().expect("it is the hash with that time").key().to_vec();
+        db.remove(hash(&key), &key);
+    }
+    assert_eq!(db.next_field_expiry(), None);
 }
 
 #[test]
@@ -84,7 +97,7 @@ fn marking_the_last_use_of_a_key_leaves_everything_else_alone() {
 #[test]
 fn the_common_string_takes_128_bytes() {
     let entry = Entry::string(&[b'k'; 16], &[b'v'; 100], None);
-    assert_eq!(entry.heap_bytes(), 128);
+    assert_eq!(entry.heap_bytes(0), 128);
 }
 
 #[test]
@@ -121,6 +134,9 @@ enum Step {
     Set(u8, Vec<u8>, Option<i64>),
     SetInt(u8, i64),
     Append(u8, Vec<u8>),
+    Add(u8, Vec<u8>),
+    Field(u8, u8, Option<i64>),
+    RemoveField(u8, u8),
     Expire(u8, Option<i64>),
     Remove(u8),
     Rename(u8, u8),
@@ -142,12 +158,65 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (any::<u8>(), bytes(), expiry()).prop_map(|(key, value, expiry)| Step::Set(key, value, expiry)),
         2 => (any::<u8>(), any::<i64>()).prop_map(|(key, value)| Step::SetInt(key, value)),
         2 => (any::<u8>(), bytes()).prop_map(|(key, value)| Step::Append(key, value)),
+        6 => (any::<u8>(), bytes()).prop_map(|(key, member)| Step::Add(key, member)),
+        6 => (any::<u8>(), 0..6u8, proptest::option::of(0..9i64)).prop_map(|(key, field, at)| Step::Field(key, field, at)),
+        3 => (any::<u8>(), 0..6u8).prop_map(|(key, field)| Step::RemoveField(key, field)),
         3 => (any::<u8>(), expiry()).prop_map(|(key, expiry)| Step::Expire(key, expiry)),
         3 => any::<u8>().prop_map(Step::Remove),
         2 => (any::<u8>(), any::<u8>()).prop_map(|(from, to)| Step::Rename(from, to)),
         2 => (any::<u8>(), any::<u8>(), expiry()).prop_map(|(from, to, expiry)| Step::Copy(from, to, expiry)),
         1 => Just(Step::Clear),
     ]
+}
+
+/// A value of any type, and what it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Content {
+    Text(Vec<u8>),
+    Set(BTreeSet<Vec<u8>>),
+    /// Fields, whose values are always the same, with their expiry times.
+    Hash(BTreeMap<Vec<u8>, Option<i64>>),
+}
+
+fn content(entry: &Entry) -> Content {
+    match entry.value() {
+        Value::String(text) => Content::Text(text.to_vec()),
+        Value::Set(set) => Content::Set(set.iter().map(Text::to_vec).collect()),
+        Value::Hash(hash) => {
+            let mut fields = BTreeMap::new();
+            hash.each(|field, _, expiry| _ = fields.insert(field.to_vec(), expiry));
+            Content::Hash(fields)
+        }
+        _ => unreachable!("these tests make no others"),
+    }
+}
+
+/// Small, so that all representations occur.
+const LIMITS: SetLimits = SetLimits { intset_entries: 3, listpack_entries: 3, listpack_value: 64 };
+
+/// Adds a member to a set, which is made if the key is missing; whether the key has no value of another type.
+fn add(db: &mut Db, key: &[u8], member: &[u8], expiry: Option<i64>) -> bool {
+    let Some(place) = db.find_mut(hash(key), key) else {
+        let mut set = Set::for_members(member, 1, &LIMITS);
+        set.insert(member, &LIMITS);
+        db.insert(hash(key), Entry::of(key, set, expiry));
+        return true;
+    };
+    let set = place.into_value().and_then(Set::of_mut);
+    set.map(|set| set.insert(member, &LIMITS)).is_some()
+}
+
+/// Sets a field of a hash, which is made if the key is missing; whether the key has no value of another type.
+fn set_field(db: &mut Db, key: &[u8], field: &[u8], at: Option<i64>, expiry: Option<i64>) -> bool {
+    let limits = HashLimits { listpack_entries: 3, listpack_value: 64 };
+    let change = |hash: &mut Hash| _ = hash.set(field, b"v", NewExpiry::Is(at), &limits);
+    let Some(place) = db.find_mut(hash(key), key) else {
+        let mut new = Hash::new();
+        change(&mut new);
+        db.insert(hash(key), Entry::of(key, new, expiry));
+        return true;
+    };
+    place.edit_hash(change).is_some()
 }
 
 /// Keys of which some share a long beginning and some need the long form of the header.
@@ -162,23 +231,51 @@ proptest! {
         steps in proptest::collection::vec(step(), 1..if cfg!(miri) { 80 } else { 1000 })
     ) {
         let mut db = Db::new();
-        let mut model: HashMap<Vec<u8>, (Vec<u8>, Option<i64>)> = HashMap::new();
+        let mut model: HashMap<Vec<u8>, (Content, Option<i64>)> = HashMap::new();
         for step in steps {
             match step {
                 Step::Set(number, value, expiry) => {
                     set(&mut db, &key(number), &value, expiry);
-                    model.insert(key(number), (value, expiry));
+                    model.insert(key(number), (Content::Text(value), expiry));
                 }
                 Step::SetInt(number, value) => {
                     db.set_int(hash(&key(number)), &key(number), value);
-                    model.entry(key(number)).or_default().0 = value.to_string().into_bytes();
+                    let text = Content::Text(value.to_string().into_bytes());
+                    let expiry = model.get(&key(number)).and_then(|(_, expiry)| *expiry);
+                    model.insert(key(number), (text, expiry));
                 }
                 Step::Append(number, value) => {
                     let buffer = db.buffer_mut(hash(&key(number)), &key(number));
-                    prop_assert_eq!(buffer.is_some(), model.contains_key(&key(number)));
-                    if let Some(buffer) = buffer {
-                        buffer.extend_from_slice(&value);
-                        model.entry(key(number)).or_default().0.extend_from_slice(&value);
+                    let expected = match model.get_mut(&key(number)) {
+                        Some((Content::Text(text), _)) => Some(text),
+                        _ => None,
+                    };
+                    prop_assert_eq!(buffer.is_some(), expected.is_some());
+                    buffer.into_iter().chain(expected).for_each(|text| text.extend_from_slice(&value));
+                }
+                Step::Add(number, member) => {
+                    let added = add(&mut db, &key(number), &member, None);
+                    let expected = model.entry(key(number)).or_insert((Content::Set(BTreeSet::new()), None));
+                    prop_assert_eq!(added, matches!(&expected.0, Content::Set(_)));
+                    if let Content::Set(set) = &mut expected.0 {
+                        set.insert(member);
+                    }
+                }
+                Step::Field(number, field, at) => {
+                    let set = set_field(&mut db, &key(number), &[field], at, None);
+                    let expected = model.entry(key(number)).or_insert((Content::Hash(BTreeMap::new()), None));
+                    prop_assert_eq!(set, matches!(&expected.0, Content::Hash(_)));
+                    if let Content::Hash(fields) = &mut expected.0 {
+                        fields.insert(vec![field], at);
+                    }
+                }
+                Step::RemoveField(number, field) => {
+                    let place = db.find_mut(hash(&key(number)), &key(number));
+                    let removed = place.and_then(|place| place.edit_hash(|hash| hash.remove(&[field])));
+                    if let Some((Content::Hash(fields), _)) = model.get_mut(&key(number)) {
+                        prop_assert_eq!(removed, Some(fields.remove(&vec![field]).is_some()));
+                    } else {
+                        prop_assert_eq!(removed, None);
                     }
                 }
                 Step::Expire(number, expiry) => {
@@ -187,7 +284,7 @@ proptest! {
                     model.entry(key(number)).and_modify(|value| value.1 = expiry);
                 }
                 Step::Remove(number) => {
-                    let removed = db.remove(hash(&key(number)), &key(number)).map(|entry| value(&entry));
+                    let removed = db.remove(hash(&key(number)), &key(number)).map(|entry| content(&entry));
                     prop_assert_eq!(removed, model.remove(&key(number)).map(|value| value.0));
                 }
                 Step::Rename(from, to) => {
@@ -212,12 +309,22 @@ proptest! {
             }
         }
         check_index(&db);
-        let content: HashMap<_, _> =
-            db.iter().map(|entry| (entry.key().to_vec(), (value(entry), entry.expiry()))).collect();
-        prop_assert_eq!(&content, &model);
+        let found: HashMap<_, _> =
+            db.iter().map(|entry| (entry.key().to_vec(), (content(entry), entry.expiry()))).collect();
+        prop_assert_eq!(&found, &model);
         // The digest depends on the content alone.
         let mut again = Db::new();
-        model.iter().for_each(|(key, (value, expiry))| set(&mut again, key, value, *expiry));
+        for (key, (value, expiry)) in &model {
+            match value {
+                Content::Text(text) => set(&mut again, key, text, *expiry),
+                Content::Hash(fields) if fields.is_empty() => _ = again.insert(hash(key), Entry::of(key, Hash::new(), *expiry)),
+                Content::Hash(fields) => {
+                    fields.iter().for_each(|(field, at)| _ = set_field(&mut again, key, field, *at, *expiry));
+                }
+                Content::Set(members) => members.iter().for_each(|member| _ = add(&mut again, key, member, *expiry)),
+            }
+        }
         prop_assert_eq!(again.digest(), db.digest());
+        check_fields(&mut db);
     }
 }

@@ -4,98 +4,18 @@
 //! the index of expiring keys points at it too. What always holds: an integer is stored as [`Encoding::Int`] only in
 //! its canonical form, so an entry's bytes never depend on how they came to be.
 
+use bytes::Bytes;
+
+use super::block;
+use super::collection::{Owned, Value, ValueMut};
+use super::kind::{Encoding, Kind};
 use super::layout::{Address, INLINE_MAX, Shape, Stored};
 use super::table::Keyed;
 use crate::base::number;
-
-/// The type of a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A string of bytes.
-    String,
-}
-
-impl Kind {
-    /// The type with this name, in any case, if a value can be of it.
-    pub fn named(name: &[u8]) -> Option<Self> {
-        name.eq_ignore_ascii_case(Self::String.name().as_bytes()).then_some(Self::String)
-    }
-
-    /// The name that TYPE answers.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::String => "string",
-        }
-    }
-}
-
-/// How a value is represented, by the names that OBJECT ENCODING answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encoding {
-    /// A string that is a 64-bit integer.
-    Int,
-    /// A string of at most [`EMBEDDED_MAX`] bytes that was set as a whole.
-    Embstr,
-    /// A longer string, or one that was changed in place.
-    Raw,
-}
-
-impl Encoding {
-    /// The name that OBJECT ENCODING answers.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Int => "int",
-            Self::Embstr => "embstr",
-            Self::Raw => "raw",
-        }
-    }
-}
+use crate::base::text::Text;
 
 /// The longest string with the encoding `embstr`.
 pub const EMBEDDED_MAX: usize = 44;
-
-/// A string value, as it is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Text<'a> {
-    /// The canonical decimal form of this number.
-    Int(i64),
-    /// These bytes.
-    Bytes(&'a [u8]),
-}
-
-impl<'a> Text<'a> {
-    /// The value as bytes; `buffer` is needed for integers.
-    pub fn as_bytes<'b>(self, buffer: &'b mut itoa::Buffer) -> &'b [u8]
-    where
-        'a: 'b,
-    {
-        match self {
-            Self::Int(value) => buffer.format(value).as_bytes(),
-            Self::Bytes(bytes) => bytes,
-        }
-    }
-
-    /// Length of the value in bytes.
-    pub fn len(self) -> usize {
-        match self {
-            Self::Int(value) => number::decimal_len(value),
-            Self::Bytes(bytes) => bytes.len(),
-        }
-    }
-
-    /// Whether the value has no bytes.
-    pub fn is_empty(self) -> bool {
-        self.len() == 0
-    }
-
-    /// The value as an integer, if it is one in canonical form.
-    pub fn to_int(self) -> Option<i64> {
-        match self {
-            Self::Int(value) => Some(value),
-            Self::Bytes(bytes) => number::parse_i64(bytes),
-        }
-    }
-}
 
 /// A key with its value, expiry time and the 24 bits about its last use.
 #[repr(transparent)]
@@ -110,6 +30,8 @@ enum Payload<'a> {
     Embedded(&'a [u8]),
     Raw(&'a [u8]),
     Boxed(Vec<u8>),
+    Shared(Bytes),
+    Collection(Owned),
 }
 
 impl<'a> Payload<'a> {
@@ -136,6 +58,12 @@ impl Entry {
         Self::build(key, payload, expiry, 0)
     }
 
+    /// A large string, in memory that others may hold too.
+    pub fn shared(key: &[u8], value: Bytes, expiry: Option<i64>) -> Self {
+        debug_assert!(value.len() > INLINE_MAX, "a short string is stored with its key");
+        Self::build(key, Payload::Shared(value), expiry, 0)
+    }
+
     /// A string that will be changed in place.
     pub fn buffer(key: &[u8], value: Vec<u8>, expiry: Option<i64>) -> Self {
         Self::build(key, Payload::Boxed(value), expiry, 0)
@@ -146,12 +74,19 @@ impl Entry {
         Self::build(key, Payload::Int(value), expiry, 0)
     }
 
+    /// A value of another type.
+    pub fn of(key: &[u8], value: impl Into<Owned>, expiry: Option<i64>) -> Self {
+        Self::build(key, Payload::Collection(value.into()), expiry, 0)
+    }
+
     fn build(key: &[u8], payload: Payload<'_>, expiry: Option<i64>, used: u32) -> Self {
         let (stored, inline) = match &payload {
             Payload::Int(_) => (Stored::Int, 0),
             Payload::Embedded(bytes) => (Stored::Embedded, bytes.len()),
             Payload::Raw(bytes) => (Stored::Raw, bytes.len()),
             Payload::Boxed(_) => (Stored::Boxed, 0),
+            Payload::Shared(_) => (Stored::Shared, 0),
+            Payload::Collection(value) => (value.stored(), 0),
         };
         let shape = Shape { stored, expires: expiry.is_some(), key_len: key.len(), inline };
         let address = Address::allocate(shape, used);
@@ -164,6 +99,10 @@ impl Entry {
             Payload::Embedded(bytes) | Payload::Raw(bytes) => address.write_inline(bytes),
             // SAFETY: the new allocation has room for the vector there, and nothing is overwritten that needs a drop.
             Payload::Boxed(bytes) => unsafe { address.boxed().write(bytes) },
+            // SAFETY: likewise for the box.
+            Payload::Shared(bytes) => unsafe { address.shared().write(Box::new(bytes)) },
+            // SAFETY: the new allocation was made for this value, and there is none in it yet.
+            Payload::Collection(value) => unsafe { value.write(address.collection()) },
         }
         Self(address)
     }
@@ -176,7 +115,7 @@ impl Entry {
 
     /// The type of the value.
     pub fn kind(&self) -> Kind {
-        Kind::String
+        self.0.shape().stored.kind()
     }
 
     /// How the value is represented.
@@ -184,8 +123,30 @@ impl Entry {
         match self.0.shape().stored {
             Stored::Int => Encoding::Int,
             Stored::Embedded => Encoding::Embstr,
-            Stored::Raw | Stored::Boxed => Encoding::Raw,
+            _ => self.value().collection().map_or(Encoding::Raw, |collection| collection.encoding()),
         }
+    }
+
+    /// The value.
+    pub fn value(&self) -> Value<'_> {
+        if let Some(text) = self.text() {
+            return Value::String(text);
+        }
+        // SAFETY: the allocation lives as long as `self`; the value is changed only through `&mut self`.
+        let value = unsafe { Value::at(self.0.shape().stored, self.0.collection()) };
+        value.expect("a value is a string or of a type in `collection.rs`")
+    }
+
+    /// The value, if it is no string, for changing it in place; the entry stays where it is.
+    pub(super) fn value_mut(&mut self) -> Option<ValueMut<'_>> {
+        let stored = self.0.shape().stored;
+        // SAFETY: as in `value`; the borrow of the entry is exclusive.
+        if stored.is_collection() { unsafe { ValueMut::at(stored, self.0.collection()) } } else { None }
+    }
+
+    /// How much work freeing the value is, as Redis counts it.
+    pub fn free_effort(&self) -> usize {
+        self.value().collection().map_or(1, |collection| collection.free_effort())
     }
 
     /// The value, if it is a string.
@@ -196,6 +157,9 @@ impl Entry {
             Stored::Embedded | Stored::Raw => Text::Bytes(unsafe { self.0.inline() }),
             // SAFETY: `build` wrote the vector, only `drop` and `take_payload` end it, and they consume the entry.
             Stored::Boxed => Text::Bytes(unsafe { self.0.boxed().as_ref() }),
+            // SAFETY: likewise for the box.
+            Stored::Shared => Text::Bytes(unsafe { self.0.shared().as_ref() }),
+            _ => return None,
         })
     }
 
@@ -214,19 +178,26 @@ impl Entry {
         self.0.set_used(used);
     }
 
-    /// Bytes that this entry holds in memory, before the allocator rounds up.
-    pub fn heap_bytes(&self) -> usize {
-        let own = self.0.shape().size();
-        match self.0.shape().stored {
+    /// Bytes that this entry holds in memory; of a large collection so many elements are looked at (all for zero).
+    pub fn heap_bytes(&self, samples: usize) -> usize {
+        let shape = self.0.shape();
+        let outside = match shape.stored {
             // SAFETY: as in `text`.
-            Stored::Boxed => own + unsafe { self.0.boxed().as_ref() }.capacity(),
-            _ => own,
-        }
+            Stored::Boxed => block::class(unsafe { self.0.boxed().as_ref() }.capacity()),
+            Stored::Shared => self.text().map_or(0, Text::len) + size_of::<Bytes>(),
+            _ => self.value().collection().map_or(0, |collection| collection.heap_bytes(samples)),
+        };
+        block::class(shape.size()) + outside
     }
 
-    /// Puts a string in place of the value, encoded as SET does, and sets the expiry time.
-    pub(super) fn assign(&mut self, value: &[u8], expiry: Option<i64>) {
+    /// Puts a string in place of the value, encoded as SET does, and sets the expiry time. Answers the entry that was
+    /// there if its value was no string: freeing it may take long.
+    pub(super) fn assign(&mut self, value: &[u8], expiry: Option<i64>) -> Option<Self> {
         let shape = self.0.shape();
+        if shape.stored.is_collection() {
+            let new = Self::build(self.key(), Payload::of(value), expiry, self.used());
+            return Some(std::mem::replace(self, new));
+        }
         match Payload::of(value) {
             Payload::Int(int) if shape.stored == Stored::Int && shape.expires == expiry.is_some() => {
                 self.0.set_int(int);
@@ -245,6 +216,7 @@ impl Entry {
         if let Some(at_ms) = expiry {
             self.0.set_expiry(at_ms);
         }
+        None
     }
 
     /// Puts an integer in place of the value; the expiry time stays.
@@ -267,8 +239,14 @@ impl Entry {
 
     /// The bytes of a string, for changing them in place: it is `raw` from then on.
     pub(super) fn buffer_mut(&mut self) -> Option<&mut Vec<u8>> {
-        if self.0.shape().stored != Stored::Boxed {
-            let value = self.text()?.as_bytes(&mut itoa::Buffer::new()).to_vec();
+        let stored = self.0.shape().stored;
+        if stored != Stored::Boxed {
+            let value = match stored {
+                // Copied only if others hold it too.
+                // SAFETY: as in `text`; bytes that own nothing stay behind.
+                Stored::Shared => Vec::from(std::mem::take(&mut **unsafe { self.0.shared().as_mut() })),
+                _ => self.text()?.as_bytes(&mut itoa::Buffer::new()).to_vec(),
+            };
             *self = Self::build(self.key(), Payload::Boxed(value), self.expiry(), self.used());
         }
         // SAFETY: as in `text`; the borrow of the entry is exclusive.
@@ -282,7 +260,6 @@ impl Entry {
 
     /// A copy of the value under another key. It is encoded anew, as after SET, unless it was changed in place.
     pub fn duplicate(&self, key: &[u8], expiry: Option<i64>) -> Self {
-        // SAFETY: as in `text`.
         let payload = match self.0.shape().stored {
             Stored::Int => Payload::Int(self.0.int()),
             // SAFETY: as in `text`.
@@ -291,6 +268,9 @@ impl Entry {
             Stored::Raw => Payload::Raw(unsafe { self.0.inline() }),
             // SAFETY: as in `text`.
             Stored::Boxed => Payload::Boxed(unsafe { self.0.boxed().as_ref() }.clone()),
+            // SAFETY: as in `text`. Nobody changes shared memory, so a copy shares it too.
+            Stored::Shared => Payload::Shared(Bytes::clone(unsafe { self.0.shared().as_ref() })),
+            _ => Payload::Collection(self.value().to_owned().expect("what is no string is a collection")),
         };
         Self::build(key, payload, expiry, 0)
     }
@@ -309,6 +289,14 @@ impl Entry {
                 Stored::Raw => Payload::Raw(unsafe { self.0.inline() }),
                 // SAFETY: as in `text`; an empty vector, which owns nothing, stays behind.
                 Stored::Boxed => Payload::Boxed(std::mem::take(unsafe { self.0.boxed().as_mut() })),
+                // SAFETY: as in `text`; bytes that own nothing stay behind.
+                Stored::Shared => Payload::Shared(std::mem::take(&mut **unsafe { self.0.shared().as_mut() })),
+                // SAFETY: the value moves out, and what stays behind is a number, which owns nothing.
+                stored => unsafe {
+                    let value = Owned::read(stored, self.0.collection());
+                    self.0.disown_collection();
+                    Payload::Collection(value.expect("a value is a string or of a type in `collection.rs`"))
+                },
             };
             Self::build(key, payload, expiry, used)
         };
@@ -323,10 +311,15 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        // SAFETY: `self` owns the allocation and, if there is one, the vector in it; nothing uses either afterwards.
+        let stored = self.0.shape().stored;
+        // SAFETY: `self` owns the allocation and what its payload owns; nothing uses either afterwards.
         unsafe {
-            if self.0.shape().stored == Stored::Boxed {
+            if stored == Stored::Boxed {
                 self.0.boxed().drop_in_place();
+            } else if stored == Stored::Shared {
+                self.0.shared().drop_in_place();
+            } else if stored.is_collection() {
+                drop(Owned::read(stored, self.0.collection()));
             }
             self.0.free();
         }

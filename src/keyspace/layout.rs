@@ -9,15 +9,18 @@
 //! ```
 //!
 //! Fields in brackets are there only when they are needed: `long_key` (the key's length) with the flag `LONG_KEY`,
-//! `expiry` with `EXPIRES`, the payload by `stored`: an `i64` for an integer, a `Vec<u8>` for a long or growing string;
-//! a value of another type will put the pointer of its `Box` there. `inline` is the number of value bytes behind the
-//! key. So a key of 16 and a value of 100 bytes take 124 bytes, and the allocator's class of 128.
+//! `expiry` with `EXPIRES`, the payload by `stored`: an `i64` for an integer, a `Vec<u8>` for a long or growing string, the
+//! address of a boxed `Bytes` for a shared one, eight bytes of a type in `collection.rs` for any other value. `inline` is the number of value bytes behind the key. So
+//! a key of 16 and a value of 100 bytes take 124 bytes, and the allocator's class of 128.
 //!
 //! All of it is derived from the first 8 bytes (and `long_key`), so an allocation is freed with the layout with which
 //! it was made.
 
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error, realloc};
 use std::ptr::NonNull;
+
+use bytes::Bytes;
+
+use super::block;
 
 /// How a value is stored; says which payload is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +34,35 @@ pub(super) enum Stored {
     Raw = 2,
     /// A string in an allocation of its own; payload `Vec<u8>`.
     Boxed = 3,
+    /// A large string in memory that others may hold too; payload `Box<Bytes>`.
+    Shared = 4,
+    // The others are told in `collection.rs`; payload the type of this name, eight bytes.
+    List = 5,
+    Set = 6,
+    Zset = 7,
+    Hash = 8,
+    Stream = 9,
+}
+
+impl Stored {
+    /// All of them, each at the place of its number.
+    const ALL: [Self; 10] = [
+        Self::Int,
+        Self::Embedded,
+        Self::Raw,
+        Self::Boxed,
+        Self::Shared,
+        Self::List,
+        Self::Set,
+        Self::Zset,
+        Self::Hash,
+        Self::Stream,
+    ];
+
+    /// Whether the value is no string.
+    pub(super) fn is_collection(self) -> bool {
+        self as u8 > Self::Shared as u8
+    }
 }
 
 /// What the first word of an entry says.
@@ -45,9 +77,6 @@ pub(super) struct Shape {
 const LONG_KEY: u8 = 1;
 const EXPIRES: u8 = 2;
 const HEADER: usize = 8;
-const ALIGN: usize = 8;
-/// The distance of the allocator's smaller size classes.
-const ROUND: usize = 16;
 
 /// The most value bytes that are stored behind the key. Longer values have an allocation of their own, so that
 /// renaming a key, or giving it an expiry, moves little memory.
@@ -68,9 +97,9 @@ impl Shape {
 
     fn key_at(self) -> usize {
         let payload = match self.stored {
-            Stored::Int => size_of::<i64>(),
             Stored::Embedded | Stored::Raw => 0,
             Stored::Boxed => size_of::<Vec<u8>>(),
+            _ => size_of::<u64>(),
         };
         self.payload_at() + payload
     }
@@ -79,14 +108,9 @@ impl Shape {
         self.key_at() + self.key_len
     }
 
-    /// Bytes of the whole allocation: rounded up as the allocator does anyway, so that a value whose length changes
-    /// little stays where it is.
+    /// Bytes that are used of the allocation.
     pub(super) fn size(self) -> usize {
-        (self.value_at() + self.inline).next_multiple_of(ROUND)
-    }
-
-    fn layout(self) -> Layout {
-        Layout::from_size_align(self.size(), ALIGN).expect("a key is shorter than half of the address space")
+        self.value_at() + self.inline
     }
 
     fn first_word(self, used: u32) -> [u8; HEADER] {
@@ -106,10 +130,7 @@ pub(super) struct Address(NonNull<u8>);
 impl Address {
     /// A new allocation of this shape; payload, key and value are not yet written.
     pub(super) fn allocate(shape: Shape, used: u32) -> Self {
-        // SAFETY: the size is at least that of the header, so not zero.
-        let memory = unsafe { alloc(shape.layout()) };
-        let Some(memory) = NonNull::new(memory) else { handle_alloc_error(shape.layout()) };
-        let address = Self(memory);
+        let address = Self(block::allocate(shape.size()));
         address.write_first_words(shape, used);
         address
     }
@@ -136,9 +157,8 @@ impl Address {
     /// # Safety
     /// The allocation is alive, and neither this nor a copy of this address is used afterwards.
     pub(super) unsafe fn free(self) {
-        let layout = self.shape().layout();
-        // SAFETY: allocated with this very layout; alive by contract.
-        unsafe { dealloc(self.0.as_ptr(), layout) }
+        // SAFETY: allocated with the size of its shape; alive by contract.
+        unsafe { block::free(self.0, self.shape().size()) }
     }
 
     /// Changes the number of inline bytes; they keep their content up to the smaller of both lengths.
@@ -149,14 +169,8 @@ impl Address {
         let before = self.shape();
         let after = Shape { stored, inline, ..before };
         let used = self.used();
-        if before.layout() == after.layout() {
-            self.write_first_words(after, used);
-            return self;
-        }
-        // SAFETY: allocated with the layout of its shape; the new size is not zero and does not overflow.
-        let memory = unsafe { realloc(self.0.as_ptr(), before.layout(), after.layout().size()) };
-        let Some(memory) = NonNull::new(memory) else { handle_alloc_error(after.layout()) };
-        let address = Self(memory);
+        // SAFETY: alive by contract, and allocated with the size of its shape.
+        let address = Self(unsafe { block::resize(self.0, before.size(), after.size()) });
         address.write_first_words(after, used);
         address
     }
@@ -165,12 +179,7 @@ impl Address {
     pub(super) fn shape(self) -> Shape {
         // SAFETY: every living entry begins with a header; the byte that says how it is stored came from a `Stored`.
         let word = unsafe { self.0.cast::<[u8; HEADER]>().read() };
-        let stored = match word[0] {
-            0 => Stored::Int,
-            1 => Stored::Embedded,
-            2 => Stored::Raw,
-            _ => Stored::Boxed,
-        };
+        let stored = Stored::ALL[usize::from(word[0])];
         let key_len = if word[1] & LONG_KEY == 0 {
             usize::from(word[5])
         } else {
@@ -232,6 +241,31 @@ impl Address {
         let shape = self.shape();
         assert!(shape.stored == Stored::Boxed, "the payload is a vector");
         self.word_at(shape, shape.payload_at()).cast()
+    }
+
+    /// The payload of a shared string. Whether it may be read, written or dropped is the caller's argument.
+    pub(super) fn shared(self) -> NonNull<Box<Bytes>> {
+        let shape = self.shape();
+        assert!(shape.stored == Stored::Shared, "the payload is shared memory");
+        self.word_at(shape, shape.payload_at()).cast()
+    }
+
+    /// The payload of a collection. Whether it may be read, written or dropped is the caller's argument.
+    pub(super) fn collection(self) -> NonNull<u64> {
+        let shape = self.shape();
+        assert!(shape.stored.is_collection(), "the payload is a collection");
+        self.word_at(shape, shape.payload_at()).cast()
+    }
+
+    /// Makes the payload of a collection a number, after its value was moved elsewhere.
+    ///
+    /// # Safety
+    /// The allocation is alive, and its payload is not used any more as what it was.
+    pub(super) unsafe fn disown_collection(self) {
+        let shape = self.shape();
+        assert!(shape.stored.is_collection(), "the payload is a collection");
+        self.write_first_words(Shape { stored: Stored::Int, ..shape }, self.used());
+        self.set_int(0);
     }
 
     fn bytes_at(self, at: usize) -> NonNull<u8> {

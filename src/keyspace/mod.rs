@@ -1,25 +1,71 @@
 //! Layer 2: the data in memory. A pure structure: no clock, no effects, no sockets; callers bring time and hash.
 //!
 //! [`Db`] is what the engine uses: keys, their expiry times and samples of them. It is made of [`Table`] (hash table)
-//! and [`Entry`] (one allocation a key).
+//! and [`Entry`] (one allocation a key). A value that is no string is of one of the types in `collection.rs`, which says how
+//! another one is added; they are made of [`Packed`], [`Intset`], and [`Table`] with one allocation a [`Member`] or [`Field`].
 
+mod blob;
+mod block;
 mod bucket;
+mod collection;
+mod compact;
 mod db;
+mod deadlines;
 mod digest;
 mod entry;
+mod field_table;
+mod hash;
+mod hash_random;
+mod intset;
+mod kind;
 mod layout;
+mod list;
+mod list_node;
+mod member;
+mod order;
+mod packed;
+mod quicklist;
+mod ranked;
 mod redis_digest;
+mod scored;
+mod serialized;
+mod set;
+mod set_algebra;
+mod set_random;
+mod small_hash;
+mod stream;
 mod table;
+mod thin;
+mod zset;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::OnceLock;
 
 use xxhash_rust::xxh3;
 
-pub use db::{Cleared, Db};
-pub use entry::{EMBEDDED_MAX, Encoding, Entry, Kind, Text};
+pub use crate::base::text::Text;
+pub use collection::{Collection, Family, Owned, Value, ValueMut};
+pub use compact::{Compact, Form, FormMut};
+pub use db::{Cleared, Db, Place};
+pub use deadlines::LATEST_MS;
+pub use entry::{EMBEDDED_MAX, Entry};
+pub use hash::{Hash, HashLimits, NewExpiry};
+pub use intset::Intset;
+pub use kind::{Encoding, Kind};
+pub use list::{End, List, ListLimits};
+pub use member::{Field, Member};
+pub use packed::{At, Packed};
+pub use ranked::Ranked;
 pub use redis_digest::RedisDigest;
+pub use scored::Scored;
+pub use set::{Set, SetLimits};
+pub use set_algebra::Algebra;
+pub use stream::{
+    Bound, Consumer, ConsumerId, Group, Groups, IdText, Pending, Refused, Stream, StreamEntries, StreamEntry, StreamId,
+    StreamLimits, Trim,
+};
 pub use table::{Keyed, Table};
+pub use zset::{Zset, ZsetLimits};
 
 /// The secret of the hash function: all of XXH3's mixing constants, so that nobody outside can find collisions.
 static SECRET: OnceLock<[u8; SECRET_LEN]> = OnceLock::new();

@@ -6,8 +6,9 @@
 
 use sha1::{Digest, Sha1};
 
+use super::collection::Value;
 use super::db::Db;
-use super::entry::{Entry, Kind};
+use super::entry::Entry;
 
 /// Twenty bytes that are being mixed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,7 +24,7 @@ impl RedisDigest {
                 let mut one = Self::default();
                 one.mix(entry.key());
                 one.value(entry);
-                all.xor(&one.0);
+                all.xor_element(one);
             }
         }
         all
@@ -48,24 +49,34 @@ impl RedisDigest {
         })
     }
 
-    fn xor(&mut self, bytes: &[u8]) {
+    /// The bytes, which go into the digest of what this is a part of.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Takes in some bytes whose place among others does not matter.
+    pub(super) fn xor(&mut self, bytes: &[u8]) {
         for (own, other) in self.0.iter_mut().zip(Sha1::digest(bytes)) {
             *own ^= other;
         }
     }
 
-    fn mix(&mut self, bytes: &[u8]) {
+    /// Takes in an element that has a digest of its own, and whose place among others does not matter.
+    pub(super) fn xor_element(&mut self, element: Self) {
+        self.xor(&element.0);
+    }
+
+    /// Takes in some bytes behind all before.
+    pub(super) fn mix(&mut self, bytes: &[u8]) {
         self.xor(bytes);
         self.0 = Sha1::digest(self.0).into();
     }
 
     fn value(&mut self, entry: &Entry) {
-        let kind = match entry.kind() {
-            Kind::String => 0,
-        };
-        self.mix(&network_order(kind));
-        if let Some(text) = entry.text() {
-            self.mix(text.as_bytes(&mut itoa::Buffer::new()));
+        self.mix(&network_order(entry.kind().number()));
+        match entry.value() {
+            Value::String(text) => self.mix(text.as_bytes(&mut itoa::Buffer::new())),
+            value => value.collection().into_iter().for_each(|collection| collection.redis_digest(self)),
         }
         if entry.expiry().is_some() {
             self.xor(b"!!expire!!");

@@ -1,4 +1,4 @@
-//! The hash table of databases (and later of large hashes, sets and sorted sets): linear hashing over cache lines.
+//! The hash table of databases, and of large hashes, sets and sorted sets: linear hashing over cache lines.
 //!
 //! A directory of chunks of 1024 buckets; a bucket is one cache line (see `bucket.rs`). With 2^L + p buckets, those
 //! below p are already split and addressed by L + 1 bits of the hash, the others by L bits. An insert that finds the
@@ -29,6 +29,9 @@ pub trait Keyed {
 
 /// Buckets a chunk: 64 KiB, so that growth allocates little at a time and the directory stays small.
 const CHUNK: usize = 1024;
+/// While there are no more chunks than this, the last one has only the memory that it needs and a quarter more: a set of
+/// some thousand members must not pay for a whole chunk, and a large table does not notice.
+const SNUG_CHUNKS: usize = 4;
 /// An insert splits when there are more than this many entries for two buckets.
 const SPLIT_ABOVE: usize = 11;
 /// A removal merges when there are fewer than this many entries for two buckets. Well below `SPLIT_ABOVE`, so that a
@@ -45,7 +48,7 @@ const SAMPLE_DRAWS: usize = 4096;
 
 /// A hash table that grows and shrinks one bucket at a time.
 pub struct Table<T: Keyed> {
-    /// All but the last chunk are full. The first one starts small and doubles.
+    /// All but the last chunk are full.
     chunks: Vec<Vec<Bucket<T>>>,
     buckets: usize,
     /// 2^L - 1 with 2^L the largest power of two that is not above `buckets`.
@@ -65,6 +68,9 @@ struct Place {
 }
 
 impl<T: Keyed> Table<T> {
+    /// What an entry takes of a bucket in a table that is as full as it gets before it grows.
+    pub const ENTRY_BYTES: usize = (2 * size_of::<Bucket<T>>()).div_ceil(SPLIT_ABOVE);
+
     /// An empty table; it allocates with the first insert.
     pub fn new() -> Self {
         Self { chunks: Vec::new(), buckets: 0, mask: 0, len: 0, chains: Vec::new(), paused: false }
@@ -89,6 +95,15 @@ impl<T: Keyed> Table<T> {
     pub fn bytes(&self) -> usize {
         let held: usize = self.chunks.iter().map(Vec::capacity).sum();
         (held + self.chains.iter().sum::<usize>()) * size_of::<Bucket<T>>()
+            + self.chunks.capacity() * size_of::<Vec<Bucket<T>>>()
+    }
+
+    /// Bytes used by the table and its entries, each of which takes what `entry_bytes` says; so many of them are looked at,
+    /// all for zero.
+    pub fn heap_bytes(&self, samples: usize, entry_bytes: impl Fn(&T) -> usize) -> usize {
+        let samples = if samples == 0 { self.len } else { samples.min(self.len) };
+        let sum: usize = self.iter().take(samples).map(entry_bytes).sum();
+        size_of::<Self>() + self.bytes() + (sum as u128 * self.len as u128 / samples.max(1) as u128) as usize
     }
 
     /// Stops splits and merges (while a forked child shares the memory), or lets them go on.
@@ -207,7 +222,7 @@ impl<T: Keyed> Table<T> {
     /// Calls `each` for the entries of one bucket and answers the cursor of the next; zero when all are visited.
     ///
     /// An element that is present from the first call (cursor zero) to the last is visited at least once.
-    pub fn scan(&self, cursor: u64, mut each: impl FnMut(&T)) -> u64 {
+    pub fn scan<'a>(&'a self, cursor: u64, mut each: impl FnMut(&'a T)) -> u64 {
         if self.buckets == 0 {
             return 0;
         }
@@ -220,7 +235,7 @@ impl<T: Keyed> Table<T> {
         next.reverse_bits()
     }
 
-    fn visit(&self, index: usize, each: &mut impl FnMut(&T)) {
+    fn visit<'a>(&'a self, index: usize, each: &mut impl FnMut(&'a T)) {
         let mut next = Some(self.bucket(index));
         while let Some(bucket) = next {
             (0..SLOTS).filter_map(|slot| bucket.get(slot)).for_each(&mut *each);
@@ -300,12 +315,16 @@ impl<T: Keyed> Table<T> {
     }
 
     fn push_bucket(&mut self) {
-        // The first chunk grows as a vector does, so that a small table is small; the others have their final size.
         let last_is_full = self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK);
         if last_is_full {
-            self.chunks.push(Vec::with_capacity(if self.chunks.is_empty() { 1 } else { CHUNK }));
+            self.chunks.push(Vec::new());
         }
+        let snug = self.chunks.len() <= SNUG_CHUNKS;
         let chunk = self.chunks.last_mut().expect("a chunk with room was just made sure of");
+        if chunk.len() == chunk.capacity() {
+            let more = if snug { (chunk.len() / 4).clamp(1, CHUNK - chunk.len()) } else { CHUNK - chunk.len() };
+            chunk.reserve_exact(more);
+        }
         chunk.push(Bucket::new());
         self.buckets += 1;
         self.mask = (1 << self.buckets.ilog2()) - 1;
@@ -329,13 +348,13 @@ impl<T: Keyed> Table<T> {
     fn merge(&mut self) {
         let last = self.buckets - 1;
         let entries = self.drain(last);
-        let is_first = self.chunks.len() == 1;
+        let snug = self.chunks.len() <= SNUG_CHUNKS;
         let chunk = self.chunks.last_mut().expect("a table with buckets has a chunk");
         chunk.pop();
         if chunk.is_empty() {
             self.chunks.pop();
-        } else if is_first && chunk.len() * 4 <= chunk.capacity() {
-            chunk.shrink_to(chunk.len() * 2);
+        } else if snug && chunk.len() * 2 <= chunk.capacity() {
+            chunk.shrink_to(chunk.len() + chunk.len() / 4);
         }
         self.buckets -= 1;
         self.mask = (1 << self.buckets.ilog2()) - 1;
@@ -352,6 +371,17 @@ impl<T: Keyed> Table<T> {
         self.bucket_mut(index).drain(|tag, entry| entries.push((tag, entry)));
         (1..=length).rev().for_each(|length| self.chain_shrank(length));
         entries
+    }
+}
+
+impl<T: Keyed + Clone> Clone for Table<T> {
+    fn clone(&self) -> Self {
+        let mut chunks = self.chunks.clone();
+        // A clone has no room to grow but in the last chunk, which may not stay between two sizes of its own.
+        if let Some(last) = chunks.last_mut().filter(|_| self.chunks.len() > SNUG_CHUNKS) {
+            last.reserve_exact(CHUNK - last.len());
+        }
+        Self { chunks, chains: self.chains.clone(), ..*self }
     }
 }
 

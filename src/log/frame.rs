@@ -8,11 +8,7 @@
 
 use std::ops::Range;
 
-use crate::base::sink::Sink;
-use crate::disk::AlignedBuf;
-
 use super::bytes::{u16_at, u32_at, u64_at};
-use super::segment::MAX_UNIT;
 
 /// First bytes of every frame.
 pub const FRAME_MAGIC: [u8; 4] = *b"akfr";
@@ -302,104 +298,11 @@ impl StartMark {
     }
 }
 
-/// A frame under construction: room for the header, then the payload, in memory that can be written as it is.
-///
-/// Its memory is kept from frame to frame: [`Log::append`](super::Log::append) hands it back empty.
-#[derive(Debug, Default)]
-pub struct FrameBuf {
-    buf: Option<AlignedBuf>,
-}
-
-/// A buffer that grew beyond this for one large frame is not kept.
-const KEEP_CAPACITY: usize = 4 << 20;
-
-impl FrameBuf {
-    /// An empty frame.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Appends to the payload.
-    pub fn extend_from_slice(&mut self, bytes: &[u8]) {
-        self.memory().extend_from_slice(bytes);
-    }
-
-    /// Puts `bytes` into the payload, before what stands at `at`.
-    pub fn insert(&mut self, at: usize, bytes: &[u8]) {
-        let (at, buf) = (FRAME_HEADER + at, self.memory());
-        let end = buf.len();
-        buf.extend_from_slice(bytes);
-        buf.copy_within(at..end, at + bytes.len());
-        buf[at..at + bytes.len()].copy_from_slice(bytes);
-    }
-
-    fn memory(&mut self) -> &mut AlignedBuf {
-        self.buf.get_or_insert_with(|| cleared(AlignedBuf::with_capacity(4096)))
-    }
-
-    /// The payload so far.
-    pub fn payload(&self) -> &[u8] {
-        self.buf.as_ref().map_or(&[], |buf| &buf[FRAME_HEADER..])
-    }
-
-    /// Bytes of payload so far.
-    pub fn len(&self) -> usize {
-        self.buf.as_ref().map_or(0, |buf| buf.len() - FRAME_HEADER)
-    }
-
-    /// Whether there is no payload yet.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Cuts the payload back to `len` bytes.
-    pub fn truncate(&mut self, len: usize) {
-        if let Some(buf) = &mut self.buf
-            && FRAME_HEADER + len < buf.len()
-        {
-            buf.resize(FRAME_HEADER + len);
-        }
-    }
-
-    /// Takes the frame out, with its header in place; what is left is empty. Gives the bytes and the header CRC.
-    pub(super) fn finish(&mut self, header: &FrameHeader, salt: u64) -> (AlignedBuf, u32) {
-        assert_eq!(header.payload_len, self.len() as u64, "the header must describe the payload");
-        let (raw, crc) = header.encode(salt);
-        let mut buf = self.buf.take().unwrap_or_else(|| cleared(AlignedBuf::with_capacity(4096)));
-        buf[..FRAME_HEADER].copy_from_slice(&raw);
-        (buf, crc)
-    }
-
-    /// Takes memory back after it was written.
-    pub(super) fn give_back(&mut self, buf: AlignedBuf) {
-        if self.buf.is_none() && buf.capacity() <= KEEP_CAPACITY {
-            self.buf = Some(cleared(buf));
-        }
-    }
-}
-
-impl Sink for FrameBuf {
-    fn reserve(&mut self, more: usize) {
-        // Padding to a write unit may follow: without room for it, a large frame would be copied once more.
-        self.memory().reserve(more + more.min(MAX_UNIT as usize));
-    }
-
-    fn extend_from_slice(&mut self, bytes: &[u8]) {
-        self.memory().extend_from_slice(bytes);
-    }
-}
-
-/// Memory with room for a header and no payload.
-fn cleared(mut buf: AlignedBuf) -> AlignedBuf {
-    buf.clear();
-    buf.resize(FRAME_HEADER);
-    buf
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::frame_buf::FrameBuf;
     use super::*;
 
     fn kinds() -> impl Strategy<Value = FrameKind> {

@@ -16,6 +16,7 @@ mod bytes;
 mod directory;
 mod error;
 mod frame;
+mod frame_buf;
 mod history;
 pub mod inspect;
 mod manifest;
@@ -35,9 +36,10 @@ mod writer;
 pub use directory::Directory;
 pub use error::{Cause, Consequence, LogError, Refusal, SpareError};
 pub use frame::{
-    FEATURE_LEVEL, FRAME_ALIGN, FRAME_HEADER, FRAME_MAGIC, FrameBuf, FrameFault, FrameHeader, FrameKind, Parsed,
-    START_PAYLOAD, Sealed, StartMark, parse, parse_header,
+    FEATURE_LEVEL, FRAME_ALIGN, FRAME_HEADER, FRAME_MAGIC, FrameFault, FrameHeader, FrameKind, Parsed, START_PAYLOAD,
+    Sealed, StartMark, parse, parse_header,
 };
+pub use frame_buf::FrameBuf;
 pub use history::{History, HistoryId};
 pub use manifest::{Manifest, ManifestFault, SnapshotEntry};
 pub use recovery::{Progress, Recovered, Sink};

@@ -12,7 +12,8 @@ use std::rc::Rc;
 use crate::disk::Open;
 
 use super::error::{LogError, SpareError};
-use super::frame::{FrameBuf, FrameHeader, FrameKind};
+use super::frame::{FrameHeader, FrameKind};
+use super::frame_buf::FrameBuf;
 use super::manifest::Manifest;
 use super::recovery::{Plan, SegmentReader, yield_now};
 use super::segment::{MAX_UNIT, Segment};
@@ -47,7 +48,7 @@ impl Log {
             made => made?,
         }
         let mut start = self.enter_spare().await?;
-        let header = self.next_header(FrameKind::Start, start.payload(), 0);
+        let header = self.next_header(FrameKind::Start, start.len() as u64, start.payload_crc().await, 0);
         let (segment, file, path) = {
             let mut state = self.state.borrow_mut();
             let state = &mut *state;

@@ -115,7 +115,7 @@ impl Log {
         };
         let draft = Segment { sequence, size, unit: MIN_UNIT, salt };
         let path = self.directory.log_dir().join(draft.file_name());
-        let made = self.build(draft, &path, payload).await;
+        let made = self.build(draft, &path, payload, always).await;
         let spare = match made {
             Ok(segment) => Spare::open(&self.directory, segment, always).await,
             Err(e) => Err(e),
@@ -135,9 +135,14 @@ impl Log {
     }
 
     /// Writes a file of zeros with a header block, and syncs file and directory.
-    async fn build(&self, draft: Segment, path: &Path, payload: u64) -> Result<Segment, LogError> {
+    async fn build(&self, draft: Segment, path: &Path, payload: u64, always: bool) -> Result<Segment, LogError> {
         let disk = &self.directory.disk;
-        let file = disk.open(path, Open::CreateNew).await.map_err(LogError::io("create", path))?;
+        let mut file = disk.open(path, Open::CreateNew).await.map_err(LogError::io("create", path))?;
+        // Zeros that go past the cache cost no page of it. A log that is written through the cache wants them there: to
+        // overwrite a part of a page that is not, the kernel would read it first.
+        if always && let Ok(direct) = disk.open(path, Open::Direct).await {
+            file = direct;
+        }
         let unit = (file.write_unit() as u64).max(MIN_UNIT);
         let size = draft.size.max(size_for(payload, unit)).next_multiple_of(unit);
         let segment = Segment { unit, size, ..draft };

@@ -1,6 +1,7 @@
 //! Writes replies in the protocol version that the connection speaks.
 
 use super::write_length;
+use crate::base::number;
 
 /// A place in a reply where the length of an aggregate is still to be written.
 #[derive(Debug)]
@@ -166,6 +167,19 @@ impl Reply {
         if self.resp3 { self.line(b',', text.as_bytes()) } else { self.bulk(text.as_bytes()) }
     }
 
+    /// A floating-point number; a bulk string in RESP2.
+    pub fn double(&mut self, value: f64) {
+        let integer = value as i64;
+        // Most scores are integers that nothing has to be computed for.
+        if integer as f64 == value && integer != 0 && integer.unsigned_abs() < 1 << f64::MANTISSA_DIGITS {
+            self.double_text(itoa::Buffer::new().format(integer));
+            return;
+        }
+        let mut text = Vec::with_capacity(32);
+        number::format_f64(value, &mut text);
+        if self.resp3 { self.line(b',', &text) } else { self.bulk(&text) }
+    }
+
     /// Text with a three-letter format (`txt`, `mkd`); a bulk string in RESP2.
     pub fn verbatim(&mut self, format: &str, text: &[u8]) {
         if !self.resp3 {
@@ -193,6 +207,11 @@ impl Reply {
         if self.resp3 { self.finish(&start, b'%', pairs) } else { self.finish(&start, b'*', pairs * 2) }
     }
 
+    /// Writes the length of a set started by [`Reply::deferred`].
+    pub fn finish_set(&mut self, start: Deferred, len: usize) {
+        self.finish(&start, if self.resp3 { b'~' } else { b'*' }, len);
+    }
+
     fn finish(&mut self, start: &Deferred, kind: u8, len: usize) {
         let mut header = Vec::with_capacity(16);
         write_length(&mut header, kind, len);
@@ -218,12 +237,25 @@ mod tests {
             reply.boolean(true);
             reply.verbatim("txt", b"hi");
             reply.double_text("1.5");
-            reply.finish_map(start, 2);
+            reply.double(-2.0);
+            reply.double(0.1);
+            reply.double(-0.0);
+            reply.double(f64::INFINITY);
+            reply.finish_map(start, 4);
+            let start = reply.deferred();
+            reply.ok();
+            reply.finish_set(start, 1);
             reply.set(0);
             String::from_utf8(reply.into_bytes()).unwrap()
         };
-        assert_eq!(write(Reply::resp2()), "*4\r\n$-1\r\n:1\r\n$2\r\nhi\r\n$3\r\n1.5\r\n*0\r\n");
-        assert_eq!(write(Reply::resp3()), "%2\r\n_\r\n#t\r\n=6\r\ntxt:hi\r\n,1.5\r\n~0\r\n");
+        assert_eq!(
+            write(Reply::resp2()),
+            "*8\r\n$-1\r\n:1\r\n$2\r\nhi\r\n$3\r\n1.5\r\n$2\r\n-2\r\n$3\r\n0.1\r\n$2\r\n-0\r\n$3\r\ninf\r\n*1\r\n+OK\r\n*0\r\n"
+        );
+        assert_eq!(
+            write(Reply::resp3()),
+            "%4\r\n_\r\n#t\r\n=6\r\ntxt:hi\r\n,1.5\r\n,-2\r\n,0.1\r\n,-0\r\n,inf\r\n~1\r\n+OK\r\n~0\r\n"
+        );
     }
 
     #[test]

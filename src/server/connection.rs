@@ -12,6 +12,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use bytes::BufMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::task::yield_now;
 
@@ -23,13 +24,17 @@ use crate::command::dispatch::{self, Outcome};
 use crate::engine::Engine;
 use crate::engine::client::{Client, ClientId, Peer};
 use crate::engine::gate::{Gate, Level, Ticket};
-use crate::resp::Limits;
+use crate::resp::{Arguments, Limits};
 
 /// Requests executed before other connections get their turn.
 const REQUESTS_A_TURN: usize = 512;
 
 /// Reads before other connections get their turn.
 const READS_A_TURN: usize = 16;
+
+/// Bytes a read: what comes is in fresh memory if it is large, and to get a page of that takes the kernel a microsecond or
+/// several.
+const READ_LIMIT: usize = 64 * 1024;
 
 /// After executing for so long, in microseconds, other connections get their turn.
 const TURN_US: u64 = 1000;
@@ -71,6 +76,7 @@ impl Drop for Registration {
             && let Some(mut client) = engine.clients.remove(self.id)
         {
             engine.watches.unwatch_all(&mut client);
+            engine.blocked_keys.remove(self.id);
         }
     }
 }
@@ -140,7 +146,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             if self.at_eof || !may_read {
                 return Poll::Pending;
             }
-            match pin!(self.stream.read_buf(self.query.room())).poll(cx) {
+            let mut room = self.query.room().limit(READ_LIMIT);
+            match pin!(self.stream.read_buf(&mut room)).poll(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Err(_)) => return Poll::Ready(()),
                 Poll::Ready(Ok(0)) => self.at_eof = true,
@@ -193,7 +200,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Notes whether the client has hung up while it has something to wait for. Answers whether the connection ends when
     /// its replies are sent: nobody waits for the end of a blocking command or a pause any more.
-    fn note_hang_up(&mut self, engine: &Engine, client: &mut Client, turn: &Turn) -> bool {
+    fn note_hang_up(&mut self, engine: &mut Engine, client: &mut Client, turn: &Turn) -> bool {
         client.waiting = matches!(turn, Turn::Waiting | Turn::NoRoom);
         let ahead = if client.waiting { client.read_ahead.max(READ_AHEAD) } else { READ_AHEAD };
         (self.read_ahead, client.read_ahead) = (ahead, ahead);
@@ -201,6 +208,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             client.hung_up_since_us.get_or_insert(engine.monotonic_us());
         } else {
             client.hung_up_since_us = None;
+        }
+        if self.at_eof && matches!(turn, Turn::Waiting) {
+            // Replies may still wait to be sent, but nothing must be taken for it any more.
+            engine.blocked_keys.remove(client.id);
         }
         self.at_eof && matches!(turn, Turn::Idle | Turn::Waiting)
     }
@@ -234,13 +245,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     engine.prefetch(client.db, self.query.keys());
                 }
             }
-            let Some(arguments) = self.query.front() else {
+            if let Some(memory) = self.query.share_front(engine.stream.shared_min) {
+                engine.stream.lend(memory.clone());
+            }
+            let mut arguments = Arguments::new();
+            if !self.query.front(&mut arguments) {
                 self.timer = None;
                 return Turn::Idle;
-            };
+            }
             client.query_buffer = (self.query.len(), self.query.free());
             let outcome = dispatch::request(engine, client, &arguments);
             drop(arguments);
+            engine.stream.end_loan();
             match outcome {
                 Outcome::Done => self.query.pop(),
                 Outcome::NoRoom => {

@@ -4,6 +4,8 @@
 
 use std::collections::VecDeque;
 
+use bytes::Bytes;
+
 use crate::resp::{Arguments, Limits, Parser, ProtocolError, Span, Step};
 
 /// How much is read at once, in bytes (Redis' `PROTO_IOBUF_LEN`).
@@ -15,6 +17,9 @@ pub const READ_AHEAD: usize = 64 * 1024;
 
 /// A buffer of more than this gives back what it does not need, when it holds little of it.
 const LARGE: usize = 4 * READ_SIZE;
+
+/// If at least so much is missing of an argument, there is room for all of it at once.
+const RESERVED_MIN: usize = 256 * 1024;
 
 /// Spans that a connection keeps memory for; those of a request with more arguments are given back behind it.
 const SPANS_KEPT: usize = 1024;
@@ -47,6 +52,8 @@ pub struct QueryBuffer {
     skipped: usize,
     /// Bytes behind those without which parsing again is useless.
     needed: usize,
+    /// The first of `requests`, if it was taken out of `data` to be shared.
+    shared: Option<Bytes>,
 }
 
 impl QueryBuffer {
@@ -90,20 +97,45 @@ impl QueryBuffer {
         Ok(())
     }
 
-    /// The arguments of the next request, if [`QueryBuffer::parse`] found one.
-    pub fn front(&self) -> Option<Arguments<'_>> {
-        let request = self.requests.front()?;
-        let bytes = &self.data[self.start + request.skipped..];
-        Some(match request.spans {
-            None => self.parser.arguments(bytes),
+    /// Puts the arguments of the next request behind those in `arguments`; answers whether [`QueryBuffer::parse`] found
+    /// one. Not returned by value, for they would be copied, once a request.
+    pub fn front<'a>(&'a self, arguments: &mut Arguments<'a>) -> bool {
+        let Some(request) = self.requests.front() else { return false };
+        let bytes = self.shared.as_deref().unwrap_or_else(|| &self.data[self.start + request.skipped..]);
+        match request.spans {
+            None => arguments.extend(self.parser.arguments(bytes)),
             Some(count) => {
-                self.spans.iter().take(count).map(|span| &bytes[span.start..span.start + span.len]).collect()
+                let spans = self.spans.iter().take(count);
+                arguments.extend(spans.map(|span| &bytes[span.start..span.start + span.len]));
             }
-        })
+        }
+        true
+    }
+
+    /// The memory of the next request, if it has an argument of `min` bytes or more: nobody changes it any more, so it can be shared. The
+    /// buffer goes on with what follows, in other memory.
+    pub fn share_front(&mut self, min: usize) -> Option<&Bytes> {
+        let request = self.requests.front_mut()?;
+        if request.len >= min {
+            let (start, end) = (self.start + request.skipped, self.start + request.len);
+            let spans = self.spans.iter().take(request.spans.unwrap_or(0));
+            let is_large = spans.fold(0, |largest, span| span.len.max(largest)) >= min;
+            // What is kept must not keep much more alive: other requests, or room for them.
+            if is_large && (end - start) >= self.data.capacity() / 8 * 7 {
+                let rest = self.data[end..].to_vec();
+                let memory = Bytes::from(std::mem::replace(&mut self.data, rest));
+                self.start = 0;
+                self.parsed -= request.len;
+                (request.len, request.skipped) = (0, 0);
+                self.shared = Some(memory.slice(start..end));
+            }
+        }
+        self.shared.as_ref()
     }
 
     /// Drops the next request.
     pub fn pop(&mut self) {
+        self.shared = None;
         if let Some(request) = self.requests.pop_front() {
             self.spans.drain(..request.spans.unwrap_or(0));
             self.parsed -= request.len;
@@ -155,15 +187,17 @@ impl QueryBuffer {
         self.data.capacity() - self.data.len()
     }
 
-    /// The memory to read into, with room behind its bytes. Large requests grow by doubling, so that a client gets
-    /// memory only for what it sends.
+    /// The memory to read into, with room behind its bytes.
     pub fn room(&mut self) -> &mut Vec<u8> {
         if self.start > 0 && self.start >= self.data.len() / 2 {
             self.data.drain(..self.start);
             self.start = 0;
         }
-        if self.free() < READ_SIZE / 2 {
-            let missing = (self.parsed + self.skipped + self.needed).saturating_sub(self.len());
+        let missing = (self.parsed + self.skipped + self.needed).saturating_sub(self.len());
+        // The rest of a large argument at once: memory costs nothing until something is written there, and copying what has
+        // come so far, again and again, would.
+        let has_room = missing > self.free() && missing >= RESERVED_MIN && self.data.try_reserve_exact(missing).is_ok();
+        if !has_room && self.free() < READ_SIZE / 2 {
             let more = if missing > READ_SIZE { missing.min(self.data.len().max(READ_SIZE)) } else { READ_SIZE };
             self.data.reserve_exact(more);
         }
@@ -199,7 +233,10 @@ mod tests {
                     return (requests, Some(error));
                 }
                 let keys: Vec<Vec<u8>> = query.keys().map(<[u8]>::to_vec).collect();
-                let Some(arguments) = query.front() else { break };
+                let mut arguments = Arguments::new();
+                if !query.front(&mut arguments) {
+                    break;
+                }
                 assert!(arguments.len() < 2 || query.parser.spans().is_none() || keys[0] == arguments[1]);
                 requests.push(arguments.iter().map(|argument| argument.to_vec()).collect());
                 drop(arguments);
@@ -255,7 +292,51 @@ mod tests {
         query.parse(&Limits::default()).unwrap();
         query.room().extend_from_slice(b"\nx\r\n");
         query.parse(&Limits::default()).unwrap();
-        assert_eq!(query.front().unwrap()[..], [&b"ECHO"[..], b"x"]);
+        let mut arguments = Arguments::new();
+        assert!(query.front(&mut arguments));
+        assert_eq!(arguments[..], [&b"ECHO"[..], b"x"]);
+    }
+
+    #[test]
+    fn a_large_request_leaves_the_buffer_with_its_memory_and_the_next_ones_stay() {
+        const MIN: usize = 1000;
+        let large = vec![b'v'; 400_000];
+        let mut bytes = Vec::new();
+        for words in [[&b"ECHO"[..], b"w"], [b"ECHO", &large], [b"ECHO", b"x"]] {
+            crate::resp::write_command(&mut bytes, &words);
+        }
+        let mut query = QueryBuffer::default();
+        for (word, is_shared) in [(&b"w"[..], false), (&large, true), (b"x", false)] {
+            loop {
+                query.parse(&Limits::default()).unwrap();
+                if query.found() > 0 {
+                    break;
+                }
+                let room = query.room();
+                let count = bytes.len().min(room.capacity() - room.len());
+                room.extend(bytes.drain(..count));
+            }
+            let memory = query.share_front(MIN).cloned();
+            let mut arguments = Arguments::new();
+            assert!(query.front(&mut arguments));
+            assert_eq!(arguments[..], [&b"ECHO"[..], word]);
+            let within = memory.map(|memory| memory.as_ptr_range().contains(&arguments[1].as_ptr()));
+            assert_eq!(within, is_shared.then_some(true));
+            drop(arguments);
+            query.pop();
+        }
+        assert_eq!((query.len(), bytes.len()), (0, 0));
+    }
+
+    #[test]
+    fn memory_that_mostly_holds_something_else_is_not_shared() {
+        let large = vec![b'v'; 4000];
+        let mut query = QueryBuffer::default();
+        for _ in 0..2 {
+            crate::resp::write_command(query.room(), &[b"ECHO", &large]);
+        }
+        query.parse(&Limits::default()).unwrap();
+        assert_eq!((query.found(), query.share_front(1000)), (2, None));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::query::READ_AHEAD;
 use super::{Node, limits};
-use crate::command::{expiry, info};
+use crate::command::{expiry, info, key_waits};
 use crate::engine::Engine;
 use crate::engine::client::Client;
 
@@ -31,6 +31,8 @@ pub async fn run(node: Rc<Node>) {
         if engine.pause.is_some() && engine.pause_now().is_none() {
             engine.unpause();
         }
+        // Keys that have expired, or that waited for the end of the pause.
+        key_waits::serve(&mut engine);
         let now_us = engine.monotonic_us();
         let elapsed_us = now_us - last_second_us;
         if elapsed_us >= SECOND_US {

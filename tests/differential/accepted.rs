@@ -29,6 +29,8 @@ pub enum Against {
     All,
     /// Valkey 8.1, where it has left Redis 7.2; Redis 7.0 is compared exactly.
     Valkey,
+    /// Redis 8.2, in sessions of commands on hashes, for those about the expiry of fields.
+    Redis8,
     /// Redis 7.0, where 7.2 has gone on; Valkey is compared exactly.
     Redis7,
 }
@@ -38,6 +40,7 @@ impl Against {
     pub fn oracle(name: &str) -> Self {
         match name {
             "redis7" => Self::Redis7,
+            "redis8" => Self::Redis8,
             _ => Self::Valkey,
         }
     }
@@ -51,6 +54,7 @@ impl Against {
             Self::All => "all",
             Self::Valkey => "Valkey 8.1",
             Self::Redis7 => "Redis 7.0",
+            Self::Redis8 => "Redis 8.2",
         }
     }
 }
@@ -86,7 +90,7 @@ impl Row {
     }
 }
 
-use Against::{All, Redis7, Valkey};
+use Against::{All, Redis7, Redis8, Valkey};
 
 const CLOCK: &str = "The two servers are asked at slightly different times.";
 const ORDER: &str = "No order is promised; it depends on the hash table.";
@@ -107,12 +111,73 @@ pub const TABLE: &[Row] = &[
         how: How::Within(1_000_000),
         reason: "It begins with the start of the server.",
     },
+    Row { against: All, command: "httl", how: How::Within(3), reason: CLOCK },
+    Row { against: All, command: "hpttl", how: How::Within(3000), reason: CLOCK },
+    Row { against: All, command: "hexpiretime", how: How::Within(3), reason: CLOCK },
+    Row { against: All, command: "hpexpiretime", how: How::Within(3000), reason: CLOCK },
+    Row {
+        against: All,
+        command: "hgetall",
+        how: How::Property { said: "pairs as sets", holds: compare::hash_pairs },
+        reason: ORDER,
+    },
+    Row { against: All, command: "hkeys", how: How::Unordered, reason: ORDER },
+    Row { against: All, command: "hvals", how: How::Unordered, reason: ORDER },
+    Row {
+        against: All,
+        command: "hrandfield",
+        how: How::Property {
+            said: "the same form and length; as sets if all fields were asked for",
+            holds: compare::drawn_fields,
+        },
+        reason: RANDOM,
+    },
+    Row {
+        against: All,
+        command: "hscan",
+        how: How::Property { said: "a cursor and a list; as sets if it is the whole hash", holds: compare::hash_scan },
+        reason: "Cursors belong to the hash table.",
+    },
     Row { against: All, command: "keys", how: How::Unordered, reason: ORDER },
+    Row { against: All, command: "smembers", how: How::Unordered, reason: ORDER },
+    Row { against: All, command: "sinter", how: How::Unordered, reason: ORDER },
+    Row { against: All, command: "sunion", how: How::Unordered, reason: ORDER },
+    Row { against: All, command: "sdiff", how: How::Unordered, reason: ORDER },
+    Row {
+        against: All,
+        command: "spop",
+        how: How::Unordered,
+        reason: "Sets that are popped as a whole have no order.",
+    },
+    Row {
+        against: All,
+        command: "srandmember",
+        how: How::Property { said: "as many strings, different ones as sets", holds: compare::random_members },
+        reason: "The reply is random; a test of its own checks that it is fair.",
+    },
+    Row {
+        against: All,
+        command: "sscan",
+        how: How::Property { said: "a cursor and a list, of a small set as sets", holds: compare::element_scan },
+        reason: "Cursors and pages belong to the hash table.",
+    },
     Row {
         against: All,
         command: "scan",
         how: How::Property { said: "a cursor and a list", holds: compare::scan_call },
         reason: "Cursors belong to the hash table; whole iterations are compared as sets.",
+    },
+    Row {
+        against: All,
+        command: "zscan",
+        how: How::Property { said: "equal pairs as sets, if both cursors are 0", holds: compare::pair_scan },
+        reason: "Cursors and order belong to the hash table.",
+    },
+    Row {
+        against: All,
+        command: "zrandmember",
+        how: How::Property { said: "the type of the reply, and of an array the length", holds: compare::random_scored },
+        reason: RANDOM,
     },
     Row { against: All, command: "randomkey", how: How::SameKind, reason: RANDOM },
     Row { against: All, command: "client|id", how: How::SameKind, reason: OWN },
@@ -172,10 +237,31 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         against: All,
+        command: "debug|htstats-key",
+        how: How::SameKind,
+        reason: "It describes the server's own hash table.",
+    },
+    Row {
+        against: All,
         command: "info",
         how: How::SameKind,
         reason: "Values are the server's own; a test of its own checks the field names.",
     },
+    Row {
+        against: All,
+        command: "sort",
+        how: How::Property { said: "as sets where BY leaves the order free", holds: compare::sorted_elements },
+        reason: ORDER,
+    },
+    Row {
+        against: All,
+        command: "sort_ro",
+        how: How::Property { said: "as sets where BY leaves the order free", holds: compare::sorted_elements },
+        reason: ORDER,
+    },
+    Row { against: All, command: "memory|usage", how: How::SameKind, reason: OWN },
+    Row { against: All, command: "memory|stats", how: How::SameKind, reason: OWN },
+    Row { against: All, command: "memory|doctor", how: How::SameKind, reason: OWN },
     Row { against: All, command: "lolwut", how: How::SameKind, reason: "Art is the server's own." },
     Row {
         against: All,
@@ -229,10 +315,59 @@ pub const TABLE: &[Row] = &[
         reason: "Valkey 8.1 embeds by the length of key and value together, Redis by that of the value alone.",
     },
     Row {
+        against: Redis8,
+        command: "object|encoding",
+        how: How::Texts { oracle: "\"listpackex\"", tested: "\"listpack\"" },
+        reason: "In Redis it is enough to ask for the expiry of a field, although none is given one.",
+    },
+    Row { against: Redis8, command: "hello", how: How::SameKind, reason: "Redis 8 has modules." },
+    Row {
+        against: Redis7,
+        command: "object|encoding",
+        how: How::Texts { oracle: "\"hashtable\"", tested: "\"listpack\"" },
+        reason: "Sets have a listpack since 7.2.",
+    },
+    Row {
+        against: Redis7,
+        command: "object|encoding",
+        how: How::Texts { oracle: "\"quicklist\"", tested: "\"listpack\"" },
+        reason: "Lists have a listpack since 7.2.",
+    },
+    Row {
         against: All,
         command: "object|refcount",
         how: How::Texts { oracle: ":1", tested: ":2147483647" },
         reason: "ackd shares all integers from 0 to 9999; Redis not those that COPY makes, Valkey 8.1 none.",
+    },
+    Row {
+        against: All,
+        command: "xpending",
+        how: How::Property { said: "equal; idle times within 3000", holds: compare::stream_times },
+        reason: CLOCK,
+    },
+    Row {
+        against: All,
+        command: "xinfo|*",
+        how: How::Property { said: "equal; times and idle times within 3000", holds: compare::stream_times },
+        reason: CLOCK,
+    },
+    Row {
+        against: Valkey,
+        command: "xread",
+        how: How::Property { said: "with `+`, no stream missing", holds: compare::last_entries },
+        reason: "Behind the last entry that is there Redis 8 gives it, Valkey 8.1 only if no id was given since.",
+    },
+    Row {
+        against: Redis7,
+        command: "xread",
+        how: How::Texts { oracle: "-ERR Unbalanced*", tested: "-ERR Unbalanced*" },
+        reason: "The wording is that of 7.2.",
+    },
+    Row {
+        against: Redis7,
+        command: "xreadgroup",
+        how: How::Texts { oracle: "-ERR Unbalanced*", tested: "-ERR Unbalanced*" },
+        reason: "The wording is that of 7.2.",
     },
     Row { against: All, command: "object|freq", how: How::Within(255), reason: "The counter is raised by chance." },
     Row {

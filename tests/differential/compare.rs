@@ -8,8 +8,10 @@ use super::accepted::{Against, How, TABLE};
 use super::exceptions::is_left_out;
 
 /// Commands whose second word is a subcommand, so that `CLIENT LIST` and `CLIENT ID` are two commands.
-const CONTAINERS: &[&str] =
-    &["client", "config", "command", "object", "debug", "module", "cluster", "script", "function"];
+const CONTAINERS: &[&str] = &[
+    "client", "config", "command", "object", "debug", "module", "cluster", "script", "function", "xgroup", "xinfo",
+    "memory",
+];
 
 /// `get`, `client|list`: the name that the table and the coverage use.
 pub fn command_name(argv: &[Vec<u8>]) -> String {
@@ -210,18 +212,27 @@ pub fn hello_fields(value: &Value) -> Option<Vec<(&Value, &Value)>> {
 /// DEBUG OBJECT: the fields of Redis in its order; those that are no addresses and no clocks have equal values.
 pub fn debug_object(against: Against, _: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
     const NAMES: &[&str] = &["at", "refcount", "encoding", "serializedlength", "lru", "lru_seconds_idle"];
+    // How a list is divided into nodes must be the same, whether or not they are compressed.
+    const NODES: &[&str] = &["ql_nodes", "ql_avg_node", "ql_listpack_max", "ql_uncompressed_size"];
+    let names: Vec<&str> = if against == Against::Redis7 { NAMES.to_vec() } else { [NAMES, NODES].concat() };
     let fields = |value: &Value| -> Option<Vec<(String, String)>> {
         let Value::Simple(text) = value else { return None };
         let text = String::from_utf8_lossy(text).into_owned();
         let fields = text.split(' ').filter_map(|f| f.split_once(':')).map(|(k, v)| (k.into(), v.into()));
-        Some(fields.filter(|(k, _): &(String, String)| NAMES.contains(&k.as_str())).collect())
+        Some(fields.filter(|(k, _): &(String, String)| names.contains(&k.as_str())).collect())
     };
     let (Some(left), Some(right)) = (fields(oracle), fields(tested)) else { return false };
     left.len() == right.len()
         && left.iter().zip(&right).all(|((lk, lv), (rk, rv))| {
             let longer = lk == "serializedlength" && rv.parse::<u64>().ok() < lv.parse::<u64>().ok();
-            let encoding = lk == "encoding" && lv != rv && !(against == Against::Valkey && same_encoding(lv, rv));
-            lk == rk && !longer && !encoding
+            let accepted = match against {
+                Against::Valkey => same_encoding(lv, rv),
+                // Sets and lists have a listpack since 7.2.
+                _ => against == Against::Redis7 && matches!(lv.as_str(), "hashtable" | "quicklist") && rv == "listpack",
+            };
+            let encoding = lk == "encoding" && lv != rv && !accepted;
+            let nodes = NODES.contains(&lk.as_str()) && lv != rv;
+            lk == rk && !longer && !encoding && !nodes
         })
 }
 
@@ -244,6 +255,118 @@ pub fn scan_call(_: Against, _: &[Vec<u8>], oracle: &Value, tested: &Value) -> b
             if cursor.iter().all(u8::is_ascii_digit))
     };
     form(oracle) && form(tested)
+}
+
+/// SSCAN and its relatives: as [`scan_call`]; if both give all there is, the same elements.
+pub fn element_scan(against: Against, argv: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    let all = |value: &Value| match value.elements() {
+        Some([Value::Bulk(cursor), Value::Array(elements)]) if cursor == b"0" => Some(elements.clone()),
+        _ => None,
+    };
+    let is_walk_begun = argv.get(2).is_some_and(|cursor| cursor != b"0");
+    scan_call(against, argv, oracle, tested)
+        && match (all(oracle), all(tested)) {
+            (Some(left), Some(right)) => is_walk_begun || sorted(&left) == sorted(&right),
+            _ => true,
+        }
+}
+
+/// SRANDMEMBER: as many strings; of all members, where each comes once, the same ones.
+pub fn random_members(_: Against, argv: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    let count = argv.get(2).and_then(|count| std::str::from_utf8(count).ok()?.parse::<i64>().ok());
+    match (oracle, tested) {
+        (Value::Bulk(_), Value::Bulk(_)) => count.is_none(),
+        (Value::Array(left), Value::Array(right)) => {
+            let is_all = count.is_some_and(|count| count > left.len() as i64);
+            left.len() == right.len() && (!is_all || sorted(left) == sorted(right))
+        }
+        _ => false,
+    }
+}
+
+/// ZSCAN: like SCAN; what one call gives of a small value, or with a large COUNT, is all of it.
+pub fn pair_scan(against: Against, argv: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    let all = |value: &Value| match value.elements() {
+        Some([Value::Bulk(cursor), Value::Array(items)]) if cursor == b"0" => {
+            let mut pairs: Vec<Vec<Value>> = items.chunks(2).map(<[Value]>::to_vec).collect();
+            pairs.sort();
+            Some(pairs)
+        }
+        _ => None,
+    };
+    scan_call(against, argv, oracle, tested)
+        && match (all(oracle), all(tested)) {
+            (Some(left), Some(right)) => left == right,
+            _ => true,
+        }
+}
+
+/// Members of a sorted set drawn at random: as many, in the same form.
+pub fn random_scored(_: Against, _: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    match (oracle.elements(), tested.elements()) {
+        (Some(left), Some(right)) => {
+            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same_kind(left, right))
+        }
+        _ => same_kind(oracle, tested),
+    }
+}
+
+/// The elements of a list of fields and values in which order is free: pairs, however the protocol shows them.
+fn pairs_of(items: &[Value], paired: bool) -> Vec<Vec<&Value>> {
+    let width = if paired { 2 } else { 1 };
+    let mut pairs: Vec<Vec<&Value>> = items.chunks(width).map(|pair| pair.iter().collect()).collect();
+    pairs.sort();
+    pairs
+}
+
+/// HGETALL: the same fields with the same values.
+pub fn hash_pairs(_: Against, _: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    match (oracle, tested) {
+        (Value::Array(l), Value::Array(r)) => pairs_of(l, true) == pairs_of(r, true),
+        (Value::Map(l), Value::Map(r)) => {
+            let sorted = |pairs: &[(Value, Value)]| {
+                let mut pairs = pairs.to_vec();
+                pairs.sort();
+                pairs
+            };
+            sorted(l) == sorted(r)
+        }
+        _ => false,
+    }
+}
+
+/// HRANDFIELD: one field, or as many; the same ones if that are all.
+pub fn drawn_fields(_: Against, argv: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    let (Value::Array(l), Value::Array(r)) = (oracle, tested) else { return same_kind(oracle, tested) };
+    let asked = argv.get(2).and_then(|count| std::str::from_utf8(count).ok()?.parse::<i64>().ok());
+    let form =
+        |items: &[Value]| items.iter().filter(|item| item.elements().is_some_and(|pair| pair.len() == 2)).count();
+    let pairs = argv.len() > 3 && form(l) == 0;
+    let all = asked.is_some_and(|count| count >= 1000);
+    l.len() == r.len() && form(l) == form(r) && (!all || pairs_of(l, pairs) == pairs_of(r, pairs))
+}
+
+/// One HSCAN call: equal as sets if both began at the start and came to the end.
+pub fn hash_scan(against: Against, argv: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    let page = |value: &Value| match value.elements() {
+        Some([Value::Bulk(cursor), Value::Array(items)]) => Some((cursor == b"0", items.clone())),
+        _ => None,
+    };
+    let (Some((l_end, l)), Some((r_end, r))) = (page(oracle), page(tested)) else { return false };
+    let is_whole = argv.get(2).is_some_and(|cursor| cursor == b"0") && l_end && r_end;
+    let paired = !argv.iter().any(|word| word.eq_ignore_ascii_case(b"NOVALUES"));
+    scan_call(against, argv, oracle, tested) && (!is_whole || pairs_of(&l, paired) == pairs_of(&r, paired))
+}
+
+/// SORT: as sets where the elements stay unsorted, or may be equal in what they are sorted by.
+pub fn sorted_elements(_: Against, argv: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    let has = |word: &str| argv.iter().skip(2).any(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
+    let pattern = argv.iter().skip(2).skip_while(|arg| !arg.eq_ignore_ascii_case(b"BY")).nth(1);
+    let is_free = pattern.is_some_and(|pattern| has("ALPHA") || !pattern.contains(&b'*'));
+    match (oracle, tested) {
+        (Value::Array(left), Value::Array(right)) => is_free && sorted(left) == sorted(right),
+        _ => false,
+    }
 }
 
 /// HELP: the same first line, statuses only, and no subcommand that the oracle does not list.
@@ -343,6 +466,48 @@ pub fn command_docs(against: Against, _: &[Vec<u8>], oracle: &Value, tested: &Va
                 })
                 && r.contains_key("summary")
         })
+}
+
+/// XPENDING and XINFO: equal but for what time moves: times and idle times, by their names or places.
+pub fn stream_times(_: Against, _: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    const TIMES: &[&[u8]] = &[b"seen-time", b"active-time", b"idle", b"inactive"];
+    fn equal(oracle: &Value, tested: &Value, is_time: bool) -> bool {
+        use Value::{Array, Bulk, Integer, Map};
+        match (oracle, tested) {
+            (Integer(l), Integer(r)) if is_time => l == r || (*l >= 0 && *r >= 0 && l.abs_diff(*r) <= 3000),
+            (Array(l), Array(r)) => {
+                // A pending entry: its id, perhaps its consumer, its time, and how often it was delivered.
+                let time_at = match &l[..] {
+                    [Bulk(_), Bulk(_), Integer(_), Integer(_)] => Some(2),
+                    [Bulk(_), Integer(_), Integer(_)] => Some(1),
+                    _ => None,
+                };
+                let named = |at: usize| at > 0 && l[at - 1].bytes().is_some_and(|name| TIMES.contains(&name));
+                let is_time = |at: usize| Some(at) == time_at || named(at);
+                l.len() == r.len() && l.iter().zip(r).enumerate().all(|(at, (l, r))| equal(l, r, is_time(at)))
+            }
+            (Map(l), Map(r)) => {
+                let is_time = |name: &Value| name.bytes().is_some_and(|name| TIMES.contains(&name));
+                l.len() == r.len() && l.iter().zip(r).all(|((lk, lv), (rk, rv))| lk == rk && equal(lv, rv, is_time(lk)))
+            }
+            _ => oracle == tested,
+        }
+    }
+    equal(oracle, tested, false)
+}
+
+/// XREAD with `+`: the streams that the oracle names, and perhaps others.
+pub fn last_entries(_: Against, argv: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    let streams = |value: &Value| match value {
+        Value::Array(items) => Some(items.clone()),
+        Value::Map(pairs) => {
+            Some(pairs.iter().map(|(name, entries)| Value::Array(vec![name.clone(), entries.clone()])).collect())
+        }
+        Value::Null | Value::NullArray => Some(Vec::new()),
+        _ => None,
+    };
+    let (Some(left), Some(right)) = (streams(oracle), streams(tested)) else { return false };
+    argv.iter().any(|word| word == b"+") && left.iter().all(|stream| right.contains(stream))
 }
 
 /// WAITAOF: the local part is 0 or 1, and there are no replicas.

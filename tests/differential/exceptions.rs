@@ -19,6 +19,8 @@ const fn left_out(against: Against, command: &'static str, part: &'static str, r
 const OWN_PLACE: &str = "It is where the server runs.";
 const OWN_COMMAND: &str = "It is ackd's own.";
 const NEWER: &str = "It is newer than 7.0.";
+const OF_REDIS_8: &str = "It is of Redis 7.4 and 8.";
+const OF_8_2: &str = "It is of Redis 8.2, which Valkey 8.1 has not followed.";
 const AFTER_7_2: &str = "Valkey 8.1 has changed it since 7.2.";
 
 /// All of them.
@@ -38,10 +40,27 @@ pub const EXCEPTIONS: &[Exception] = &[
     left_out(Valkey, "command|docs", "arguments of client|kill", AFTER_7_2),
     left_out(Valkey, "command|docs", "arguments of client|list", AFTER_7_2),
     left_out(Valkey, "command|docs", "arguments of shutdown", AFTER_7_2),
+    left_out(Valkey, "command|docs", "arguments of zscan", AFTER_7_2),
     left_out(Valkey, "command|docs", "arguments of bitcount", AFTER_7_2),
     left_out(Valkey, "command|docs", "arguments of bitop", "Redis 8.2 has more operations."),
+    left_out(Valkey, "command|docs", "arguments of xadd", OF_8_2),
+    left_out(Valkey, "command|docs", "arguments of xtrim", OF_8_2),
     left_out(All, "command|list", "delifeq", OWN_COMMAND),
+    left_out(All, "command|list", "xackdel", OF_8_2),
+    left_out(All, "command|list", "xdelex", OF_8_2),
     left_out(All, "command|list", "client|durability", OWN_COMMAND),
+    left_out(Valkey, "command|list", "hexpire", OF_REDIS_8),
+    left_out(Valkey, "command|list", "hpexpire", OF_REDIS_8),
+    left_out(Valkey, "command|list", "hexpireat", OF_REDIS_8),
+    left_out(Valkey, "command|list", "hpexpireat", OF_REDIS_8),
+    left_out(Valkey, "command|list", "hpersist", OF_REDIS_8),
+    left_out(Valkey, "command|list", "httl", OF_REDIS_8),
+    left_out(Valkey, "command|list", "hpttl", OF_REDIS_8),
+    left_out(Valkey, "command|list", "hexpiretime", OF_REDIS_8),
+    left_out(Valkey, "command|list", "hpexpiretime", OF_REDIS_8),
+    left_out(Valkey, "command|list", "hgetex", OF_REDIS_8),
+    left_out(Valkey, "command|list", "hsetex", OF_REDIS_8),
+    left_out(Valkey, "command|list", "hgetdel", OF_REDIS_8),
     left_out(All, "client|help", "DURABILITY", OWN_COMMAND),
     left_out(Redis7, "client|help", "NO-TOUCH", NEWER),
     left_out(Redis7, "client|help", "SETINFO", NEWER),

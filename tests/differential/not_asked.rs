@@ -32,6 +32,26 @@ fn is_bit_range(words: &[Vec<u8>]) -> bool {
 const UNITS: &[&str] = &["BIT", "BYTE"];
 const TYPES: &[&str] = &["string", "list", "set", "zset", "hash", "stream"];
 
+fn has_odd_cursor(argv: &[Vec<u8>], _: bool) -> bool {
+    word(argv, 0, &["HSCAN"])
+        && argv.get(2).is_some_and(|cursor| !cursor.first().is_some_and(u8::is_ascii_alphanumeric))
+}
+
+const FIELD_EXPIRY: &[&str] = &[
+    "HEXPIRE",
+    "HPEXPIRE",
+    "HEXPIREAT",
+    "HPEXPIREAT",
+    "HPERSIST",
+    "HTTL",
+    "HPTTL",
+    "HEXPIRETIME",
+    "HPEXPIRETIME",
+    "HGETEX",
+    "HSETEX",
+    "HGETDEL",
+];
+
 /// All of them.
 pub const NOT_ASKED: &[NotAsked] = &[
     NotAsked {
@@ -63,6 +83,16 @@ pub const NOT_ASKED: &[NotAsked] = &[
                 && (any_word(argv, &["NOVALUES"])
                     || (1..argv.len()).any(|n| word(argv, n, &["TYPE"]) && !word(argv, n + 1, TYPES))
                     || argv.get(1).is_some_and(|cursor| !cursor.first().is_some_and(u8::is_ascii_alphanumeric)))
+        },
+    },
+    NotAsked {
+        against: Against::Valkey,
+        what: "SSCAN with NOVALUES, or with a cursor that does not begin with a digit",
+        reason: "The error of Valkey 8.1 is another one, and it reads cursors by other rules.",
+        is: |argv, _| {
+            word(argv, 0, &["SSCAN"])
+                && (any_word(argv, &["NOVALUES"])
+                    || argv.get(2).is_some_and(|cursor| !cursor.first().is_some_and(u8::is_ascii_alphanumeric)))
         },
     },
     NotAsked {
@@ -114,6 +144,86 @@ pub const NOT_ASKED: &[NotAsked] = &[
     },
     NotAsked {
         against: Against::All,
+        what: "ZRANDMEMBER for more than 1,000 members that may repeat",
+        reason: "A reply takes as much memory as it is asked for.",
+        is: |argv, _| {
+            let count =
+                argv.get(2).and_then(|count| std::str::from_utf8(count).ok()).and_then(|count| count.parse().ok());
+            word(argv, 0, &["ZRANDMEMBER"]) && count.is_some_and(|count: i64| count > i64::MIN && count < -1000)
+        },
+    },
+    NotAsked {
+        against: Against::Valkey,
+        what: "ZSCAN with NOSCORES or NOVALUES",
+        reason: "The first is newer than 7.2, and the second has a text of its own there.",
+        is: |argv, _| word(argv, 0, &["ZSCAN"]) && any_word(argv, &["NOSCORES", "NOVALUES"]),
+    },
+    NotAsked {
+        against: Against::Valkey,
+        what: "ranges of sorted sets with a negative offset after LIMIT",
+        reason: "Of a large one Valkey 8.1 answers its last members; Redis 7 answers none, whatever the size.",
+        is: |argv, _| {
+            argv.first().is_some_and(|name| name.to_ascii_uppercase().starts_with(b"Z"))
+                && (1..argv.len()).any(|n| {
+                    word(argv, n, &["LIMIT"]) && argv.get(n + 1).is_some_and(|offset| offset.starts_with(b"-"))
+                })
+        },
+    },
+    NotAsked {
+        against: Against::Redis7,
+        what: "ZRANK and ZREVRANK with an option",
+        reason: "WITHSCORE is newer than 7.0.",
+        is: |argv, _| word(argv, 0, &["ZRANK", "ZREVRANK"]) && argv.len() > 3,
+    },
+    NotAsked {
+        against: Against::All,
+        what: "LSET with an index that needs more than 32 bits",
+        reason: "Redis cuts it to 32 bits, and so changes an element that was not meant; ackd says that it is out of range.",
+        is: |argv, _| {
+            let index = argv.get(2).and_then(|index| std::str::from_utf8(index).ok()?.parse::<i64>().ok());
+            word(argv, 0, &["LSET"]) && index.is_some_and(|index| i32::try_from(index).is_err())
+        },
+    },
+    NotAsked {
+        against: Against::Valkey,
+        what: "HSCAN with a cursor that does not begin with a digit",
+        reason: "As with SCAN.",
+        is: has_odd_cursor,
+    },
+    NotAsked {
+        against: Against::Redis8,
+        what: "HSCAN with a cursor that does not begin with a digit",
+        reason: "As with SCAN of Valkey 8.1.",
+        is: has_odd_cursor,
+    },
+    NotAsked {
+        against: Against::Valkey,
+        what: "The expiry of fields",
+        reason: "Valkey 8.1 has no such commands. Redis 8.2 is asked, in sessions of its own.",
+        is: |argv, _| word(argv, 0, FIELD_EXPIRY),
+    },
+    NotAsked {
+        against: Against::Redis7,
+        what: "The expiry of fields, HSCAN with NOVALUES",
+        reason: "They are newer than 7.0.",
+        is: |argv, _| word(argv, 0, FIELD_EXPIRY) || (word(argv, 0, &["HSCAN"]) && any_word(argv, &["NOVALUES"])),
+    },
+    NotAsked {
+        against: Against::Redis7,
+        what: "LPOS with the smallest of all ranks",
+        reason: "Its opposite cannot be written down; Redis 7.0 looks for it all the same, later ones refuse it.",
+        is: |argv, _| word(argv, 0, &["LPOS"]) && any_word(argv, &["-9223372036854775808"]),
+    },
+    NotAsked {
+        against: Against::Redis7,
+        what: "Commands that wait, with a time too long to be written down",
+        reason: "Redis 7.0 counts it over and says that it is negative; later ones say that it is out of range.",
+        is: |argv, _| {
+            word(argv, 0, &["BLPOP", "BRPOP", "BLMPOP", "BLMOVE", "BRPOPLPUSH"]) && any_word(argv, &["inf", "1e30"])
+        },
+    },
+    NotAsked {
+        against: Against::All,
         what: "OBJECT REFCOUNT inside MULTI",
         reason: "Redis counts the references that queued commands hold to their arguments.",
         is: |argv, in_transaction| in_transaction && word(argv, 0, &["OBJECT"]) && any_word(argv, &["REFCOUNT"]),
@@ -140,7 +250,25 @@ pub const NOT_ASKED: &[NotAsked] = &[
                 || word(argv, 0, &["WAITAOF"])
                 || (word(argv, 0, &["DEBUG"]) && any_word(argv, &["DICT-RESIZING"]))
                 || (word(argv, 0, &["CLIENT"]) && any_word(argv, &["SETINFO", "NO-TOUCH", "MAXAGE"]))
-                || (word(argv, 0, &["CONFIG"]) && any_word(argv, &["set-max-listpack-entries", "loud"]))
+                || (word(argv, 0, &["CONFIG"])
+                    && any_word(argv, &["set-max-listpack-entries", "set-max-listpack-value", "loud"]))
+        },
+    },
+    NotAsked {
+        against: Against::Redis7,
+        what: "DEBUG LISTPACK, DEBUG HTSTATS-KEY",
+        reason: "Small sets are hash tables there.",
+        is: |argv, _| word(argv, 0, &["DEBUG"]) && word(argv, 1, &["LISTPACK", "HTSTATS-KEY"]),
+    },
+    NotAsked {
+        against: Against::Redis7,
+        what: "XCLAIM, XAUTOCLAIM, XINFO CONSUMERS, XINFO STREAM FULL, XSETID, `+` as an id of XREAD and XREADGROUP",
+        reason: "7.0 makes a consumer only when it gets something, has no `inactive` and `active-time`, looks at the last \
+                 entry first, and does not know `+`.",
+        is: |argv, _| {
+            word(argv, 0, &["XCLAIM", "XAUTOCLAIM", "XSETID"])
+                || (word(argv, 0, &["XINFO"]) && (word(argv, 1, &["CONSUMERS"]) || any_word(argv, &["FULL"])))
+                || (word(argv, 0, &["XREAD", "XREADGROUP"]) && any_word(argv, &["+"]))
         },
     },
     NotAsked {

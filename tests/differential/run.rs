@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::super::support::client::{Client, Reply, encode};
+use super::super::support::client::{Client, REPLY_TIMEOUT, Reply, encode};
 use super::super::support::process::Server;
 use super::super::support::reply::Value;
 use super::accepted::Against;
@@ -24,6 +24,9 @@ const SCAN_ROUNDS: usize = 10_000;
 /// How often to look whether closed connections are gone.
 const GONE_ROUNDS: usize = 1_000;
 const DATABASES: usize = 16;
+/// How long to look for a reply before it is asked again whether the connection waits.
+const WAIT_ROUND: Duration = Duration::from_millis(1);
+const WAIT_ROUNDS: usize = 1_000;
 
 /// What came back for one command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -197,6 +200,28 @@ impl Side {
         Ok(())
     }
 
+    /// Sends a command that may wait, and sees to it that it does, or has answered.
+    fn begin_wait(&mut self, connection: usize, argv: &[Arg]) -> io::Result<Option<Answer>> {
+        self.send(connection, &encode(&self.resolve(argv)))?;
+        let id = self.connections[connection].id.clone();
+        for _ in 0..WAIT_ROUNDS {
+            let list = self.control()?.call(&[b"CLIENT", &b"LIST"[..], b"ID", &id])?.value;
+            let list = String::from_utf8_lossy(list.bytes().unwrap_or_default()).into_owned();
+            let flags = list.split(' ').find_map(|field| field.strip_prefix("flags=")).unwrap_or_default();
+            if flags.contains('b') {
+                return Ok(None);
+            }
+            let Some(client) = &mut self.connections[connection].client else { return Ok(Some(Answer::Closed)) };
+            client.set_timeout(WAIT_ROUND)?;
+            let result = receive_with_pushes(client);
+            client.set_timeout(REPLY_TIMEOUT)?;
+            if !result.as_ref().is_err_and(is_silence) {
+                return Ok(Some(answer(result)));
+            }
+        }
+        Ok(Some(Answer::Broken("neither waits nor answers".into())))
+    }
+
     fn receive(&mut self, connection: usize) -> Answer {
         let slot = &mut self.connections[connection];
         let Some(client) = &mut slot.client else { return Answer::Closed };
@@ -247,6 +272,7 @@ impl Pair {
                 Step::Command { connection, .. } => self.batch(*connection, at, &steps[at..end])?,
                 Step::Raw { bytes } => self.raw(at, bytes)?,
                 Step::Scan { connection, options } => self.scan(*connection, at, options)?,
+                Step::Waiting { waits, meanwhile } => self.waiting(at, waits, meanwhile)?,
                 Step::Sleep { milliseconds } => {
                     std::thread::sleep(Duration::from_millis(*milliseconds));
                     None
@@ -276,6 +302,33 @@ impl Pair {
             if let Some(mut mismatch) = self.compare(connection, &argv, &oracle, &tested) {
                 mismatch.step = first + i;
                 mismatch.command = redis_cli(line);
+                return Ok(Some(mismatch));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Some connections wait, one after the other, until what others do has answered all of them.
+    fn waiting(&mut self, at: usize, waits: &[(usize, Vec<Arg>)], meanwhile: &[Step]) -> io::Result<Option<Mismatch>> {
+        let mut early = Vec::new();
+        for (connection, argv) in waits {
+            let oracle = self.oracle.begin_wait(*connection, argv)?;
+            let tested = self.tested.begin_wait(*connection, argv)?;
+            early.push([oracle, tested]);
+        }
+        for step in meanwhile {
+            if let Step::Command { connection, .. } = step
+                && let Some(mismatch) = self.batch(*connection, at, std::slice::from_ref(step))?
+            {
+                return Ok(Some(mismatch));
+            }
+        }
+        for ((connection, argv), [oracle, tested]) in waits.iter().zip(early) {
+            let oracle = oracle.unwrap_or_else(|| self.oracle.receive(*connection));
+            let tested = tested.unwrap_or_else(|| self.tested.receive(*connection));
+            let words = self.oracle.resolve(argv);
+            if let Some(mut mismatch) = self.compare(*connection, &words, &oracle, &tested) {
+                (mismatch.step, mismatch.command) = (at, redis_cli(argv));
                 return Ok(Some(mismatch));
             }
         }

@@ -35,6 +35,8 @@ pub enum Step {
     Raw { bytes: Vec<u8> },
     /// A whole SCAN iteration; what it returned altogether is compared as a set.
     Scan { connection: usize, options: Vec<Vec<u8>> },
+    /// Some connections wait for something while others do what stands there, the last of which ends every wait.
+    Waiting { waits: Vec<(usize, Vec<Arg>)>, meanwhile: Vec<Step> },
     /// Time passes, so that what was about to expire has expired.
     Sleep { milliseconds: u64 },
     /// The whole state is compared.
@@ -100,6 +102,12 @@ pub fn script(steps: &[Step]) -> String {
             Step::Scan { connection, options } => {
                 let argv: Vec<Arg> = options.iter().map(|o| Arg::Bytes(o.clone())).collect();
                 writeln!(out, "  [{connection}] SCAN 0.. {}", redis_cli(&argv))
+            }
+            Step::Waiting { waits, meanwhile } => {
+                for (connection, argv) in waits {
+                    let _ = writeln!(out, "  [{connection}] {}  (waits)", redis_cli(argv));
+                }
+                writeln!(out, "{}  (the replies of who waits)", script(meanwhile))
             }
             Step::Sleep { milliseconds } => writeln!(out, "  (wait {milliseconds} ms)"),
             Step::Dump => writeln!(out, "  (compare the whole state)"),

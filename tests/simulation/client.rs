@@ -19,7 +19,8 @@ pub struct Executed {
     pub at: u64,
     /// The last change of any key that the command touched, its own included.
     pub reveals: u64,
-    /// What the reply may tell instead: a nil reply of EXEC the last change of a watched key, WAITAOF the client's last
+    /// What the reply may tell instead: a nil reply of EXEC the last change of a watched key (that of another command what
+    /// it reveals anyway), WAITAOF the client's last
     /// write, a change of the policy what was acknowledged before it.
     pub told: u64,
     /// What the reply must be, where that is known.

@@ -165,7 +165,7 @@ impl Generator {
         let slots = |slots: &[usize]| Touch::Slots(slots.to_vec());
         let number = |number: u64| number.to_string().into_bytes();
         let ttl = number(rng.u64(1..4_000));
-        match rng.u8(..72) {
+        match rng.u8(..88) {
             0..=15 => {
                 let value = self.value(rng);
                 let mut list = words(&[b"SET", &a, &value]);
@@ -232,8 +232,32 @@ impl Generator {
             67..=69 => plain(words(&[b"PFADD", &a, &number(rng.u64(..50))]), slots(&[one])),
             // What is no sketch ends the others early.
             70 => plain(words(&[b"PFMERGE", &a, &b]), slots(&[one])),
-            _ => plain(words(&[b"PFCOUNT", &a]), slots(&[one])),
+            71 => plain(words(&[b"PFCOUNT", &a]), slots(&[one])),
+            _ => self.on_lists(rng, (one, &a), &b),
         }
+    }
+
+    /// A command on lists. What comes second is looked at only if the first one has nothing, or with effects.
+    fn on_lists(&mut self, rng: &mut fastrand::Rng, (one, a): (usize, &[u8]), b: &[u8]) -> Request {
+        let mut value = self.value(rng);
+        value.truncate(300);
+        let timeout = format!("{}", f64::from(rng.u32(1..300)) / 1000.0);
+        let timeout = timeout.as_bytes();
+        let list = match rng.u8(..16) {
+            0..=3 => words(&[b"RPUSH", a, &value, b"x"]),
+            4 => words(&[b"LPUSH", a, &value]),
+            5 => words(&[b"LPOP", a]),
+            6 => words(&[b"RPOP", a, b"2"]),
+            7 => words(&[b"LMOVE", a, b, b"LEFT", b"RIGHT"]),
+            8 => words(&[b"LRANGE", a, b"0", b"-1"]),
+            9 => words(&[b"LTRIM", a, b"1", b"-1"]),
+            10 => words(&[b"LREM", a, b"1", b"x"]),
+            11 => words(&[b"LINSERT", a, b"BEFORE", b"x", &value]),
+            12..=13 => words(&[b"BLPOP", a, b, timeout]),
+            14 => words(&[b"BLMPOP", timeout, b"2", a, b, b"RIGHT", b"COUNT", b"2"]),
+            _ => words(&[b"BLMOVE", a, b, b"LEFT", b"RIGHT", timeout]),
+        };
+        plain(list, Touch::Slots(vec![one]))
     }
 }
 

@@ -344,13 +344,13 @@ impl Simulation {
                         Meaning::Get(slot) => self.model.get_reply(slot),
                         _ => None,
                     };
+                    let reveals = own.max(self.model.last_change(request.touch.slots()));
                     let told = match &request.meaning {
                         Meaning::Exec(watched) => self.model.last_change(watched.iter().copied()),
                         Meaning::WaitAof => client.last_write,
                         Meaning::Policy(_) => self.model.acknowledged(),
-                        _ => 0,
+                        _ => reveals,
                     };
-                    let reveals = own.max(self.model.last_change(request.touch.slots()));
                     client.executed.push_back(Executed { request, level, wrote, at, reveals, told, expected });
                 }
             }

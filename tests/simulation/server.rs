@@ -28,6 +28,9 @@ pub const DIRECTORY: &str = "/data/ackd-data";
 /// Databases of a simulated server.
 pub const DATABASES: usize = 2;
 
+/// From how many bytes on a value is shared and not copied; a server does that with larger ones.
+const SHARED_MIN: usize = 2048;
+
 /// Bytes that a connection's pipe takes in each direction.
 const PIPE: usize = 256 * 1024;
 
@@ -47,6 +50,7 @@ pub fn engine(world: &World, settings: &Settings) -> Engine {
     let config = config(settings.policy, settings.shadow);
     let mut engine = Engine::new(Rc::new(world.clock()), fastrand::Rng::with_seed(settings.seed), config);
     engine.trial.planted = settings.planted;
+    engine.stream.shared_min = SHARED_MIN;
     engine.trial.segment_sizes = Some(settings.segment_sizes);
     engine
 }

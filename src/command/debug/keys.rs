@@ -3,7 +3,7 @@
 use crate::base::number;
 use crate::command::failure::{NO_SUCH_KEY, NOT_AN_INTEGER};
 use crate::command::{Ctx, Failure};
-use crate::keyspace::{self, Encoding, Entry, RedisDigest, Text};
+use crate::keyspace::{self, Encoding, Entry, RedisDigest, Text, Value};
 
 /// Integers from 0 up to this are shared values in Redis.
 const SHARED_INTEGERS: i64 = 10_000;
@@ -27,35 +27,25 @@ pub(super) fn object(ctx: &mut Ctx<'_>, words: &[&[u8]]) -> Result<(), Failure> 
         Some(Text::Int(0..SHARED_INTEGERS)) => SHARED,
         _ => 1,
     };
-    let length = if is_fast { String::new() } else { format!(" serializedlength:{}", serialized_length(entry)) };
+    let length = if is_fast { String::new() } else { format!(" serializedlength:{}", entry.serialized_len()) };
     let (used, idle_s) = (entry.used(), access.idle_seconds(entry.used()));
     let line = format!(
-        "Value at:{:p} refcount:{references} encoding:{}{length} lru:{used} lru_seconds_idle:{idle_s}",
+        "Value at:{:p} refcount:{references} encoding:{}{length} lru:{used} lru_seconds_idle:{idle_s}{}",
         std::ptr::from_ref(entry),
         entry.encoding().name(),
+        nodes(entry, is_fast),
     );
     ctx.reply.simple(&line);
     Ok(())
 }
 
-/// Bytes that the value takes in an RDB file without compression.
-fn serialized_length(entry: &Entry) -> usize {
-    let Some(text) = entry.text() else { return 0 };
-    if let Some(value) = text.to_int().filter(|_| entry.encoding() == Encoding::Int || text.len() <= 11) {
-        match value {
-            -0x80..=0x7f => return 2,
-            -0x8000..=0x7fff => return 3,
-            -0x8000_0000..=0x7fff_ffff => return 5,
-            _ => {}
-        }
-    }
-    let prefix = match text.len() {
-        0..=63 => 1,
-        64..=16_383 => 2,
-        len if len <= u32::MAX as usize => 5,
-        _ => 9,
-    };
-    prefix + text.len()
+/// What DEBUG OBJECT says of the nodes of a large list.
+fn nodes(entry: &Entry, is_fast: bool) -> String {
+    let Value::List(list) = entry.value() else { return String::new() };
+    let Some((nodes, setting, size)) = list.nodes() else { return String::new() };
+    let average = list.len() as f64 / nodes as f64;
+    let size = if is_fast { String::new() } else { format!(" ql_uncompressed_size:{size}") };
+    format!(" ql_nodes:{nodes} ql_avg_node:{average:.2} ql_listpack_max:{setting} ql_compressed:0{size}")
 }
 
 /// DEBUG DIGEST-VALUE [key …]
@@ -89,12 +79,21 @@ fn describe((size, elements): (usize, usize)) -> String {
 
 /// DEBUG HTSTATS-KEY key [full]
 pub(super) fn value_table_sizes(ctx: &mut Ctx<'_>, words: &[&[u8]]) -> Result<(), Failure> {
-    find(ctx, words[0]).ok_or(NO_SUCH_KEY)?;
-    Err("ERR The value stored at the specified key is not represented using an hash table".into())
+    let entry = find(ctx, words[0]).ok_or(NO_SUCH_KEY)?;
+    let sizes = entry.value().collection().and_then(|collection| collection.table_sizes());
+    let text =
+        describe(sizes.ok_or("ERR The value stored at the specified key is not represented using an hash table")?);
+    ctx.reply.verbatim("txt", text.as_bytes());
+    Ok(())
 }
 
 /// DEBUG LISTPACK key
 pub(super) fn listpack(ctx: &mut Ctx<'_>, words: &[&[u8]]) -> Result<(), Failure> {
-    find(ctx, words[0]).ok_or(NO_SUCH_KEY)?;
-    Err("ERR Not a listpack encoded object.".into())
+    let entry = find(ctx, words[0]).ok_or(NO_SUCH_KEY)?;
+    if entry.encoding() != Encoding::Listpack {
+        return Err("ERR Not a listpack encoded object.".into());
+    }
+    tracing::info!("a listpack of {} bytes, {} in an RDB file", entry.heap_bytes(0), entry.serialized_len());
+    ctx.reply.simple("Listpack structure printed on stdout");
+    Ok(())
 }

@@ -61,6 +61,32 @@ fn digests_are_those_of_redis() {
 }
 
 #[test]
+fn sets_are_shown_as_redis_shows_them_in_each_representation() {
+    let mut harness = with_debug("yes");
+    harness.run("CONFIG SET set-max-intset-entries 4 set-max-listpack-entries 4");
+    let no_table = "-ERR The value stored at the specified key is not represented using an hash table";
+    for (line, shown, digest, table) in [
+        ("SADD s 1 2 3", "intset serializedlength:15", "2a462a3f51a1db89738ebbeef0c47ce1bbc85246", no_table),
+        ("SADD s a", "listpack serializedlength:17", "acb1ce08ab047c7592d3a632492e960b8cbe35fe", no_table),
+        (
+            "SADD s bcd 70000",
+            "hashtable serializedlength:18",
+            "cae12b60d0d4a20135907e1b36ce2231e2d9ef7d",
+            "$76 Hash table 0 stats (main hash table):\n table size: 2\n number of elements: 6",
+        ),
+    ] {
+        harness.run(line);
+        let object = harness.run("DEBUG OBJECT s");
+        assert!(object.contains(&format!(" refcount:1 encoding:{shown} lru:")), "{object}");
+        assert_eq!(harness.run("DEBUG DIGEST-VALUE s"), format!("*1 +{digest}"));
+        assert_eq!(harness.run("DEBUG HTSTATS-KEY s"), table);
+        let listpack = harness.run("DEBUG LISTPACK s");
+        assert_eq!(listpack == "+Listpack structure printed on stdout", shown.starts_with("listpack"), "{listpack}");
+    }
+    assert_eq!(harness.run("DEBUG DIGEST"), "+625eacef08fedb3db50cb79e0fc2b2b52d56cd07");
+}
+
+#[test]
 fn populate_makes_missing_keys_and_logs_them() {
     let mut harness = with_debug("yes");
     harness.run("SET key:1 mine");

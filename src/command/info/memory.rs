@@ -1,9 +1,10 @@
-//! INFO memory: what the allocator and the kernel say.
+//! INFO memory: what the allocator and the kernel say. MEMORY shows the same figures.
 
 use std::sync::OnceLock;
 
 use super::{Fields, View, percent, ratio};
 use crate::engine::Engine;
+use crate::engine::client::Client;
 use crate::keyspace::Db;
 
 /// What the allocator says, in bytes.
@@ -51,15 +52,58 @@ pub fn sample(engine: &mut Engine) {
     engine.process.memory_peak = engine.process.memory_peak.max(used);
 }
 
+/// Where the memory is, in bytes.
+pub struct Figures {
+    /// What the allocator has given out, the pages that it needs for that, and those of it in RAM.
+    pub allocated: u64,
+    /// See there.
+    pub active: u64,
+    /// See there.
+    pub allocator_resident: u64,
+    /// Memory of the process in RAM.
+    pub rss: u64,
+    /// The most that was given out.
+    pub peak: u64,
+    /// What was given out before there were data.
+    pub at_start: u64,
+    /// Memory of the connections.
+    pub clients: u64,
+    /// Effects that are not written yet.
+    pub log_buffer: u64,
+    /// What is not data: all that was there at the start, the tables of the databases, the connections, and the log's buffer.
+    pub overhead: u64,
+    /// The rest.
+    pub dataset: u64,
+}
+
+impl Figures {
+    /// The figures of this moment; `clients` are all connections.
+    pub fn of<'a>(engine: &Engine, clients: impl Iterator<Item = &'a Client>) -> Self {
+        let Allocator { allocated, active, resident: allocator_resident } = allocator();
+        let at_start = engine.process.memory_at_start;
+        let tables: u64 = engine.dbs.iter().map(|db: &Db| db.overhead_bytes() as u64).sum();
+        let clients: u64 = clients.map(|client| client_bytes(client) as u64).sum();
+        let log_buffer = engine.stream.pending() as u64;
+        let overhead = at_start + tables + clients + log_buffer;
+        Self {
+            allocated,
+            active,
+            allocator_resident,
+            rss: resident(),
+            peak: engine.process.memory_peak,
+            at_start,
+            clients,
+            log_buffer,
+            overhead,
+            dataset: allocated.saturating_sub(overhead),
+        }
+    }
+}
+
 pub(super) fn memory(view: &View<'_>, fields: &mut Fields) {
     let engine = view.engine;
-    let Allocator { allocated, active, resident: allocator_resident } = allocator();
-    let (rss, peak, at_start) = (resident(), engine.process.memory_peak, engine.process.memory_at_start);
-    let tables: u64 = engine.dbs.iter().map(|db: &Db| db.overhead_bytes() as u64).sum();
-    let clients: u64 = view.clients().map(|client| client_bytes(client) as u64).sum();
-    let log_buffer = engine.stream.pending() as u64;
-    let overhead = at_start + tables + clients + log_buffer;
-    let dataset = allocated.saturating_sub(overhead);
+    let Figures { allocated, active, allocator_resident, rss, peak, at_start, clients, log_buffer, overhead, dataset } =
+        Figures::of(engine, view.clients());
     fields.put_bytes("used_memory", allocated);
     fields.put_bytes("used_memory_rss", rss);
     fields.put_bytes("used_memory_peak", peak);
@@ -103,12 +147,12 @@ pub(super) fn memory(view: &View<'_>, fields: &mut Fields) {
     fields.put("mem_overhead_db_hashtable_rehashing", 0);
     fields.put("mem_allocator", allocator_name());
     fields.put("active_defrag_running", 0);
-    fields.put("lazyfree_pending_objects", 0);
+    fields.put("lazyfree_pending_objects", engine.lazyfree.pending());
     fields.put("lazyfreed_objects", engine.stats.lazyfreed_objects);
 }
 
 /// The memory of a connection, in bytes.
-fn client_bytes(client: &crate::engine::client::Client) -> usize {
+fn client_bytes(client: &Client) -> usize {
     let (query, query_free) = client.query_buffer;
     let queued = client.transaction.as_ref().map_or(0, |transaction| transaction.held_bytes());
     size_of_val(client) + query + query_free + client.output.memory() + queued

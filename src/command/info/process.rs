@@ -77,8 +77,8 @@ pub(super) fn clients(view: &View<'_>, fields: &mut Fields) {
         |client: &crate::engine::client::Client| client.blocked.is_some_and(|blocked| blocked.deadline_us.is_some());
     fields.put("clients_in_timeout_table", count(has_deadline));
     fields.put("total_watched_keys", engine.watches.len());
-    fields.put("total_blocking_keys", 0);
-    fields.put("total_blocking_keys_on_nokey", 0);
+    fields.put("total_blocking_keys", engine.blocked_keys.len());
+    fields.put("total_blocking_keys_on_nokey", engine.blocked_keys.awaited_gone());
     let (reason, actions, left_us) = match engine.pause {
         None => ("none", "none", 0),
         Some(pause) => {

@@ -23,7 +23,7 @@ pub(super) fn stats(view: &View<'_>, fields: &mut Fields) {
     fields.put("sync_full", 0);
     fields.put("sync_partial_ok", 0);
     fields.put("sync_partial_err", 0);
-    fields.put("expired_subkeys", 0);
+    fields.put("expired_subkeys", stats.expired_fields);
     fields.put("expired_keys", stats.expired_keys);
     fields.put("expired_stale_perc", format_args!("{:.2}", stats.expired_stale_percent));
     fields.put("expired_time_cap_reached_count", stats.expire_time_cap_reached);

@@ -122,6 +122,12 @@ impl Arg {
         self
     }
 
+    /// Leads to keys of the key spec with this index.
+    pub const fn of_key(mut self, key_spec: i64) -> Arg {
+        self.key_spec = Some(key_spec);
+        self
+    }
+
     /// What to show instead of the name.
     pub const fn display(mut self, text: &'static str) -> Arg {
         self.display = Some(text);

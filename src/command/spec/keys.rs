@@ -133,6 +133,11 @@ impl KeySpec {
         }
     }
 
+    /// Keys whose places cannot be said.
+    pub const fn unknown(access: &[Access]) -> KeySpec {
+        KeySpec { access: Access::all(access), begin: Begin::Unknown, find: Find::Unknown, notes: None }
+    }
+
     /// The same, with a remark.
     pub const fn notes(mut self, notes: &'static str) -> KeySpec {
         self.notes = Some(notes);

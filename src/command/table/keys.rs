@@ -1,11 +1,29 @@
 //! Table rows: the commands on keys of any type.
 
 use super::super::spec::{
-    ACCESS, BLOCKING, DELETE, DENYOOM, FAST, Group, INSERT, KeySpec, LOADING, OW, READONLY, RM, RO, RW, STALE, Spec,
-    UPDATE, WRITE, acl, integer, key, one_of, pattern, string, unix_time, word,
+    ACCESS, Arg, BLOCKING, DELETE, DENYOOM, FAST, Group, INSERT, KeySpec, LOADING, MOVABLEKEYS, OW, READONLY, RM, RO,
+    RW, STALE, Spec, UPDATE, WRITE, acl, block, integer, key, one_of, pattern, string, unix_time, word,
 };
 
-use crate::command::{blocking, expire, help, keys, scan};
+use crate::command::{blocking, expire, help, keys, scan, sort};
+
+/// The key that SORT sorts, those that its patterns name, and that in which it stores.
+const SORTED: KeySpec = KeySpec::one(1, &[RO, ACCESS]);
+const FOUND_BY_SORT: KeySpec = KeySpec::unknown(&[RO, ACCESS]).notes(
+    "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content of the key \
+     we sort",
+);
+const STORED_BY_SORT: KeySpec = KeySpec::unknown(&[OW, UPDATE]).notes(
+    "For the optional STORE keyword. It is marked 'unknown' because the keyword can appear anywhere in the argument \
+     array",
+);
+
+const SORT_BY: Arg = pattern("by-pattern").display("pattern").of_key(1).token("BY").optional();
+const SORT_LIMIT: Arg = block("limit", &[integer("offset"), integer("count")]).token("LIMIT").optional();
+const SORT_GET: Arg =
+    pattern("get-pattern").display("pattern").of_key(1).token("GET").optional().multiple().multiple_token();
+const SORT_ORDER: Arg = one_of("order", &[word("asc", "ASC"), word("desc", "DESC")]).optional();
+const SORT_ALPHA: Arg = word("sorting", "ALPHA").optional();
 
 /// Rows, by name.
 pub static KEYS: &[Spec] = &[
@@ -175,6 +193,36 @@ pub static KEYS: &[Spec] = &[
         .tips(&["nondeterministic_output", "request_policy:special", "response_policy:special"])
         .history(&[("6.0.0", "TYPE")])
         .handler(scan::scan),
+    Spec::new("sort", -2, Group::Generic, "1.0.0")
+        .about(
+            "Gives or stores the elements of a list, a set or a sorted set in order, or what is found by them.",
+            "O(N + M·log(M)) for the first M of N elements; O(N) if they stay unsorted",
+        )
+        .flags(&[WRITE, DENYOOM, MOVABLEKEYS])
+        .acl(&[acl::SET, acl::SORTEDSET, acl::LIST, acl::DANGEROUS])
+        .keys(&[SORTED, FOUND_BY_SORT, STORED_BY_SORT])
+        .finds_keys_by(sort::find_keys)
+        .args(&[
+            key("key", 0),
+            SORT_BY,
+            SORT_LIMIT,
+            SORT_GET,
+            SORT_ORDER,
+            SORT_ALPHA,
+            key("destination", 2).token("STORE").optional(),
+        ])
+        .handler(sort::sort),
+    Spec::new("sort_ro", -2, Group::Generic, "7.0.0")
+        .about(
+            "Gives the elements of a list, a set or a sorted set in order, or what is found by them.",
+            "O(N + M·log(M)) for the first M of N elements; O(N) if they stay unsorted",
+        )
+        .flags(&[READONLY, MOVABLEKEYS])
+        .acl(&[acl::SET, acl::SORTEDSET, acl::LIST, acl::DANGEROUS])
+        .keys(&[SORTED, FOUND_BY_SORT])
+        .finds_keys_by(sort::find_key)
+        .args(&[key("key", 0), SORT_BY, SORT_LIMIT, SORT_GET, SORT_ORDER, SORT_ALPHA])
+        .handler(sort::sort_ro),
     Spec::new("touch", -2, Group::Generic, "3.2.1")
         .about("Marks keys as used and counts how many of them exist.", "O(N) in the number of keys")
         .flags(&[READONLY, FAST])

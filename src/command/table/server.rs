@@ -1,10 +1,10 @@
 //! Table rows: the commands that concern the server.
 
 use super::super::spec::{
-    ADMIN, ALLOW_BUSY, FAST, Group, LOADING, NO_ASYNC_LOADING, NO_MULTI, NOSCRIPT, READONLY, STALE, Spec, WRITE, acl,
-    block, integer, one_of, pattern, string, word,
+    ADMIN, ALLOW_BUSY, FAST, Group, KeySpec, LOADING, NO_ASYNC_LOADING, NO_MULTI, NOSCRIPT, READONLY, RO, STALE, Spec,
+    WRITE, acl, block, integer, key, one_of, pattern, string, word,
 };
-use crate::command::{config, debug, help, info, introspection, keys, server};
+use crate::command::{config, debug, help, info, introspection, keys, memory, server};
 
 /// Rows, by name.
 pub static SERVER: &[Spec] = &[
@@ -66,6 +66,9 @@ pub static SERVER: &[Spec] = &[
         .flags(&[READONLY, FAST])
         .args(&[integer("version").token("VERSION").optional()])
         .handler(server::lolwut),
+    Spec::new("memory", -2, Group::Server, "4.0.0")
+        .about("Container for what can be learned about the memory in use.", "That of the subcommand")
+        .subcommands(MEMORY),
     Spec::new("module", -2, Group::Server, "4.0.0")
         .about("Container for modules, of which ackd has none.", "That of the subcommand")
         .subcommands(MODULE),
@@ -213,6 +216,36 @@ const CONFIG: &[Spec] = &[
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
         .history(&[("7.0.0", "several settings a call")])
         .handler(config::set),
+];
+
+/// The subcommands of MEMORY.
+const MEMORY: &[Spec] = &[
+    Spec::new("memory|doctor", 2, Group::Server, "4.0.0")
+        .about("Says what is wrong with the use of memory, if anything is.", "O(1)")
+        .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"])
+        .handler(memory::doctor),
+    Spec::new("memory|help", 2, Group::Server, "4.0.0")
+        .about("Describes the subcommands.", "O(1)")
+        .flags(&[LOADING, STALE])
+        .handler(help::help),
+    Spec::new("memory|malloc-stats", 2, Group::Server, "4.0.0")
+        .about("Gives the statistics of the allocator.", "Depends on how much memory is allocated")
+        .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"])
+        .handler(memory::malloc_stats),
+    Spec::new("memory|purge", 2, Group::Server, "4.0.0")
+        .about("Gives memory that is not used back to the system.", "Depends on how much memory is allocated")
+        .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
+        .handler(memory::purge),
+    Spec::new("memory|stats", 2, Group::Server, "4.0.0")
+        .about("Tells where the memory is.", "O(N) in the number of databases and clients")
+        .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"])
+        .handler(memory::stats),
+    Spec::new("memory|usage", -3, Group::Server, "4.0.0")
+        .about("Estimates the bytes that a key and its value take.", "O(N) in the number of elements looked at")
+        .flags(&[READONLY])
+        .keys(&[KeySpec::one(2, &[RO])])
+        .args(&[key("key", 0), integer("count").token("SAMPLES").optional()])
+        .handler(memory::usage),
 ];
 
 /// The subcommands of MODULE.

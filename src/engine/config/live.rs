@@ -132,7 +132,13 @@ macro_rules! from_number {
         })*
     };
 }
-from_number!(i32, u16, u32, u64, usize);
+from_number!(u16, u32, u64, usize);
+
+impl FromValue for i32 {
+    fn from_value(value: &Value) -> Self {
+        i32::try_from(value.number()).unwrap_or(i32::MAX)
+    }
+}
 
 macro_rules! from_choice {
     ($($kind:ty { $($number:literal => $variant:ident),* ; $first:ident })*) => {
@@ -213,6 +219,8 @@ live! {
     lazyfree_lazy_expire: bool = "lazyfree-lazy-expire";
     latency_tracking: bool = "latency-tracking";
     lazyfree_lazy_user_flush: bool = "lazyfree-lazy-user-flush";
+    lazyfree_lazy_user_del: bool = "lazyfree-lazy-user-del";
+    lazyfree_lazy_server_del: bool = "lazyfree-lazy-server-del";
     port: u16 = "port";
     unixsocketperm: u32 = "unixsocketperm";
     tcp_backlog: i32 = "tcp-backlog";
@@ -230,6 +238,16 @@ live! {
     hz: u64 = "hz";
     min_replicas_to_write: u64 = "min-replicas-to-write";
     min_replicas_max_lag: u64 = "min-replicas-max-lag";
+    hash_max_listpack_entries: usize = "hash-max-listpack-entries";
+    hash_max_listpack_value: usize = "hash-max-listpack-value";
+    list_max_listpack_size: i32 = "list-max-listpack-size";
+    set_max_intset_entries: usize = "set-max-intset-entries";
+    set_max_listpack_entries: usize = "set-max-listpack-entries";
+    set_max_listpack_value: usize = "set-max-listpack-value";
+    zset_max_listpack_entries: usize = "zset-max-listpack-entries";
+    zset_max_listpack_value: usize = "zset-max-listpack-value";
+    stream_node_max_bytes: usize = "stream-node-max-bytes";
+    stream_node_max_entries: u64 = "stream-node-max-entries";
     log_segment_size: u64 = "log-segment-size";
     appendfsync: AppendFsync = "appendfsync";
     enable_debug_command: Allowed = "enable-debug-command";

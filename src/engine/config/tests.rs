@@ -116,7 +116,7 @@ fn what_a_setting_does_is_not_denied_and_what_it_does_not_is_said() {
     let changes = [("latency-tracking", "no"), ("latency-tracking-info-percentiles", "50"), ("hz", "20")];
     assert!(!config.set(&pairs(&changes), false).unwrap().is_empty());
     assert!(config.warnings().is_empty(), "{:?}", config.warnings());
-    for name in ["lazyfree-lazy-user-del", "lazyfree-lazy-server-del"] {
+    for name in ["lazyfree-lazy-eviction", "activedefrag"] {
         assert!(!config.set(&pairs(&[(name, "yes")]), false).unwrap().is_empty());
         assert!(config.warning(name).unwrap().contains("has no effect"), "{name}");
     }

@@ -1,11 +1,14 @@
 //! Appending frames to the active segment, and rolling to the next one.
 
+use std::ops::Range;
 use std::path::Path;
 
-use crate::disk::AlignedBuf;
+use crate::disk::{AlignedBuf, File};
 
 use super::super::error::LogError;
-use super::super::frame::{FEATURE_LEVEL, FRAME_ALIGN, FrameBuf, FrameHeader, FrameKind, StartMark};
+use super::super::frame::{FEATURE_LEVEL, FRAME_ALIGN, FrameHeader, FrameKind, StartMark};
+use super::super::frame_buf::FrameBuf;
+use super::super::segment::Segment;
 use super::super::spare::Spare;
 use super::{Active, Log, Position, Unsynced};
 
@@ -79,14 +82,20 @@ impl Log {
     }
 
     /// The header of the next frame.
-    pub(in crate::log) fn next_header(&self, kind: FrameKind, payload: &[u8], wall_ms: u64) -> FrameHeader {
+    pub(in crate::log) fn next_header(
+        &self,
+        kind: FrameKind,
+        payload_len: u64,
+        payload_crc: u32,
+        wall_ms: u64,
+    ) -> FrameHeader {
         let state = self.state.borrow();
         let all_durable = state.unsynced.is_empty() && state.durable == state.offset && !state.rewriting;
         FrameHeader {
             kind,
             always: all_durable && state.active.as_ref().is_some_and(|a| a.always),
             feature_level: FEATURE_LEVEL,
-            payload_len: payload.len() as u64,
+            payload_len,
             index: state.index + u64::from(kind.is_entry()),
             term: state.term,
             offset: state.offset,
@@ -94,7 +103,7 @@ impl Log {
             durable: state.durable,
             committed: state.durable,
             previous_crc: state.crc,
-            payload_crc: crc32fast::hash(payload),
+            payload_crc,
         }
     }
 
@@ -105,7 +114,8 @@ impl Log {
         frame: &mut FrameBuf,
         wall_ms: u64,
     ) -> Result<(), LogError> {
-        let header = self.next_header(kind, frame.payload(), wall_ms);
+        let payload_crc = frame.payload_crc().await;
+        let header = self.next_header(kind, frame.len() as u64, payload_crc, wall_ms);
         let planted = self.directory.planted().rewrite_acked;
         let (file, path, segment, direct, always, position, barrier) = {
             let state = self.state.borrow();
@@ -124,30 +134,70 @@ impl Log {
             )
         };
         let end = position + header.frame_len();
-        let (mut bytes, crc) = frame.finish(&header, segment.salt);
         let padded = if direct { segment.next_unit(end) } else { end };
         assert!(padded <= segment.size, "a frame must end within its segment");
-        bytes.resize(usize::try_from(padded - position).expect("a frame in memory has a length that fits"));
-        let mut at = position;
-        if planted {
-            (at, bytes) = self.with_tail(position, &bytes);
-        } else {
-            assert!(position >= barrier, "a byte that was reported durable must not be written again");
-        }
+        assert!(planted || position >= barrier, "a byte that was reported durable must not be written again");
         let abandoned = Abandoned { log: self, what: "write", path: &path, position: Some(position) };
-        let written = file.write_at(at, bytes).await.map_err(LogError::io_at("write", &path, at));
-        let bytes = written.map_err(|e| self.fail(e))?;
+        let crc = if frame.is_shared() {
+            let written = self.write_slices(&*file, &path, position..padded, &header, segment, frame).await;
+            written.map_err(|e| self.fail(e))?
+        } else {
+            let (mut bytes, crc) = frame.finish(&header, segment.salt);
+            bytes.resize(usize::try_from(padded - position).expect("a frame in memory has a length that fits"));
+            let mut at = position;
+            if planted {
+                (at, bytes) = self.with_tail(position, &bytes);
+            }
+            let written = file.write_at(at, bytes).await.map_err(LogError::io_at("write", &path, at));
+            let bytes = written.map_err(|e| self.fail(e))?;
+            if planted {
+                self.keep_tail(at, end, &bytes);
+            }
+            frame.give_back(bytes);
+            crc
+        };
         // A rewrite syncs once, before it puts the start frame in front.
         if always && !direct && !self.state.borrow().rewriting {
             self.sync_file(&*file, &path).await?;
         }
         std::mem::forget(abandoned);
-        self.wrote(&header, crc, end, always || direct, bytes.len() as u64);
-        if planted {
-            self.keep_tail(at, &bytes);
-        }
-        frame.give_back(bytes);
+        self.wrote(&header, crc, end, always || direct, padded - position);
         Ok(())
+    }
+
+    /// Writes a frame of which pieces are shared, and empties it. What is shared is copied only here, a little at a time.
+    /// Gives the header CRC.
+    async fn write_slices(
+        &self,
+        file: &dyn File,
+        path: &Path,
+        place: Range<u64>,
+        header: &FrameHeader,
+        segment: Segment,
+        frame: &mut FrameBuf,
+    ) -> Result<u32, LogError> {
+        let slice = self.settings.slice.max(segment.unit).next_multiple_of(segment.unit);
+        let slice = usize::try_from(slice).unwrap_or(usize::MAX);
+        let (raw, crc) = header.encode(segment.salt);
+        let mut at = place.start;
+        let mut buf = AlignedBuf::with_capacity(slice);
+        buf.extend_from_slice(&raw);
+        for mut piece in frame.pieces() {
+            while !piece.is_empty() {
+                let (now, later) = piece.split_at(piece.len().min(slice - buf.len()));
+                buf.extend_from_slice(now);
+                piece = later;
+                if buf.len() == slice {
+                    buf = file.write_at(at, buf).await.map_err(LogError::io_at("write", path, at))?;
+                    at += slice as u64;
+                    buf.clear();
+                }
+            }
+        }
+        buf.resize(usize::try_from(place.end - at).expect("the end is within a slice"));
+        file.write_at(at, buf).await.map_err(LogError::io_at("write", path, at))?;
+        frame.clear();
+        Ok(crc)
     }
 
     /// Takes note of a completed write.
@@ -195,10 +245,10 @@ impl Log {
         (start, all)
     }
 
-    fn keep_tail(&self, at: u64, bytes: &[u8]) {
+    fn keep_tail(&self, at: u64, end: u64, bytes: &[u8]) {
         if let Some(active) = &mut self.state.borrow_mut().active {
-            let start = active.position / active.segment.unit * active.segment.unit;
-            let range = usize::try_from(start - at).unwrap_or(0)..usize::try_from(active.position - at).unwrap_or(0);
+            let start = end / active.segment.unit * active.segment.unit;
+            let range = usize::try_from(start - at).unwrap_or(0)..usize::try_from(end - at).unwrap_or(0);
             active.tail = bytes.get(range).unwrap_or_default().to_vec();
         }
     }

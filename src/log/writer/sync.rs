@@ -8,7 +8,8 @@ use crate::disk::File;
 
 use super::super::SyncPolicy;
 use super::super::error::LogError;
-use super::super::frame::{FrameBuf, FrameKind};
+use super::super::frame::FrameKind;
+use super::super::frame_buf::FrameBuf;
 use super::append::Abandoned;
 use super::{Active, Log};
 

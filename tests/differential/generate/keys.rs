@@ -3,16 +3,20 @@
 use super::Generator;
 use super::values::Use;
 
-const TYPES: &[&str] = &["string", "STRING", "list", "hash", "stream", "foo", ""];
+const TYPES: &[&str] = &["string", "STRING", "set", "set", "zset", "list", "hash", "stream", "foo", ""];
 
 impl Generator {
     fn any_key(&mut self) -> Vec<u8> {
-        let usage = self.pick(&[Use::Any, Use::Any, Use::Number, Use::Text, Use::Bits, Use::Sketch]);
+        let mut usages = vec![Use::Any; 2];
+        usages.extend(Use::ALL);
+        let usage = self.pick(&usages);
         self.key(usage)
     }
 
     pub(super) fn key_command(&mut self) -> Vec<Vec<u8>> {
-        match self.rng.u32(0..100) {
+        match self.rng.u32(0..112) {
+            100..=107 => self.sort_command(),
+            108..=111 => self.memory(),
             0..=11 => {
                 let name = self.pick(&["DEL", "UNLINK", "EXISTS", "EXISTS", "EXISTS", "TOUCH", "TOUCH", "TOUCH"]);
                 let keys = self.keys(Use::Any);
@@ -67,6 +71,12 @@ impl Generator {
                 let (connection, line) = (self.connection(), self.line(name, arguments));
                 self.push(connection, line);
                 // What comes next should find something.
+                let key = self.key(Use::Set);
+                let line = self.sadd(key);
+                self.push(connection, line);
+                let key = self.key(Use::Zset);
+                let line = self.zadd(key);
+                self.push(connection, line);
                 self.some_keys(Use::Any)
             }
             _ => self.object(),
@@ -121,6 +131,22 @@ impl Generator {
             arguments.push(self.pick(&["FOO", "DB", "REPLACE"]).into());
         }
         self.line("COPY", arguments)
+    }
+
+    fn memory(&mut self) -> Vec<Vec<u8>> {
+        let name = self.pick(&["USAGE", "USAGE", "USAGE", "USAGE", "DOCTOR", "STATS", "PURGE", "HELP", "FOO"]);
+        let mut arguments = vec![self.case(name)];
+        if name == "USAGE" {
+            arguments.push(self.any_key());
+            if self.percent(50) {
+                let samples = if self.percent(30) { self.integer() } else { self.pick(&["0", "1", "5", "-1"]).into() };
+                arguments.extend([self.case("SAMPLES"), samples]);
+            }
+            if self.percent(4) {
+                arguments.push(self.pick(&["SAMPLES", "FOO", ""]).into());
+            }
+        }
+        self.line("MEMORY", arguments)
     }
 
     fn object(&mut self) -> Vec<Vec<u8>> {

@@ -3,13 +3,20 @@
 
 mod bitmaps;
 mod episodes;
+mod geo;
+mod hashes;
 mod hyperloglog;
 mod keys;
+mod lists;
 mod parameters;
 mod protocol;
 mod server;
+mod sets;
+mod sort;
+mod streams;
 mod strings;
 mod values;
+mod zsets;
 
 pub use parameters::PARAMETERS;
 
@@ -30,6 +37,8 @@ pub struct Generator {
     /// The connection that speaks now: runs of commands on one connection can be pipelined.
     current: usize,
     in_transaction: [bool; CONNECTIONS],
+    /// Ids given to entries of streams.
+    entries: u64,
 }
 
 /// The session of a seed, with about `length` steps.
@@ -40,6 +49,7 @@ pub fn session(against: Against, seed: u64, length: usize) -> Vec<Step> {
         steps: Vec::with_capacity(length + 64),
         current: 0,
         in_transaction: [false; CONNECTIONS],
+        entries: 0,
     };
     for connection in 0..CONNECTIONS {
         if generator.rng.bool() {
@@ -75,11 +85,35 @@ impl Generator {
         if self.percent(10) {
             return;
         }
+        if self.against == Against::Redis8 {
+            for _ in 0..3 {
+                let key = self.key(values::Use::Hash);
+                let line = self.hset(key);
+                self.push(0, line);
+            }
+            return;
+        }
         for database in 0..3 {
             self.push(0, vec![b"SELECT".to_vec(), vec![b'2' - database]]);
             for usage in [values::Use::Any, values::Use::Number, values::Use::Text] {
                 let line = self.some_keys(usage);
                 self.push(0, line);
+            }
+            for _ in 0..3 {
+                let key = self.key(values::Use::Set);
+                let line = self.sadd(key);
+                self.push(0, line);
+                let key = self.key(values::Use::Zset);
+                let line = self.zadd(key);
+                self.push(0, line);
+                let key = self.key(values::Use::List);
+                let line = self.push_elements(key);
+                self.push(0, line);
+                let key = self.key(values::Use::Hash);
+                let line = self.hset(key);
+                self.push(0, line);
+                let key = self.key(values::Use::Stream);
+                self.groups_that_read(&key);
             }
             let line = vec![b"SET".to_vec(), self.key(values::Use::Bits), self.bits()];
             self.push(0, line);
@@ -103,6 +137,9 @@ impl Generator {
         if self.percent(8) {
             self.current = self.rng.usize(0..CONNECTIONS);
         }
+        if self.against == Against::Redis8 {
+            return self.hash_session_step();
+        }
         let connection = self.current;
         match self.rng.u32(0..1000) {
             0..=439 => {
@@ -117,7 +154,8 @@ impl Generator {
             870..=929 => self.transaction(),
             930..=959 => self.conditional_pair(),
             960..=965 => self.expiring_episode(),
-            966..=978 => {
+            966..=969 => self.waiting_episode(),
+            970..=978 => {
                 let options = self.scan_options();
                 self.push_scan(connection, options);
             }
@@ -136,9 +174,15 @@ impl Generator {
 
     /// A command of one of the types of values.
     fn value_command(&mut self) -> Vec<Vec<u8>> {
-        match self.rng.u32(0..100) {
-            0..=69 => self.string_command(),
-            70..=84 => self.bitmap_command(),
+        match self.rng.u32(0..27) {
+            0..=4 => self.string_command(),
+            5..=6 => self.set_command(),
+            7..=9 => self.zset_command(),
+            10 => self.geo_command(),
+            11..=12 => self.bitmap_command(),
+            13..=16 => self.list_command(),
+            17..=20 => self.hash_command(),
+            21..=24 => self.stream_command(),
             _ => self.hyperloglog_command(),
         }
     }
@@ -186,7 +230,8 @@ impl Generator {
     /// Pushes a command of strings or keys, at times with an argument too many, too few or out of place. Commands of
     /// the server are not damaged: SHUTDOWN with an argument less would really shut down.
     fn push_mutated(&mut self, connection: usize, mut line: Vec<Vec<u8>>) {
-        if self.percent(3) {
+        // Damaged, a wait could last for ever.
+        if self.percent(3) && !lists::is_blocking(&line) {
             let at = self.rng.usize(1..=line.len());
             match self.rng.u32(0..3) {
                 0 if line.len() > 1 => {

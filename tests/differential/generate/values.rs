@@ -130,8 +130,29 @@ pub enum Use {
     Any,
     Number,
     Text,
+    List,
+    Set,
+    Zset,
+    Hash,
+    Stream,
     Bits,
     Sketch,
+}
+
+impl Use {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Any,
+        Self::Number,
+        Self::Text,
+        Self::List,
+        Self::Set,
+        Self::Zset,
+        Self::Hash,
+        Self::Stream,
+        Self::Bits,
+        Self::Sketch,
+    ];
 }
 
 impl Generator {
@@ -146,8 +167,7 @@ impl Generator {
 
     /// A key of a small population, so that commands meet each other's keys.
     pub fn key(&mut self, usage: Use) -> Vec<u8> {
-        let usages = [Use::Any, Use::Number, Use::Text, Use::Bits, Use::Sketch];
-        let usage = if self.percent(15) { self.pick(&usages) } else { usage };
+        let usage = if self.percent(15) { self.pick(&Use::ALL) } else { usage };
         match self.rng.u32(0..100) {
             0..=6 => self.pick(ODD_KEYS).to_vec(),
             7 => vec![b'L'; 300],
@@ -155,8 +175,13 @@ impl Generator {
                 Use::Any => format!("k{}", self.rng.u32(0..7)),
                 Use::Number => format!("n{}", self.rng.u32(0..4)),
                 Use::Text => format!("s{}", self.rng.u32(0..4)),
+                Use::List => format!("l{}", self.rng.u32(0..4)),
+                Use::Set => format!("t{}", self.rng.u32(0..4)),
+                Use::Zset => format!("z{}", self.rng.u32(0..4)),
                 Use::Bits => format!("b{}", self.rng.u32(0..4)),
                 Use::Sketch => format!("p{}", self.rng.u32(0..4)),
+                Use::Hash => format!("h{}", self.rng.u32(0..4)),
+                Use::Stream => format!("x{}", self.rng.u32(0..2)),
             }
             .into_bytes(),
         }

@@ -41,14 +41,12 @@ pub static MEMORY: Section = Section {
             "lazyfree-lazy-server-del",
             "no",
             "Frees overwritten values off the hot path. Strings are freed at once, as in Redis.",
-        )
-        .remembered(),
+        ),
         toggle(
             "lazyfree-lazy-user-del",
             "no",
             "Lets DEL free values as UNLINK does. Strings are freed at once by both, as in Redis.",
-        )
-        .remembered(),
+        ),
         toggle("lazyfree-lazy-user-flush", "no", "Lets FLUSHALL and FLUSHDB do what they do with ASYNC."),
         toggle("activedefrag", "no", "Moves values together to give memory back.").remembered(),
         bytes("active-defrag-ignore-bytes", "100mb", 1, "Wasted bytes below which nothing is moved.").remembered(),
@@ -85,24 +83,21 @@ pub static ENCODINGS: Section = Section {
     title: "Representation of collections",
     settings: &[
         number("hash-max-listpack-entries", "512", NATURAL, "Fields up to which a hash is stored compactly.")
-            .alias("hash-max-ziplist-entries")
-            .remembered(),
+            .alias("hash-max-ziplist-entries"),
         bytes(
             "hash-max-listpack-value",
             "64",
             0,
             "Length of its longest field or value up to which a hash is stored compactly.",
         )
-        .alias("hash-max-ziplist-value")
-        .remembered(),
+        .alias("hash-max-ziplist-value"),
         number(
             "list-max-listpack-size",
             "-2",
             (i32::MIN as i64, i32::MAX as i64),
             "Elements of a list's node, or its size class if negative.",
         )
-        .alias("list-max-ziplist-size")
-        .remembered(),
+        .alias("list-max-ziplist-size"),
         number(
             "list-compress-depth",
             "0",
@@ -110,31 +105,26 @@ pub static ENCODINGS: Section = Section {
             "Nodes at both ends of a list that are not compressed; 0 for no compression.",
         )
         .remembered(),
-        number("set-max-intset-entries", "512", NATURAL, "Elements up to which a set of integers is stored compactly.")
-            .remembered(),
-        number("set-max-listpack-entries", "128", NATURAL, "Elements up to which a set is stored compactly.")
-            .remembered(),
+        number("set-max-intset-entries", "512", NATURAL, "Elements up to which a set of integers is stored compactly."),
+        number("set-max-listpack-entries", "128", NATURAL, "Elements up to which a set is stored compactly."),
         number(
             "set-max-listpack-value",
             "64",
             NATURAL,
             "Length of its longest element up to which a set is stored compactly.",
-        )
-        .remembered(),
+        ),
         number("zset-max-listpack-entries", "128", NATURAL, "Elements up to which a sorted set is stored compactly.")
-            .alias("zset-max-ziplist-entries")
-            .remembered(),
+            .alias("zset-max-ziplist-entries"),
         bytes(
             "zset-max-listpack-value",
             "64",
             0,
             "Length of its longest element up to which a sorted set is stored compactly.",
         )
-        .alias("zset-max-ziplist-value")
-        .remembered(),
+        .alias("zset-max-ziplist-value"),
         bytes("hll-sparse-max-bytes", "3000", 0, "Size up to which a HyperLogLog is stored sparsely."),
-        bytes("stream-node-max-bytes", "4096", 0, "Bytes of a stream's node; 0 for no limit.").remembered(),
-        number("stream-node-max-entries", "100", NATURAL, "Entries of a stream's node; 0 for no limit.").remembered(),
+        bytes("stream-node-max-bytes", "4096", 0, "Bytes of a stream's node; 0 for no limit."),
+        number("stream-node-max-entries", "100", NATURAL, "Entries of a stream's node; 0 for no limit."),
     ],
 };
 

@@ -1,0 +1,79 @@
+//! Fields of a hash at random, each with the same chance: HRANDFIELD.
+
+use std::collections::HashSet;
+
+use super::hash::Hash;
+use crate::base::text::Text;
+
+/// A field with its value.
+type Pair<'a> = (Text<'a>, Text<'a>);
+
+/// Distinct fields are drawn one by one while they are fewer than this share of all; else it is cheaper to walk through
+/// the hash once than to draw the same fields again and again.
+const DRAWN_SHARE: usize = 3;
+
+impl Hash {
+    /// A field drawn at random.
+    pub fn sample(&self, random: &mut fastrand::Rng, now_ms: i64) -> Option<Pair<'_>> {
+        if !self.has_expired(now_ms) {
+            return self.draw(random);
+        }
+        let live = self.live(now_ms);
+        random.choice(live)
+    }
+
+    /// Calls `each` for so many fields drawn at random, each time from all of them.
+    pub fn sample_repeatedly<'a>(
+        &'a self,
+        count: usize,
+        random: &mut fastrand::Rng,
+        now_ms: i64,
+        mut each: impl FnMut(Text<'a>, Text<'a>),
+    ) {
+        if self.is_large() && !self.has_expired(now_ms) {
+            (0..count).filter_map(|_| self.draw(random)).for_each(|(field, value)| each(field, value));
+            return;
+        }
+        let live = self.live(now_ms);
+        for _ in 0..if live.is_empty() { 0 } else { count } {
+            let (field, value) = live[random.usize(..live.len())];
+            each(field, value);
+        }
+    }
+
+    /// Calls `each` for so many different fields drawn at random, or for all if there are no more.
+    pub fn sample_distinct<'a>(
+        &'a self,
+        count: usize,
+        random: &mut fastrand::Rng,
+        now_ms: i64,
+        mut each: impl FnMut(Text<'a>, Text<'a>),
+    ) {
+        if self.is_large() && !self.has_expired(now_ms) && count.saturating_mul(DRAWN_SHARE) < self.len() {
+            let mut drawn = HashSet::with_capacity(count);
+            while drawn.len() < count {
+                let (field, value) = self.draw(random).expect("a hash has more fields than are drawn");
+                if drawn.insert(field.to_vec()) {
+                    each(field, value);
+                }
+            }
+            return;
+        }
+        // Each field is taken with the chance that as many of the rest are needed as are still wanted.
+        let mut rest = self.live_len(now_ms);
+        let mut wanted = count.min(rest);
+        self.for_each(now_ms, |field, value| {
+            if random.usize(..rest) < wanted {
+                each(field, value);
+                wanted -= 1;
+            }
+            rest -= 1;
+        });
+    }
+
+    fn live(&self, now_ms: i64) -> Vec<Pair<'_>> {
+        let mut live = Vec::with_capacity(self.live_len(now_ms));
+        self.for_each(now_ms, |field, value| live.push((field, value)));
+        live
+    }
+}
