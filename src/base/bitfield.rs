@@ -4,10 +4,9 @@
 //! counts as followed by zeros.
 
 /// What happens to a value that does not fit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overflow {
     /// It is taken modulo the number of values of the type.
-    #[default]
     Wrap,
     /// It becomes the nearest one that fits.
     Saturate,

@@ -38,17 +38,19 @@ pub fn bitop(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     }
     let hash = keyspace::hash(target);
     // An expired target is removed first, as SET does.
-    let is_there = ctx.write(target).is_some();
+    ctx.write(target);
     let memory = if sources.contains(&target) { None } else { ctx.db().buffer_mut(hash, target).map(std::mem::take) };
     let result = combine(ctx.db(), operation, sources, memory.unwrap_or_default());
     let len = result.len();
     if len > 0 {
         log(ctx, operation, target, sources, &result);
-        ctx.db().insert(hash, Entry::buffer(target, result, None));
+        if let Some(displaced) = ctx.db().insert(hash, Entry::buffer(target, result, None)) {
+            ctx.discard_displaced(displaced);
+        }
         ctx.modified(target);
         ctx.event("set", target);
-    } else if is_there {
-        drop(ctx.db().remove(hash, target));
+    } else if let Some(displaced) = ctx.db().remove(hash, target) {
+        ctx.discard_displaced(displaced);
         ctx.modified(target);
         ctx.event("del", target);
         ctx.effect(&[b"DEL", target]);

@@ -1,3 +1,4 @@
+use crate::command::dispatch::{self, Outcome};
 use crate::command::harness::Harness;
 use crate::engine::admission::Verdict;
 
@@ -180,6 +181,18 @@ fn a_full_log_lets_a_count_be_read_but_not_kept() {
     assert!(server.run("EXEC").contains("MISCONF"));
     assert_eq!(get(&mut server, "a"), before);
     assert_eq!(server.effects(), "");
+}
+
+#[test]
+fn a_count_waits_while_writes_are_paused() {
+    let mut server = Harness::new();
+    server.run("PFADD a x");
+    server.run("CLIENT PAUSE 1000 WRITE");
+    let mut client = server.engine.clients.take(server.client);
+    let arguments: [&[u8]; 2] = [b"PFCOUNT", b"a"];
+    assert_eq!(dispatch::request(&mut server.engine, &mut client, &arguments), Outcome::Paused);
+    assert_eq!(dispatch::request(&mut server.engine, &mut client, &[b"GET", b"none"]), Outcome::Done);
+    server.engine.clients.put(client);
 }
 
 #[test]

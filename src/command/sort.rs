@@ -15,7 +15,7 @@ use super::spec::{ACCESS, Access, OW, RO, UPDATE};
 use super::strings::write_text;
 use super::{Ctx, lists, parse};
 use crate::base::texts::{Span, Texts};
-use crate::keyspace::{End, Entry, List};
+use crate::keyspace::{self, End, Entry, Family, Kind, List, Place, Zset};
 use pattern::Pattern;
 use source::Source;
 use weight::Weight;
@@ -94,7 +94,15 @@ pub fn sort_ro(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
 }
 
 fn run(ctx: &mut Ctx<'_>, key: &[u8], mut options: Options<'_>) -> Result<(), Failure> {
-    let value = ctx.read(key).map(Entry::value);
+    let hash = keyspace::hash(key);
+    let kind = ctx.read(key).map(Entry::kind);
+    if kind == Some(Kind::Zset)
+        && let Some(zset) = ctx.db().find_mut(hash, key).and_then(Place::into_value).and_then(Zset::of_mut)
+    {
+        // Redis makes it a table before it sorts, and OBJECT ENCODING shows that.
+        zset.enlarge();
+    }
+    let value = kind.and_then(|_| ctx.engine.dbs[ctx.client.db].find(hash, key)).map(Entry::value);
     let source = value.map(|value| Source::of(value).ok_or(failure::WRONG_TYPE)).transpose()?;
     if options.is_unsorted && options.store.is_some() && source.as_ref().is_some_and(|source| !source.has_order()) {
         // What is stored must not depend on a hash table.

@@ -197,7 +197,7 @@ impl Zset {
     }
 
     /// Makes it a table with an index.
-    fn enlarge(&mut self) -> &mut Ranked {
+    pub fn enlarge(&mut self) -> &mut Ranked {
         if !matches!(self.0.form(), Form::Large(_)) {
             let mut ranked = Ranked::new();
             let mut buffer = itoa::Buffer::new();
