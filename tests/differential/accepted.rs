@@ -388,6 +388,12 @@ pub const TABLE: &[Row] = &[
         reason: "Behind the last entry that is there Redis 8 gives it, Valkey 8.1 only if no id was given since.",
     },
     Row {
+        against: Valkey,
+        command: "xread",
+        how: How::Texts { oracle: "-ERR the stream last element ID is 0-0", tested: "*" },
+        reason: "Valkey 8.1 says so of `+` where an empty stream was given an id; Redis 8 answers that there is nothing.",
+    },
+    Row {
         against: Redis7,
         command: "xread",
         how: How::Texts { oracle: "-ERR Unbalanced*", tested: "-ERR Unbalanced*" },
