@@ -289,6 +289,18 @@ pub const TABLE: &[Row] = &[
         how: How::Property { said: "as sets where BY leaves the order free", holds: compare::sorted_elements },
         reason: ORDER,
     },
+    Row {
+        against: Redis7,
+        command: "sort",
+        how: How::Texts { oracle: "-ERR One or more scores can*t be converted into double", tested: "*" },
+        reason: "Redis 7.0 takes an overflow in an earlier command, such as INCRBYFLOAT, for one of its own.",
+    },
+    Row {
+        against: Redis7,
+        command: "sort_ro",
+        how: How::Texts { oracle: "-ERR One or more scores can*t be converted into double", tested: "*" },
+        reason: "Redis 7.0 takes an overflow in an earlier command, such as INCRBYFLOAT, for one of its own.",
+    },
     Row { against: All, command: "memory|usage", how: How::SameKind, reason: OWN },
     Row { against: All, command: "memory|stats", how: How::SameKind, reason: OWN },
     Row { against: All, command: "memory|doctor", how: How::SameKind, reason: OWN },

@@ -378,8 +378,10 @@ pub fn hash_scan(against: Against, argv: &[Vec<u8>], oracle: &Value, tested: &Va
 /// SORT: as sets where the elements stay unsorted, or may be equal in what they are sorted by.
 pub fn sorted_elements(_: Against, argv: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
     let has = |word: &str| argv.iter().skip(2).any(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
-    let pattern = argv.iter().skip(2).skip_while(|arg| !arg.eq_ignore_ascii_case(b"BY")).nth(1);
-    let is_free = pattern.is_some_and(|pattern| has("ALPHA") || !pattern.contains(&b'*'));
+    // The last BY counts, but one without a key to look up leaves the order free for good.
+    let is_by = |pair: &&[Vec<u8>]| pair[0].eq_ignore_ascii_case(b"BY");
+    let mut patterns = argv.windows(2).skip(2).filter(is_by).map(|pair| &pair[1]);
+    let is_free = patterns.any(|pattern| has("ALPHA") || !pattern.contains(&b'*'));
     match (oracle, tested) {
         (Value::Array(left), Value::Array(right)) => is_free && sorted(left) == sorted(right),
         _ => false,
