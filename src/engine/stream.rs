@@ -177,9 +177,11 @@ impl Stream {
         Some(Batch { frame, start, units: std::mem::take(&mut self.units) })
     }
 
-    /// Gives a written batch's memory back: one fills while another is written.
+    /// Gives a written batch's memory back, if the log has emptied it: one fills while another is written.
     pub fn recycle(&mut self, frame: FrameBuf) {
-        self.spare = frame;
+        if frame.is_empty() {
+            self.spare = frame;
+        }
     }
 
     /// The offset behind the last effect.
@@ -251,6 +253,19 @@ mod tests {
             text(&stream),
             "*2 $6 SELECT $1 0 *2 $3 DEL $1 a *2 $6 SELECT $1 3 *1 $5 MULTI *2 $3 DEL $1 b *2 $4 INCR $1 b *1 $4 EXEC "
         );
+    }
+
+    #[test]
+    fn only_a_batch_that_was_written_gives_its_memory_back() {
+        let mut stream = Stream::new(0);
+        for round in 0..3 {
+            stream.begin_unit();
+            stream.effect(0, &[b"INCR", b"a"]);
+            stream.end_unit();
+            let batch = stream.take(Waker::noop()).unwrap();
+            assert_eq!((batch.end(), stream.offset(), stream.pending()), (batch.start + 44, batch.end(), 0), "{round}");
+            stream.recycle(batch.frame);
+        }
     }
 
     #[test]
