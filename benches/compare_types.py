@@ -167,7 +167,7 @@ WORKS = {
     "lrange-500": Work("LRANGE_500", 30_000, test="lrange_500", needs=["LPUSH", "LRANGE"]),
     "lrange-600": Work("LRANGE_600", 30_000, test="lrange_600", needs=["LPUSH", "LRANGE"]),
     "mset": Work("MSET (10 keys)", 200_000, test="mset", writes=True, needs=["MSET"]),
-    "xadd": Work("XADD", 500_000, test="xadd", writes=True, needs=["XADD"]),
+    "xadd": Work("XADD", 500_000, command=["XADD", "stream", "*", "field", "x" * compare.VALUE], writes=True, needs=["XADD"]),
     # Collections of many elements.
     "zadd-1m": Work("ZADD to 1M members", 500_000, command=["ZADD", "z", R, f"member:{R}"], prepare=large_zset, writes=True,
                     needs=["ZADD"], floor=1.5),
