@@ -258,7 +258,7 @@ mod tests {
             let Some(crate::keyspace::Text::Bytes(bytes)) = entry.text() else { panic!() };
             request.as_ptr_range().contains(&bytes.as_ptr())
         };
-        server.engine.stream.lend(request.clone());
+        server.engine.stream.lend(&request);
         server.run_words(server.client, &arguments);
         server.engine.stream.end_loan();
         assert!(is_shared(&server, b"k"));
@@ -269,7 +269,7 @@ mod tests {
         assert_eq!(server.run("SETRANGE renamed 1 x"), ":3000");
         assert!(!is_shared(&server, b"copy") && !is_shared(&server, b"renamed"));
         server.run("MULTI");
-        server.engine.stream.lend(request.clone());
+        server.engine.stream.lend(&request);
         server.run_words(server.client, &arguments);
         server.engine.stream.end_loan();
         server.run("EXEC");
@@ -282,6 +282,25 @@ mod tests {
             )
         );
         assert_eq!(server.run("GET k"), format!("$3000 {value}"));
+    }
+
+    #[test]
+    fn a_value_that_came_with_others_does_not_keep_their_memory() {
+        let mut server = Harness::new();
+        server.engine.stream.shared_min = 2000;
+        let request = bytes::Bytes::from([&b"MSETab"[..], &[b'v'; 6000]].concat());
+        let arguments: [&[u8]; 5] =
+            [&request[..4], &request[4..5], &request[6..3006], &request[5..6], &request[3006..]];
+        for line in ["PING", "MULTI"] {
+            server.run(line);
+            server.engine.stream.lend(&request);
+            server.run_words(server.client, &arguments);
+            server.engine.stream.end_loan();
+        }
+        server.run("EXEC");
+        server.effects();
+        assert!(request.is_unique(), "what is stored is a copy, and the log has been given its bytes");
+        assert_eq!(server.run("STRLEN a"), ":3000");
     }
 
     #[test]

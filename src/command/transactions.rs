@@ -50,7 +50,7 @@ pub fn exec(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
     ctx.transaction(|ctx| {
         for command in &transaction.queue {
             let arguments: Vec<&[u8]> = command.iter().map(Bytes::as_ref).collect();
-            command.iter().for_each(|argument| ctx.engine.stream.lend(argument.clone()));
+            command.iter().for_each(|argument| ctx.engine.stream.lend(argument));
             let start = ctx.reply.len();
             match table::admit(&arguments) {
                 Ok(row) => call::run(ctx, row, &arguments),

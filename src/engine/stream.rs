@@ -13,8 +13,9 @@ use crate::base::sink::Sink;
 use crate::log::FrameBuf;
 use crate::resp::write_command;
 
-/// The usual [`Stream::shared_min`]. An argument of at least so many bytes is shared between request, keyspace and log, if its memory was lent: to copy a
-/// value of 500 MB takes a second, in which nobody else is served. Below, a copy costs less than the sharing.
+/// The usual [`Stream::shared_min`]. An argument of at least so many bytes is shared between request, keyspace and log, if
+/// its memory was lent: to copy a value of 500 MB takes a second, in which nobody else is served. Below, a copy costs less
+/// than the sharing.
 const SHARED_MIN: usize = 256 * 1024;
 
 /// See the module.
@@ -94,9 +95,9 @@ impl Stream {
 
     /// Lends memory, which nobody changes any more, in which large arguments of the next commands lie: of effects and values
     /// that are the same bytes there will be no copies. Until [`Stream::end_loan`].
-    pub fn lend(&mut self, memory: Bytes) {
+    pub fn lend(&mut self, memory: &Bytes) {
         if memory.len() >= self.shared_min {
-            self.lent.push(memory);
+            self.lent.push(memory.clone());
         }
     }
 
@@ -105,9 +106,11 @@ impl Stream {
         self.lent.clear();
     }
 
-    /// These bytes as a share of the memory they lie in, if they are large and it was lent.
+    /// These bytes as a share of the memory they lie in, to be kept, if they are large and it was lent. Not if that memory
+    /// holds much else: it would stay for as long as these bytes.
     pub fn lent(&self, bytes: &[u8]) -> Option<Bytes> {
-        share(&self.lent, self.shared_min, bytes)
+        let memory = lender(&self.lent, self.shared_min, bytes)?;
+        (bytes.len() >= memory.len() / 8 * 7).then(|| memory.slice_ref(bytes))
     }
 
     /// How many effects the unit under way has.
@@ -211,22 +214,20 @@ impl Sink for Sharing<'_> {
     fn reserve(&mut self, _: usize) {}
 
     fn extend_from_slice(&mut self, bytes: &[u8]) {
-        match share(self.lent, self.min, bytes) {
-            Some(shared) => self.batch.extend_shared(shared),
+        match lender(self.lent, self.min, bytes) {
+            Some(memory) => self.batch.extend_shared(memory.slice_ref(bytes)),
             None => self.batch.extend_from_slice(bytes),
         }
     }
 }
 
-fn share(lent: &[Bytes], min: usize, bytes: &[u8]) -> Option<Bytes> {
-    if bytes.len() < min {
-        return None;
-    }
-    let memory = lent.iter().find(|memory| {
+/// The memory in which these bytes lie, if they are large.
+fn lender<'a>(lent: &'a [Bytes], min: usize, bytes: &[u8]) -> Option<&'a Bytes> {
+    let is_in = |memory: &&Bytes| {
         let (outer, inner) = (memory.as_ptr_range(), bytes.as_ptr_range());
         outer.start <= inner.start && inner.end <= outer.end
-    })?;
-    Some(memory.slice_ref(bytes))
+    };
+    lent.iter().find(is_in).filter(|_| bytes.len() >= min)
 }
 
 #[cfg(test)]

@@ -246,7 +246,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 }
             }
             if let Some(memory) = self.query.share_front(engine.stream.shared_min) {
-                engine.stream.lend(memory.clone());
+                engine.stream.lend(memory);
             }
             let mut arguments = Arguments::new();
             if !self.query.front(&mut arguments) {

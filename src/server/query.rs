@@ -112,8 +112,8 @@ impl QueryBuffer {
         true
     }
 
-    /// The memory of the next request, if it has an argument of `min` bytes or more: nobody changes it any more, so it can be shared. The
-    /// buffer goes on with what follows, in other memory.
+    /// The memory of the next request, if it has an argument of `min` bytes or more: nobody changes it any more, so it can
+    /// be shared. The buffer goes on with what follows, in other memory.
     pub fn share_front(&mut self, min: usize) -> Option<&Bytes> {
         let request = self.requests.front_mut()?;
         if request.len >= min {
