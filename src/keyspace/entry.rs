@@ -7,7 +7,8 @@
 use bytes::Bytes;
 
 use super::block;
-use super::collection::{Owned, Value, ValueMut};
+use super::collection::{Family, Owned, Value, ValueMut};
+use super::hash::Hash;
 use super::kind::{Encoding, Kind};
 use super::layout::{Address, INLINE_MAX, Shape, Stored};
 use super::table::Keyed;
@@ -161,6 +162,13 @@ impl Entry {
             Stored::Shared => Text::Bytes(unsafe { self.0.shared().as_ref() }),
             _ => return None,
         })
+    }
+
+    /// Whether the key's time is up, or that of all fields if it is a hash: then it counts as absent.
+    pub fn has_expired(&self, now_ms: i64) -> bool {
+        let is_dead = |hash: &Hash| hash.has_expired(now_ms) && !hash.has_live(now_ms);
+        self.expiry().is_some_and(|at_ms| at_ms <= now_ms)
+            || matches!(self.0.shape().stored, Stored::Hash) && Hash::of(self.value()).is_some_and(is_dead)
     }
 
     /// When the key expires, in milliseconds since the epoch.

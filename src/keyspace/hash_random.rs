@@ -12,33 +12,26 @@ type Pair<'a> = (Text<'a>, Text<'a>);
 /// the hash once than to draw the same fields again and again.
 const DRAWN_SHARE: usize = 3;
 
+/// Draws among fields of which some have expired, before the living ones are gathered.
+const DRAWS: usize = 64;
+
 impl Hash {
     /// A field drawn at random.
     pub fn sample(&self, random: &mut fastrand::Rng, now_ms: i64) -> Option<Pair<'_>> {
         if !self.has_expired(now_ms) {
             return self.draw(random);
         }
-        let live = self.live(now_ms);
-        random.choice(live)
+        // Whatever is drawn of all, the living ones among it are drawn with the same chance each.
+        let is_live = |(field, _): &Pair<'_>| self.get(field.as_bytes(&mut itoa::Buffer::new()), now_ms).is_some();
+        let drawn = (0..DRAWS).filter_map(|_| self.draw(random)).find(is_live);
+        drawn.or_else(|| random.choice(self.live(now_ms)))
     }
 
-    /// Calls `each` for so many fields drawn at random, each time from all of them.
-    pub fn sample_repeatedly<'a>(
-        &'a self,
-        count: usize,
-        random: &mut fastrand::Rng,
-        now_ms: i64,
-        mut each: impl FnMut(Text<'a>, Text<'a>),
-    ) {
-        if self.is_large() && !self.has_expired(now_ms) {
-            (0..count).filter_map(|_| self.draw(random)).for_each(|(field, value)| each(field, value));
-            return;
-        }
-        let live = self.live(now_ms);
-        for _ in 0..if live.is_empty() { 0 } else { count } {
-            let (field, value) = live[random.usize(..live.len())];
-            each(field, value);
-        }
+    /// Fields drawn at random without end, each time from all of them; none if there are none.
+    pub fn draws<'a>(&'a self, random: &'a mut fastrand::Rng, now_ms: i64) -> impl Iterator<Item = Pair<'a>> {
+        let draws_from_all = self.is_large() && !self.has_expired(now_ms);
+        let live = if draws_from_all { Vec::new() } else { self.live(now_ms) };
+        std::iter::from_fn(move || if draws_from_all { self.draw(random) } else { random.choice(&live).copied() })
     }
 
     /// Calls `each` for so many different fields drawn at random, or for all if there are no more.

@@ -176,7 +176,8 @@ fn every_field_that_has_not_expired_is_drawn_with_the_same_chance() {
         let (mut one, mut repeated, mut distinct) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for _ in 0..4_000 {
             *one.entry(hash.sample(&mut random, NOW).unwrap().0.to_vec()).or_default() += 1;
-            hash.sample_repeatedly(3, &mut random, NOW, |field, _| *repeated.entry(field.to_vec()).or_default() += 1);
+            let drawn = hash.draws(&mut random, NOW).take(3);
+            drawn.for_each(|(field, _)| *repeated.entry(field.to_vec()).or_default() += 1);
             for count in [2, 8] {
                 let mut fields = Vec::new();
                 hash.sample_distinct(count, &mut random, NOW, |field, _| fields.push(field.to_vec()));

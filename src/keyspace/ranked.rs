@@ -29,9 +29,6 @@ pub struct Ranked {
     table: Table<Scored>,
 }
 
-// SAFETY: it owns all members to which there are handles, so both go to the other thread.
-unsafe impl Send for Ranked {}
-
 impl Ranked {
     /// No members.
     pub(super) fn new() -> Self {

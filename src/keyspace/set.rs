@@ -27,8 +27,9 @@ pub struct SetLimits {
     pub listpack_value: usize,
 }
 
-/// No set of integers has more members than this as one, whatever the settings say.
-const INTSET_MAX: usize = 1 << 30;
+/// No set of integers has more members than this as one, whatever the settings say: one member more, which is added before
+/// it is found to be too many, still leaves the contents below 4 GiB, whatever their width.
+const INTSET_MAX: usize = u32::MAX as usize / size_of::<i64>() - 1;
 
 impl SetLimits {
     fn intset_max(&self) -> usize {
@@ -44,7 +45,7 @@ impl Set {
     /// An empty set for about `count` members, of which the first is `first`.
     pub fn for_members(first: &[u8], count: usize, limits: &SetLimits) -> Self {
         let is_int = matches!(Text::of(first), Text::Int(_));
-        Self(if is_int && count <= limits.intset_entries {
+        Self(if is_int && count <= limits.intset_max() {
             Intset::new().into()
         } else if count <= limits.listpack_entries {
             Packed::new().into()
@@ -62,7 +63,7 @@ impl Set {
     pub fn expect(&mut self, count: usize, limits: &SetLimits) {
         let outgrown = match self.0.form() {
             Form::Packed(_) => count > limits.listpack_entries,
-            Form::Intset(_) => count > limits.intset_entries,
+            Form::Intset(_) => count > limits.intset_max(),
             Form::Large(_) => false,
         };
         if outgrown {

@@ -40,14 +40,11 @@ impl Set {
         }
     }
 
-    /// Calls `each` for so many members, each drawn from all.
-    pub fn draw(&self, count: u64, random: &mut Rng, mut each: impl FnMut(Text<'_>)) {
-        if let (Form::Packed(packed), 2..) = (self.form(), count) {
-            let members: Vec<Text<'_>> = packed.iter().collect();
-            (0..count).for_each(|_| each(members[random.usize(..members.len())]));
-        } else {
-            (0..count).filter_map(|_| self.random(random)).for_each(each);
-        }
+    /// Members drawn at random without end, each from all.
+    pub fn draws<'a>(&'a self, random: &'a mut Rng) -> impl Iterator<Item = Text<'a>> {
+        let members: Vec<Text<'a>> =
+            if let Form::Packed(packed) = self.form() { packed.iter().collect() } else { vec![] };
+        std::iter::from_fn(move || random.choice(&members).copied().or_else(|| self.random(random)))
     }
 
     /// Calls `each` for so many different members; for all if there are no more.

@@ -70,7 +70,7 @@ fn every_member_is_drawn_with_the_same_chance() {
         (0..DRAWS).for_each(|_| counts[number(set.random(&mut random).unwrap())] += 1);
         assert!(is_fair(&counts, 1.0), "random of set {at}: {counts:?}");
         let mut counts = [0; MEMBERS];
-        set.draw(DRAWS as u64, &mut random, |member| counts[number(member)] += 1);
+        set.draws(&mut random).take(DRAWS).for_each(|member| counts[number(member)] += 1);
         assert!(is_fair(&counts, 1.0), "draw of set {at}: {counts:?}");
     }
 }

@@ -123,7 +123,7 @@ impl StreamEntries {
             }
         }
         self.length += 1;
-        self.added = self.added.wrapping_add(1);
+        self.added = self.added.saturating_add(1);
         self.last_id = id;
         Ok(())
     }
@@ -207,7 +207,8 @@ impl StreamEntries {
             if ended || spares.is_none() {
                 break;
             }
-            from = first.next().unwrap_or(StreamId::MAX);
+            let Some(next) = first.next() else { break };
+            from = next;
         }
         removed
     }

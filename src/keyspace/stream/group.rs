@@ -57,12 +57,13 @@ pub struct Group {
     names: BTreeMap<Arc<[u8]>, ConsumerId>,
     /// By [`ConsumerId`]; removed ones leave a gap for the next.
     slots: Vec<Option<Consumer>>,
+    gaps: Vec<ConsumerId>,
 }
 
 impl Group {
     /// A group without consumers that goes on behind `last_id`.
     pub fn new(last_id: StreamId, read: Option<i64>) -> Self {
-        Self { last_id, read, pending: BTreeMap::new(), names: BTreeMap::new(), slots: Vec::new() }
+        Self { last_id, read, pending: BTreeMap::new(), names: BTreeMap::new(), slots: Vec::new(), gaps: Vec::new() }
     }
 
     /// The pending entries, in order.
@@ -92,14 +93,13 @@ impl Group {
 
     /// Adds a consumer, of whom there is none of this name.
     pub fn add_consumer(&mut self, name: &[u8], now_ms: i64) -> ConsumerId {
-        let gap = self.slots.iter().position(Option::is_none).unwrap_or(self.slots.len());
-        let id = ConsumerId(u32::try_from(gap).expect("consumers are fewer than their names' bytes"));
+        let id = self.gaps.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            ConsumerId(u32::try_from(self.slots.len() - 1).expect("consumers are fewer than their names' bytes"))
+        });
         let name: Arc<[u8]> = name.into();
         let consumer = Consumer { name: name.clone(), seen_ms: now_ms, active_ms: None, pending: BTreeSet::new() };
-        if gap == self.slots.len() {
-            self.slots.push(None);
-        }
-        self.slots[gap] = Some(consumer);
+        self.slots[id.0 as usize] = Some(consumer);
         self.names.insert(name, id);
         id
     }
@@ -108,6 +108,7 @@ impl Group {
     pub fn remove_consumer(&mut self, name: &[u8]) -> Option<usize> {
         let id = self.names.remove(name)?;
         let consumer = self.slots[id.0 as usize].take()?;
+        self.gaps.push(id);
         for entry in &consumer.pending {
             self.pending.remove(entry);
         }

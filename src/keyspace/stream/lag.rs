@@ -11,8 +11,13 @@ impl StreamEntries {
         !self.is_empty() && self.max_deleted != StreamId::MIN && start <= self.max_deleted
     }
 
-    /// How many entries were ever added up to this id, if that can be said.
+    /// How many entries were ever added up to this id, if that can be said. What XSETID has made of the counter may be less
+    /// than there are entries, and then it cannot.
     fn ordinal(&self, id: StreamId) -> Option<i64> {
+        self.reckon(id).filter(|ordinal| *ordinal >= 0)
+    }
+
+    fn reckon(&self, id: StreamId) -> Option<i64> {
         if self.added == 0 {
             return Some(0);
         }
@@ -54,7 +59,7 @@ impl StreamEntries {
             // What was trimmed before the group has read it, or deleted, it has skipped.
             let skipped = group.last_id < first || self.has_gap_from(group.last_id);
             match group.read.filter(|_| !skipped) {
-                Some(read) => group.read = Some(read.wrapping_add(1)),
+                Some(read) => group.read = read.checked_add(1),
                 None if self.added != 0 => group.read = self.ordinal(id),
                 None => {}
             }

@@ -97,6 +97,30 @@ fn trimming_that_spares_entries_goes_on_behind_them() {
     assert_eq!(ids(entries.range(StreamId::MIN, StreamId::MAX)), [2, 4, 6, 8, 10, 12, 14, 15, 16, 17, 18, 19, 20]);
 }
 
+#[test]
+fn trimming_that_spares_the_last_of_all_ids_ends() {
+    let mut entries = StreamEntries::default();
+    let limits = StreamLimits { node_bytes: 0, node_entries: 0 };
+    entries.append(StreamId::MAX, &[b"f", b"v"], &limits).unwrap();
+    let trim = Trim { bound: Bound::MaxLen(0), approximate: false, limit: 0 };
+    assert_eq!(entries.trim(&trim, Some(&mut |_| true)), 0);
+    assert_eq!(entries.len(), 1);
+}
+
+#[test]
+fn the_place_of_a_consumer_that_is_gone_is_used_again() {
+    let mut group = Group::new(StreamId::MIN, None);
+    for name in [b"a", b"b", b"c"] {
+        group.add_consumer(name, 1);
+    }
+    group.remove_consumer(b"b");
+    let again = group.add_consumer(b"d", 2);
+    assert_eq!(group.consumer(again).name(), b"d");
+    let names: Vec<&[u8]> = group.consumers().map(|consumer| consumer.name()).collect();
+    assert_eq!(names, [&b"a"[..], b"c", b"d"]);
+    assert_ne!(group.add_consumer(b"e", 3), again);
+}
+
 /// Nodes of a radix tree over sixteen bytes, by its definition.
 fn radix_nodes(keys: &[[u8; 16]], depth: usize) -> usize {
     let Some(first) = keys.first() else { return 1 };
