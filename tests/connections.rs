@@ -268,12 +268,13 @@ fn nothing_is_taken_for_who_has_hung_up_while_it_waited() {
     let mut half = server.client();
     half.send(&[encode(&["SET", "key", "value"]), wait.clone()].concat()).unwrap();
     half.finish_sending().unwrap();
-    wait_until(Duration::from_secs(1), "it is blocked on nothing", || {
-        clients_are(&mut operator, ["blocked_clients:1", "total_blocking_keys:0"])
+    wait_until(Duration::from_secs(1), "it waits no longer", || {
+        operator.command("CLIENT LIST").text().unwrap().contains("cmd=blpop")
+            && clients_are(&mut operator, ["blocked_clients:0", "total_blocking_keys:0"])
     });
     alive.send(&wait).unwrap();
     wait_until(Duration::from_secs(1), "the other one waits", || {
-        clients_are(&mut operator, ["blocked_clients:2", "total_blocking_keys:1"])
+        clients_are(&mut operator, ["blocked_clients:1", "total_blocking_keys:1"])
     });
     assert_eq!(operator.command("RPUSH list a b"), Value::Integer(2));
     assert_eq!(half.read_to_end(), (b"+OK\r\n".to_vec(), true));
@@ -295,4 +296,13 @@ fn a_wait_for_a_list_ends_by_itself_and_what_follows_goes_on() {
     assert_eq!(other.command("RPUSH list a"), Value::Integer(1));
     assert_eq!(client.receive().unwrap().raw, b"*2\r\n$4\r\nlist\r\n$1\r\na\r\n");
     assert_eq!(client.receive().unwrap().raw, b"+PONG\r\n");
+}
+
+#[test]
+fn who_ends_its_half_of_the_connection_while_it_waits_gets_no_answer() {
+    let server = Program::ackd().start();
+    let mut client = server.client();
+    client.send(&encode(&["BLPOP", "list", "0.2"])).unwrap();
+    client.finish_sending().unwrap();
+    assert_eq!(client.read_to_end(), (Vec::new(), true));
 }

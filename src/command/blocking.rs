@@ -3,7 +3,7 @@
 use std::task::Waker;
 
 use super::{Ctx, Failure, call, key_waits, level, parse, table};
-use crate::engine::client::{Blocked, BlockedOn, Client, Unblock};
+use crate::engine::client::{Blocked, BlockedOn, Client, ClientId, Unblock};
 use crate::engine::gate::{Gate, Level};
 use crate::engine::trial::Event;
 use crate::engine::{Engine, Request, Shutdown};
@@ -22,21 +22,29 @@ pub fn check(engine: &mut Engine, client: &mut Client, waker: &Waker) -> Option<
         }
         return Some(blocked.deadline_us);
     }
-    end(engine, client, blocked, Unblock::Timeout);
+    end(engine, client, blocked, Unblock::Timeout, 0);
     None
 }
 
-/// Ends a client's wait with its answer.
-pub fn end(engine: &mut Engine, client: &mut Client, blocked: Blocked, how: Unblock) {
+/// Ends the wait of a client that is not out, as another one has asked for, whose unit ended at an offset.
+pub fn end_by_another(engine: &mut Engine, id: ClientId, how: Unblock, offset: u64) {
+    let mut client = engine.clients.take(id);
+    if let Some(blocked) = client.blocked {
+        end(engine, &mut client, blocked, how, offset);
+        client.wake();
+    }
+    engine.clients.put(client);
+}
+
+/// Ends a client's wait with its answer, which reveals what there is up to `offset` at least.
+fn end(engine: &mut Engine, client: &mut Client, blocked: Blocked, how: Unblock, offset: u64) {
     client.blocked = None;
     let mut reply = Reply::continuing(client.output.take(), client.resp3);
     let start = reply.len();
     // That keys had nothing for the client tells of their last changes.
     let waited = key_waits::forget(engine, client);
-    let ticket = match &waited {
-        Some((_, reveals)) => Gate::ticket(*reveals, level(engine, client)),
-        None => Gate::ticket(0, Level::Memory),
-    };
+    let reveals = waited.as_ref().map_or(0, |(_, reveals)| *reveals).max(offset);
+    let ticket = Gate::ticket(reveals, if reveals > 0 { level(engine, client) } else { Level::Memory });
     if how == Unblock::Error {
         reply.error(UNBLOCKED);
         engine.stats.error(UNBLOCKED);

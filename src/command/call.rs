@@ -1,7 +1,7 @@
 //! Runs handlers, and does what all commands share: effects, gate marks, counters, the shadow's check.
 
 use super::table::Row;
-use super::{Ctx, Failure, Origin, shadow};
+use super::{Ctx, Failure, Origin, blocking, shadow};
 use crate::engine::Engine;
 use crate::engine::client::{BlockedOn, Client};
 use crate::engine::gate::Gate;
@@ -110,6 +110,10 @@ pub fn finish(mut ctx: Ctx<'_>, reply_start: usize) {
         if trial.observer.is_some() {
             trial.observe(Event::Unit { end, effects: &stream.last_unit() });
         }
+    }
+    for (id, how) in std::mem::take(&mut ctx.unblocked) {
+        // That somebody ended the wait tells of all that the unit did.
+        blocking::end_by_another(ctx.engine, id, how, end.unwrap_or(0));
     }
     queue_reply(&mut ctx, reply_start, reveals);
     let (client, level) = (ctx.client.id, ctx.level());

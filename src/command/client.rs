@@ -4,11 +4,11 @@
 //! the connection that runs a command is out of the registry, so whoever looks at all of them looks at it separately.
 
 use super::failure::{NOT_AN_INTEGER, SYNTAX};
-use super::{Ctx, Failure, blocking, parse};
+use super::{Ctx, Failure, parse};
 use crate::base::number;
+use crate::engine::Pause;
 use crate::engine::client::{BlockedOn, Client, ClientId, ReplyMode, Unblock};
 use crate::engine::gate::Level;
-use crate::engine::{Engine, Pause};
 
 /// CLIENT ID
 pub fn id(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
@@ -151,22 +151,20 @@ pub fn unblock(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
         Some(_) => return Err("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR".into()),
     };
     let id = number::parse_i64(arguments[2]).ok_or(NOT_AN_INTEGER)?;
-    let ended = ClientId::try_from(id).is_ok_and(|id| end_wait(ctx.engine, id, how));
+    let ended = ClientId::try_from(id).is_ok_and(|id| end_wait(ctx, id, how));
     ctx.reply.integer(ended.into());
     Ok(())
 }
 
-/// Ends the wait of a blocking command. What waits for the server's own work cannot be ended.
-fn end_wait(engine: &mut Engine, id: ClientId, how: Unblock) -> bool {
-    let Some(blocked) = engine.clients.get(id).and_then(|client| client.blocked) else { return false };
-    if !matches!(blocked.on, BlockedOn::Replicas { .. } | BlockedOn::Durable { .. } | BlockedOn::Keys) {
-        return false;
+/// Ends the wait of a blocking command, with the unit. What waits for the server's own work cannot be ended.
+fn end_wait(ctx: &mut Ctx<'_>, id: ClientId, how: Unblock) -> bool {
+    let Some(blocked) = ctx.engine.clients.get(id).and_then(|client| client.blocked) else { return false };
+    let can_end = matches!(blocked.on, BlockedOn::Replicas { .. } | BlockedOn::Durable { .. } | BlockedOn::Keys)
+        && ctx.unblocked.iter().all(|(unblocked, _)| *unblocked != id);
+    if can_end {
+        ctx.unblocked.push((id, how));
     }
-    let mut client = engine.clients.take(id);
-    blocking::end(engine, &mut client, blocked, how);
-    client.wake();
-    engine.clients.put(client);
-    true
+    can_end
 }
 
 /// CLIENT DURABILITY [MEMORY|OS|DISK]

@@ -31,7 +31,7 @@ pub enum Outcome {
 /// Takes one request.
 pub fn request(engine: &mut Engine, client: &mut Client, arguments: &[&[u8]]) -> Outcome {
     // Keys that became ready during a pause have waited for its end.
-    key_waits::serve(engine);
+    key_waits::serve(engine, Some(client));
     let row = match table::admit(arguments) {
         Ok(row) => row,
         Err(text) => {
@@ -77,9 +77,15 @@ pub fn request(engine: &mut Engine, client: &mut Client, arguments: &[&[u8]]) ->
         queue(engine, client, row, arguments);
     } else {
         call::execute(engine, client, row, arguments);
-        key_waits::serve(engine);
+        key_waits::serve(engine, Some(client));
     }
     Outcome::Done
+}
+
+/// Whether the log has room for what a command that waited may add to it.
+pub fn has_room(engine: &mut Engine, arguments: &[&[u8]]) -> bool {
+    let is_write = table::resolve(arguments).is_some_and(|row| row.spec.flags.has(spec::WRITE));
+    !is_write || engine.admission.ask(cost_of(arguments), engine.stream.pending() as u64) == Verdict::Admitted
 }
 
 /// Runs a command anew that waited for keys, if it still may.

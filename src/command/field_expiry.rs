@@ -54,8 +54,10 @@ impl Ctx<'_> {
         }
         self.engine.stats.expired_fields += fields;
         self.engine.stream.effect(db, &[if lazy { b"UNLINK" } else { b"DEL" }, key]);
-        self.changed_by_expiry(db, hash, key);
+        self.event("hexpired", key);
         self.event("del", key);
+        self.mark(db, hash, key);
+        self.engine.watches.key_expired(db, key, &mut self.engine.clients, Some(self.client));
     }
 
     /// Logs that these fields were removed because their time was up.
@@ -63,10 +65,6 @@ impl Ctx<'_> {
         self.engine.stats.expired_fields += fields.len() as u64;
         let effect: Vec<&[u8]> = [b"HDEL", key].into_iter().chain(fields.iter().map(AsRef::as_ref)).collect();
         self.engine.stream.effect(db, &effect);
-        self.changed_by_expiry(db, hash, key);
-    }
-
-    fn changed_by_expiry(&mut self, db: usize, hash: u64, key: &[u8]) {
         self.event("hexpired", key);
         self.mark(db, hash, key);
         self.engine.watches.key_changed(db, key, &mut self.engine.clients, Some(self.client));
@@ -110,7 +108,12 @@ pub fn active_cycle(engine: &mut Engine, client: &mut Client, limit_us: u64) {
     let start_us = engine.tick();
     let now_ms = engine.now_ms() as i64;
     let mut lookups = 0;
-    for db in 0..engine.dbs.len() {
+    let databases = engine.dbs.len();
+    // It begins where the last cycle ran out of time, so that no database starves.
+    let first = engine.next_field_expiry_db;
+    for turn in 0..databases {
+        let db = (first + turn) % databases;
+        engine.next_field_expiry_db = (db + 1) % databases;
         client.db = db;
         while engine.dbs[db].next_field_expiry().is_some_and(|at_ms| at_ms <= now_ms) && engine.may_expire() {
             let Some(key) = engine.dbs[db].next_to_expire().map(|entry| entry.key().to_vec()) else { break };

@@ -72,6 +72,7 @@ fn a_hash_without_a_living_field_is_no_key() {
             ("TYPE h", "+none"),
             ("DEL h", ":0"),
             ("RANDOMKEY", "$-1"),
+            ("SCAN 0", "*2 $1 0 *0"),
             ("RENAME h g", "-ERR no such key"),
             ("GET h", "$-1"),
         ] {
@@ -87,7 +88,7 @@ fn a_hash_without_a_living_field_is_no_key() {
         expired(server, &[], &["a", "b"]);
         assert_eq!(server.run("EXISTS h"), ":0");
         assert_eq!(server.effects(), "SELECT 0 | UNLINK h");
-        assert!(server.run("INFO stats").contains("expired_subkeys:25"));
+        assert!(server.run("INFO stats").contains("expired_subkeys:28"));
     });
 }
 
@@ -176,5 +177,25 @@ fn an_expired_field_breaks_a_watch() {
         server.run("HGET h b");
         server.run_as(other, "MULTI");
         assert_eq!(server.run_as(other, "EXEC"), "*-1");
+    });
+}
+
+#[test]
+fn keys_and_watch_take_a_hash_without_a_living_field_for_absent() {
+    both_representations(|server| {
+        expired(server, &[], &["a", "b"]);
+        assert_eq!(server.run("KEYS *"), "*0");
+        assert_eq!(server.effects(), "", "KEYS removes nothing");
+        // It had expired before, so that it is removed is no change.
+        server.run("WATCH h");
+        server.run("EXISTS h");
+        server.run("MULTI");
+        assert_eq!(server.run("EXEC"), "*0");
+        server.run("HSETEX h PX 10 FIELDS 1 a v");
+        server.run("WATCH h");
+        server.clock.advance(Duration::from_millis(11));
+        server.run("MULTI");
+        assert_eq!(server.run("EXEC"), "*-1", "it expired in between");
+        server.effects();
     });
 }

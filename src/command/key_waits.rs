@@ -13,7 +13,7 @@ use bytes::Bytes;
 use super::{Ctx, dispatch};
 use crate::engine::Engine;
 use crate::engine::blocked_keys::{self, KeyWait};
-use crate::engine::client::{Blocked, BlockedOn, Client, ClientId};
+use crate::engine::client::{Blocked, BlockedOn, Client, ClientId, Peer};
 use crate::keyspace::{self, Kind};
 
 /// What a command waits for, and how long.
@@ -35,6 +35,15 @@ impl Ctx<'_> {
     }
 }
 
+/// Lets the client wait for a key of this type, if it may; else it is answered that there is none.
+pub fn wait_or_nothing(ctx: &mut Ctx<'_>, kind: Kind, keys: &[&[u8]], timeout_ms: u64, command: &[&[u8]]) {
+    if ctx.may_block() {
+        wait_for_keys(ctx, &Wait { keys, kind, ends_when_gone: false, timeout_ms }, command);
+    } else {
+        ctx.reply.null_array();
+    }
+}
+
 /// Lets the client wait. `command` is what runs when a key is ready, mostly the client's own words.
 pub fn wait_for_keys(ctx: &mut Ctx<'_>, wait: &Wait<'_>, command: &[&[u8]]) {
     debug_assert!(ctx.may_block(), "who must not wait was answered");
@@ -51,12 +60,19 @@ pub fn wait_for_keys(ctx: &mut Ctx<'_>, wait: &Wait<'_>, command: &[&[u8]]) {
     ctx.client.blocked = Some(Blocked { on: BlockedOn::Keys, deadline_us });
 }
 
-/// Serves who waits for keys that have become ready.
+/// Serves who waits for keys that have become ready. `current` is the connection that is out, if one is: meanwhile it is
+/// one of the others, who may watch what is changed.
 #[inline]
-pub fn serve(engine: &mut Engine) {
-    if engine.blocked_keys.has_ready() {
-        serve_ready(engine);
+pub fn serve(engine: &mut Engine, current: Option<&mut Client>) {
+    if !engine.blocked_keys.has_ready() {
+        return;
     }
+    let Some(current) = current else { return serve_ready(engine) };
+    let id = current.id;
+    let stand_in = Client::new(id, Peer::default(), 0);
+    engine.clients.put(Box::new(std::mem::replace(current, stand_in)));
+    serve_ready(engine);
+    *current = *engine.clients.take(id);
 }
 
 fn serve_ready(engine: &mut Engine) {
@@ -75,23 +91,27 @@ fn serve_ready(engine: &mut Engine) {
                 break;
             }
             let wait = engine.blocked_keys.get(client);
-            if wait.is_some_and(|wait| wait.ends_when_gone || Some(wait.kind) == kind) {
-                run_anew(engine, client);
+            let Some(wait) = wait.filter(|wait| wait.ends_when_gone || Some(wait.kind) == kind) else { continue };
+            let command = wait.command.clone();
+            let words: Vec<&[u8]> = command.iter().map(Bytes::as_ref).collect();
+            if !dispatch::has_room(engine, &words) {
+                // The key stays ready until the log has room: what one push lets others do may be any amount.
+                return engine.blocked_keys.ready_again(place);
             }
+            run_anew(engine, client, &words);
         }
     }
 }
 
-fn run_anew(engine: &mut Engine, id: ClientId) {
+fn run_anew(engine: &mut Engine, id: ClientId, words: &[&[u8]]) {
     // One that was killed is gone, although its task has not noticed yet: nothing is taken for it.
     if engine.clients.get(id).is_none_or(|client| client.killed) {
         return;
     }
     let mut client = engine.clients.take(id);
-    let Some(wait) = engine.blocked_keys.remove(id) else { return engine.clients.put(client) };
+    engine.blocked_keys.remove(id);
     let deadline_us = client.blocked.take().and_then(|blocked| blocked.deadline_us);
-    let words: Vec<&[u8]> = wait.command.iter().map(Bytes::as_ref).collect();
-    dispatch::again(engine, &mut client, &words);
+    dispatch::again(engine, &mut client, words);
     if let Some(blocked) = &mut client.blocked {
         blocked.deadline_us = deadline_us;
     }

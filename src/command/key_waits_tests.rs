@@ -271,3 +271,53 @@ fn a_command_that_waited_counts_when_it_is_over() {
     assert!(stats.contains("cmdstat_blpop:calls=2,") && stats.contains("failed_calls=1"), "{stats}");
     assert!(server.run("INFO errorstats").contains("errorstat_UNBLOCKED:count=1"));
 }
+
+#[test]
+fn what_a_served_connection_changes_is_seen_by_the_watch_of_the_one_that_fed_it() {
+    let mut server = Harness::new();
+    waiting(&mut server, &["BLMOVE src dst LEFT LEFT 0"]);
+    server.run("WATCH dst");
+    assert_eq!(server.run("RPUSH src a"), ":1");
+    server.run("MULTI");
+    server.run("SET won yes");
+    assert_eq!(server.run("EXEC"), "*-1");
+    assert_eq!(server.run("EXISTS won"), ":0");
+}
+
+#[test]
+fn nobody_is_served_what_the_log_has_no_room_for_until_it_has() {
+    let mut server = Harness::new();
+    let destination = "d".repeat(20_000);
+    let waits = format!("BLMOVE src {destination} LEFT LEFT 0");
+    let clients = waiting(&mut server, &[&waits, "BLPOP other 0"]);
+    server.effects();
+    server.engine.admission.set_room(18_000);
+    assert_eq!(server.run("RPUSH src a"), ":1");
+    assert!(is_waiting(&server, clients[0]));
+    assert_eq!(server.run("LRANGE src 0 -1"), "*1 $1 a", "reads go on");
+    assert_eq!(server.effects(), "SELECT 0 | RPUSH src a");
+    server.engine.admission.set_room(u64::MAX >> 1);
+    assert_eq!(server.run("PING"), "+PONG");
+    assert_eq!(received(&mut server, clients[0]), "$1 a");
+    assert_eq!(server.effects(), format!("SELECT 0 | LMOVE src {destination} LEFT LEFT"));
+    assert!(is_waiting(&server, clients[1]));
+}
+
+#[test]
+fn who_is_unblocked_by_a_transaction_hears_of_it_when_all_of_it_is_durable() {
+    for place in 0..2 {
+        let mut server = Harness::new();
+        let clients = waiting(&mut server, &["BLPOP l 0"]);
+        let mut lines = vec!["SET k v".to_string()];
+        lines.insert(place, format!("CLIENT UNBLOCK {}", clients[0]));
+        lines.push(format!("CLIENT UNBLOCK {}", clients[0]));
+        server.run("MULTI");
+        lines.iter().for_each(|line| _ = server.run(line));
+        assert_eq!(server.run_unsynced(server.client, "EXEC"), "");
+        assert!(server.receive(clients[0]).is_empty(), "UNBLOCK at {place} was told too early");
+        assert_eq!(received(&mut server, clients[0]), "*-1");
+        let reply = server.receive(server.client);
+        let expected = ["*3\r\n:1\r\n+OK\r\n:0\r\n", "*3\r\n+OK\r\n:1\r\n:0\r\n"][place];
+        assert_eq!(String::from_utf8(reply).unwrap(), expected);
+    }
+}

@@ -101,6 +101,7 @@ pub fn copy(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     if target == source && from == to {
         return Err(SAME_OBJECT);
     }
+    ctx.expire_source(from);
     let copy = ctx.read(from).map(|entry| entry.duplicate(to, entry.expiry()));
     let free = copy.is_some() && (ctx.write_in(target, to).is_none() || replace);
     if let Some(copy) = copy.filter(|_| free) {

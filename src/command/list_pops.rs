@@ -4,7 +4,7 @@
 //! a count, BLMOVE as LMOVE. See [`super::key_waits`] for how it waits.
 
 use super::failure::{Failure, SYNTAX};
-use super::key_waits::{Wait, wait_for_keys};
+use super::key_waits::wait_or_nothing;
 use super::lists::limits;
 use super::strings::write_text;
 use super::{Ctx, parse};
@@ -156,18 +156,9 @@ pub fn blmpop(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     let pops = Pops::read(&arguments[2..])?;
     let timeout_ms = parse::timeout_seconds(arguments[1], ctx.now_ms())?;
     if !pops.run(ctx)? {
-        wait_for_lists(ctx, pops.keys, timeout_ms, arguments);
+        wait_or_nothing(ctx, Kind::List, pops.keys, timeout_ms, arguments);
     }
     Ok(())
-}
-
-/// Waits until one of these is a list, if that may be.
-fn wait_for_lists(ctx: &mut Ctx<'_>, keys: &[&[u8]], timeout_ms: u64, command: &[&[u8]]) {
-    if ctx.may_block() {
-        wait_for_keys(ctx, &Wait { keys, kind: Kind::List, ends_when_gone: false, timeout_ms }, command);
-    } else {
-        ctx.reply.null_array();
-    }
 }
 
 /// BLPOP key [key …] timeout
@@ -197,7 +188,7 @@ fn blocking_pop(ctx: &mut Ctx<'_>, arguments: &[&[u8]], from: End) -> Result<(),
         taken(ctx, key, from, 1, is_empty);
         return Ok(());
     }
-    wait_for_lists(ctx, keys, timeout_ms, arguments);
+    wait_or_nothing(ctx, Kind::List, keys, timeout_ms, arguments);
     Ok(())
 }
 
@@ -277,7 +268,7 @@ fn blocking_move(
     if move_element(ctx, (source, from), (arguments[2], to))? {
         ctx.effect(effect);
     } else if ctx.may_block() {
-        wait_for_lists(ctx, &[source], timeout_ms, arguments);
+        wait_or_nothing(ctx, Kind::List, &[source], timeout_ms, arguments);
     } else {
         ctx.reply.null();
     }

@@ -17,6 +17,7 @@ pub mod connection;
 pub mod counters;
 pub mod debug;
 pub mod dispatch;
+mod draws;
 pub mod expire;
 pub mod expiry;
 pub mod failure;
@@ -63,7 +64,7 @@ pub mod zsets;
 use smallvec::SmallVec;
 
 use crate::engine::Engine;
-use crate::engine::client::Client;
+use crate::engine::client::{Client, ClientId, Unblock};
 use crate::engine::gate::Level;
 use crate::keyspace::{self, Db, Entry};
 use crate::resp::Reply;
@@ -114,6 +115,8 @@ pub struct Ctx<'a> {
     level_before: Level,
     /// The unit was an EXEC that ran its commands.
     ran_transaction: bool,
+    /// Whose waits end with this unit.
+    unblocked: Vec<(ClientId, Unblock)>,
 }
 
 impl<'a> Ctx<'a> {
@@ -134,6 +137,7 @@ impl<'a> Ctx<'a> {
             in_transaction: false,
             level_before,
             ran_transaction: false,
+            unblocked: Vec::new(),
         }
     }
 
@@ -220,8 +224,13 @@ impl<'a> Ctx<'a> {
     /// [`Ctx::read`] by a command whose effect will read the key again: an expired one is removed always, for a copy that
     /// applies the effect would still find it.
     pub fn read_source(&mut self, key: &[u8]) -> Option<&Entry> {
-        self.write(key);
+        self.expire_source(key);
         self.peek(key)
+    }
+
+    /// Removes a key, if it has expired, that the effect of the command under way will read.
+    pub fn expire_source(&mut self, key: &[u8]) {
+        self.look(self.client.db, keyspace::hash(key), key, true);
     }
 
     /// Whether a key is absent, for a command that came across it without being asked for it; an expired one is removed

@@ -12,18 +12,27 @@ pub fn keys(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     ctx.reveal_everything();
     let pattern = arguments[1];
     let now_ms = ctx.now_ms() as i64;
-    let hide_expired = !ctx.is_applying();
     let start = ctx.reply.deferred();
     let mut count = 0;
     for entry in ctx.engine.dbs[ctx.client.db].iter() {
-        let expired = hide_expired && entry.expiry().is_some_and(|at_ms| at_ms <= now_ms);
-        if !expired && (pattern == b"*" || glob::matches(pattern, entry.key())) {
+        if !entry.has_expired(now_ms) && (pattern == b"*" || glob::matches(pattern, entry.key())) {
             ctx.reply.bulk(entry.key());
             count += 1;
         }
     }
     ctx.reply.finish_array(start, count);
     Ok(())
+}
+
+/// Over what SCAN or one of its relatives walks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Walk {
+    /// The keys of a database: there can be a type.
+    Keys,
+    /// Elements of a value.
+    Elements,
+    /// Fields of a hash: their values can be left out.
+    Fields,
 }
 
 /// The options of SCAN and its relatives.
@@ -33,16 +42,22 @@ pub(super) struct Options<'a> {
     kind: Option<Option<Kind>>,
     /// How many elements are visited.
     pub(super) count: usize,
+    /// Fields are given with their values.
+    pub(super) values: bool,
 }
 
 impl<'a> Options<'a> {
-    /// Reads them; only SCAN takes a type.
-    pub(super) fn read(arguments: &[&'a [u8]], is_scan: bool) -> Result<Self, Failure> {
+    /// Reads them.
+    pub(super) fn read(arguments: &[&'a [u8]], walk: Walk) -> Result<Self, Failure> {
         /// Keys that a call visits unless it says otherwise.
         const COUNT: usize = 10;
-        let mut options = Self { pattern: None, kind: None, count: COUNT };
+        let mut options = Self { pattern: None, kind: None, count: COUNT, values: true };
         let mut words = arguments.iter();
         while let Some(word) = words.next() {
+            if walk == Walk::Fields && word.eq_ignore_ascii_case(b"NOVALUES") {
+                options.values = false;
+                continue;
+            }
             let value = words.next();
             match (word.to_ascii_uppercase().as_slice(), value) {
                 (b"COUNT", Some(count)) => {
@@ -51,7 +66,7 @@ impl<'a> Options<'a> {
                 }
                 (b"MATCH", Some(pattern)) => options.pattern = Some(*pattern).filter(|pattern| *pattern != b"*"),
                 // No key is of a type that does not exist; that is no error before Redis 8.
-                (b"TYPE", Some(name)) if is_scan => options.kind = Some(Kind::named(name)),
+                (b"TYPE", Some(name)) if walk == Walk::Keys => options.kind = Some(Kind::named(name)),
                 _ => return Err(failure::SYNTAX),
             }
         }
@@ -85,7 +100,7 @@ pub(super) fn reply_page(reply: &mut Reply, cursor: u64, strings: usize) {
 /// SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]
 pub fn scan(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     let cursor = parse::cursor(arguments[1])?;
-    let options = Options::read(&arguments[2..], true)?;
+    let options = Options::read(&arguments[2..], Walk::Keys)?;
     ctx.reveal_everything();
     let now_ms = ctx.now_ms() as i64;
     let db = &ctx.engine.dbs[ctx.client.db];
@@ -100,7 +115,7 @@ pub fn scan(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
             {
                 return;
             }
-            let list = if entry.expiry().is_some_and(|at_ms| at_ms <= now_ms) { &mut expired } else { &mut found };
+            let list = if entry.has_expired(now_ms) { &mut expired } else { &mut found };
             list.push(key.to_vec());
         })
     });

@@ -3,7 +3,7 @@
 //! Random choice is in `sets_random.rs`, what is made of several sets in `sets_algebra.rs`.
 
 use super::failure::{self, Failure};
-use super::scan::{self, Options};
+use super::scan::{self, Options, Walk};
 use super::strings::write_text;
 use super::{Ctx, parse};
 use crate::base::glob;
@@ -144,7 +144,7 @@ pub fn sscan(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
         scan::reply_page(reply, 0, 0);
         return Ok(());
     };
-    let options = Options::read(&arguments[3..], false)?;
+    let options = Options::read(&arguments[3..], Walk::Elements)?;
     let mut buffer = itoa::Buffer::new();
     let is_wanted =
         |member: &Text<'_>| options.pattern.is_none_or(|it| glob::matches(it, member.as_bytes(&mut buffer)));

@@ -55,6 +55,7 @@ pub fn sdiffstore(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure>
 fn store(ctx: &mut Ctx<'_>, algebra: Algebra, event: &'static str, arguments: &[&[u8]]) -> Result<(), Failure> {
     let limits = limits(&ctx.engine.config);
     let destination = arguments[1];
+    arguments[2..].iter().for_each(|source| ctx.expire_source(source));
     let result = algebra.result(&ctx.read_all::<Set>(&arguments[2..])?.0, &limits);
     let count = result.len();
     if count > 0 {
@@ -175,5 +176,32 @@ mod tests {
         server.run("SADD d 1");
         assert!(server.run("SUNIONSTORE d a k").starts_with("-WRONGTYPE"));
         assert_eq!(server.run("SCARD d"), ":1", "an error leaves what was there");
+    }
+
+    #[test]
+    fn a_source_that_has_expired_is_gone_for_copies_of_what_is_stored_too() {
+        for (command, is_sorted) in [
+            ("SUNIONSTORE d a b", false),
+            ("SINTERSTORE d a a", false),
+            ("SDIFFSTORE d b a", false),
+            ("ZUNIONSTORE d 2 a b", true),
+            ("ZINTERSTORE d 2 a a", true),
+            ("ZDIFFSTORE d 2 b a", true),
+            ("ZRANGESTORE d a 0 -1", true),
+            ("COPY a d", false),
+        ] {
+            let mut server = Harness::new();
+            for line in if is_sorted { ["ZADD a 1 x 2 y", "ZADD b 1 x"] } else { ["SADD a x y", "SADD b x"] } {
+                server.run(line);
+            }
+            server.run("PEXPIRE a 10");
+            server.effects();
+            server.clock.advance(std::time::Duration::from_millis(11));
+            // While writes are paused nothing expires by itself; the shadow still has the source.
+            for line in ["MULTI", "CLIENT PAUSE 1000 WRITE", command, "EXEC"] {
+                server.run(line);
+            }
+            assert!(server.effects().contains("DEL a"), "{command}");
+        }
     }
 }

@@ -4,7 +4,7 @@
 use super::failure::{self, Failure};
 use super::sets::reply_members;
 use super::strings::write_text;
-use super::{Ctx, parse};
+use super::{Ctx, draws, parse};
 use crate::base::texts::Texts;
 use crate::keyspace::{self, Set};
 
@@ -90,8 +90,10 @@ pub fn srandmember(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure
         (_, None) => write_text(reply, set.and_then(|set| set.random(&mut random))),
         (None, _) | (_, Some(0)) => reply.array(0),
         (Some(set), Some(count @ ..0)) => {
-            reply.array(count.unsigned_abs() as usize);
-            set.draw(count.unsigned_abs(), &mut random, |member| write_text(reply, Some(member)));
+            let count = draws::number(count)?;
+            reply.array(count);
+            let members = set.draws(&mut random).take(count);
+            draws::write(reply, members, |reply, member| write_text(reply, Some(member)))?;
         }
         (Some(set), Some(count)) => {
             let count = usize::try_from(count).map_or(set.len(), |count| count.min(set.len()));

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::call;
 use super::table;
 use super::{Ctx, Failure};
-use crate::keyspace::{self, Entry};
+use crate::keyspace;
 
 /// MULTI
 pub fn multi(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
@@ -72,8 +72,8 @@ fn watch_is_broken(ctx: &mut Ctx<'_>) -> bool {
     for ((db, key), was_expired) in &watched {
         let hash = keyspace::hash(key);
         ctx.reveal(ctx.engine.gate.last_change(*db, hash));
-        let expires = ctx.engine.dbs[*db].find(hash, key).and_then(Entry::expiry);
-        broken |= !was_expired && expires.is_some_and(|at| at <= now);
+        let entry = ctx.engine.dbs[*db].find(hash, key);
+        broken |= !was_expired && entry.is_some_and(|entry| entry.has_expired(now));
     }
     ctx.client.watched = watched;
     broken
@@ -87,8 +87,8 @@ pub fn watch(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     let db = ctx.client.db;
     let now = ctx.now_ms() as i64;
     for key in &arguments[1..] {
-        let expires = ctx.engine.dbs[db].find(keyspace::hash(key), key).and_then(Entry::expiry);
-        let was_expired = expires.is_some_and(|at| at <= now);
+        let entry = ctx.engine.dbs[db].find(keyspace::hash(key), key);
+        let was_expired = entry.is_some_and(|entry| entry.has_expired(now));
         ctx.engine.watches.watch(ctx.client, db, key, was_expired);
     }
     ctx.reply.ok();

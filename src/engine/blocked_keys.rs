@@ -141,6 +141,14 @@ impl BlockedKeys {
         Some((db, key))
     }
 
+    /// Puts a key back as the first one that is ready.
+    pub fn ready_again(&mut self, (db, key): Place) {
+        if let Some(queue) = self.queues[db].get_mut(&key) {
+            queue.is_ready = true;
+            self.ready.push_front((db, key));
+        }
+    }
+
     /// The turn that the next connection to wait will get.
     pub fn next_turn(&self) -> Turn {
         self.next_turn

@@ -144,6 +144,8 @@ pub struct Engine {
     pub access: Access,
     /// The database with which active expiry goes on.
     pub next_expiry_db: usize,
+    /// The one with which it goes on for fields of hashes.
+    pub next_field_expiry_db: usize,
     /// WATCH.
     pub watches: Watches,
     /// BLPOP and its like.
@@ -210,6 +212,7 @@ impl Engine {
             clients: Clients::default(),
             access: Access::default(),
             next_expiry_db: 0,
+            next_field_expiry_db: 0,
             watches: Watches::default(),
             blocked_keys: BlockedKeys::default(),
             stats: Stats::default(),

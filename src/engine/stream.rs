@@ -227,7 +227,7 @@ fn lender<'a>(lent: &'a [Bytes], min: usize, bytes: &[u8]) -> Option<&'a Bytes> 
         let (outer, inner) = (memory.as_ptr_range(), bytes.as_ptr_range());
         outer.start <= inner.start && inner.end <= outer.end
     };
-    lent.iter().find(is_in).filter(|_| bytes.len() >= min)
+    if bytes.len() >= min { lent.iter().find(is_in) } else { None }
 }
 
 #[cfg(test)]

@@ -209,9 +209,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         } else {
             client.hung_up_since_us = None;
         }
-        if self.at_eof && matches!(turn, Turn::Waiting) {
-            // Replies may still wait to be sent, but nothing must be taken for it any more.
-            engine.blocked_keys.remove(client.id);
+        if self.at_eof && matches!(turn, Turn::Waiting) && engine.blocked_keys.remove(client.id).is_some() {
+            // Replies may still wait to be sent, but nothing must be taken for it any more, and it gets no answer.
+            client.blocked = None;
+            client.close_after_reply = true;
         }
         self.at_eof && matches!(turn, Turn::Idle | Turn::Waiting)
     }

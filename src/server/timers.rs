@@ -32,7 +32,7 @@ pub async fn run(node: Rc<Node>) {
             engine.unpause();
         }
         // Keys that have expired, or that waited for the end of the pause.
-        key_waits::serve(&mut engine);
+        key_waits::serve(&mut engine, None);
         let now_us = engine.monotonic_us();
         let elapsed_us = now_us - last_second_us;
         if elapsed_us >= SECOND_US {

@@ -46,7 +46,7 @@ impl<'a> Claim<'a> {
     }
 
     fn take(&mut self, entry: StreamEntry<'a>, before: i64, terms: &Terms) {
-        let count = terms.retry_count.unwrap_or_else(|| before.wrapping_add(i64::from(!terms.just_id)));
+        let count = terms.retry_count.unwrap_or_else(|| before.saturating_add(i64::from(!terms.just_id)));
         self.group.deliver(entry.id, Pending { time_ms: terms.time_ms, count, owner: self.owner });
         self.group.consumer_mut(self.owner).active_ms = Some(self.now_ms);
         self.outcome.claimed.push((entry.id, count));

@@ -140,11 +140,12 @@ pub fn xread(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
         served += 1;
     }
     if let Some(timeout_ms) = request.timeout_ms.filter(|_| served == 0 && ctx.may_block()) {
-        // `$` and `+` mean what they mean now.
+        // `$` means what it means now; `+` the last entry that is there then.
         let ids: SmallVec<[IdText; 4]> = behind.iter().map(|id| id.text()).collect();
         let mut command = arguments.to_vec();
         let first = command.len() - ids.len();
-        command[first..].iter_mut().zip(&ids).for_each(|(word, id)| *word = id);
+        let words = command[first..].iter_mut().zip(&ids);
+        words.filter(|(word, _)| **word == b"$").for_each(|(word, id)| *word = id);
         let wait = Wait { keys: request.keys, kind: Kind::Stream, ends_when_gone: false, timeout_ms };
         wait_for_keys(ctx, &wait, &command);
     } else {
@@ -271,7 +272,7 @@ fn write_history(
         match entries.get(*id) {
             Some(entry) => {
                 write_entry(reply, &entry);
-                claims.push((*id, group.pending()[id].count.wrapping_add(1)));
+                claims.push((*id, group.pending()[id].count.saturating_add(1)));
             }
             None => {
                 reply.array(2);

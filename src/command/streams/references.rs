@@ -1,6 +1,8 @@
 //! What becomes of references to entries that are deleted: KEEPREF, DELREF and ACKED of Redis 8.2, for trimming, XDELEX and
 //! XACKDEL. They are logged as XDEL, XTRIM and XACK, which Redis 7 knows.
 
+use std::collections::BTreeMap;
+
 use smallvec::SmallVec;
 
 use super::{delivery, ids};
@@ -34,20 +36,24 @@ fn is_needed(groups: &Groups, id: StreamId) -> bool {
     groups.values().any(|group| id > group.last_id || group.pending().contains_key(&id))
 }
 
+/// Ids that are no longer pending, by group.
+type Forgotten = BTreeMap<Box<[u8]>, Vec<StreamId>>;
+
 /// Takes an entry off the pending ones of all groups, and notes where it was.
-fn forget(groups: &mut Groups, id: StreamId, forgotten: &mut Vec<(Box<[u8]>, StreamId)>) {
-    for (name, group) in groups.iter_mut() {
-        if group.acknowledge(id) {
-            forgotten.push((name.clone(), id));
+fn forget(groups: &mut Groups, id: StreamId, forgotten: &mut Forgotten) {
+    for (name, _) in
+        groups.iter_mut().map(|(name, group)| (name, group.acknowledge(id))).filter(|(_, was_there)| *was_there)
+    {
+        match forgotten.get_mut(name) {
+            Some(ids) => ids.push(id),
+            None => _ = forgotten.insert(name.clone(), vec![id]),
         }
     }
 }
 
-fn log_forgotten(ctx: &mut Ctx<'_>, key: &[u8], mut forgotten: Vec<(Box<[u8]>, StreamId)>) {
-    forgotten.sort();
-    for same in forgotten.chunk_by(|one, other| one.0 == other.0) {
-        let ids: Vec<StreamId> = same.iter().map(|(_, id)| *id).collect();
-        delivery::log_acknowledged(ctx, key, &same[0].0, &ids);
+fn log_forgotten(ctx: &mut Ctx<'_>, key: &[u8], forgotten: Forgotten) {
+    for (group, ids) in forgotten {
+        delivery::log_acknowledged(ctx, key, &group, &ids);
     }
 }
 
@@ -59,7 +65,7 @@ pub struct Removed {
     /// Which ones, unless they were the first ones.
     scattered: Vec<StreamId>,
     /// References that went with them.
-    forgotten: Vec<(Box<[u8]>, StreamId)>,
+    forgotten: Forgotten,
 }
 
 impl Removed {
@@ -168,7 +174,7 @@ fn remove(
         texts.iter().for_each(|_| ctx.reply.integer(ABSENT));
         return Ok(());
     };
-    let (mut deleted, mut acknowledged, mut forgotten) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut deleted, mut acknowledged, mut forgotten) = (Vec::new(), Vec::new(), Forgotten::new());
     let mut results: SmallVec<[i64; 16]> = SmallVec::new();
     let (entries, groups) = stream.split_mut();
     for id in ids::ids(texts)? {
@@ -198,7 +204,7 @@ fn remove(
     }
     ctx.reply.array(results.len());
     results.iter().for_each(|result| ctx.reply.integer(*result));
-    let changes = deleted.len().max(acknowledged.len()).max(forgotten.len());
+    let changes = deleted.len().max(acknowledged.len()).max(forgotten.values().map(Vec::len).sum());
     if changes > 0 {
         if deleted.is_empty() {
             ctx.modified_unwatched(key);

@@ -183,6 +183,47 @@ fn the_times_of_a_stream_are_not_bent_to_the_clock_of_who_applies_it() {
     assert_eq!(server.run("XPENDING s g - 1-1 1"), "*1 *4 $3 1-1 $1 c :1000 :9223372036854775807");
 }
 
+#[test]
+fn counters_at_their_bounds_are_replayed_and_never_become_negative() {
+    let largest = i64::MAX;
+    let mut server = with_group();
+    server.run("XREADGROUP GROUP g c STREAMS s >");
+    for line in
+        ["XCLAIM s g c 0 1-1 RETRYCOUNT 9223372036854775807", "XCLAIM s g c 0 1-1", "XREADGROUP GROUP g c STREAMS s 0"]
+    {
+        server.run(line);
+        let pending = server.run("XPENDING s g - 1-1 1");
+        assert!(pending.ends_with(&format!(":{largest}")), "{pending}");
+    }
+    for first in
+        ["XGROUP CREATE s h 1-1 ENTRIESREAD 9223372036854775807", "XSETID s 9-1 ENTRIESADDED 9223372036854775807"]
+    {
+        let mut server = Harness::new();
+        server.run("XADD s 1-1 f a");
+        server.run(first);
+        server.run("XGROUP CREATE s h 0");
+        for line in [
+            "XADD s 10-1 f b",
+            "XREADGROUP GROUP h c STREAMS s >",
+            "XADD s 11-1 f b",
+            "XREADGROUP GROUP h c STREAMS s >",
+        ] {
+            assert!(!server.run(line).starts_with('-'), "{line} after {first}");
+        }
+        assert!(!server.effects().contains("ENTRIESREAD -9"), "{first}");
+    }
+}
+
+#[test]
+fn the_last_entry_that_a_connection_waits_for_is_the_last_one_then() {
+    let mut server = Harness::new();
+    let client = waiting(&mut server, "XREAD BLOCK 0 STREAMS s +");
+    for line in ["MULTI", "XADD s 6-1 f a", "XADD s 7-1 f b", "EXEC"] {
+        server.run(line);
+    }
+    assert_eq!(received(&mut server, client), "*1 *2 $1 s *1 *2 $3 7-1 *2 $1 f $1 b");
+}
+
 /// A connection that waits.
 fn waiting(server: &mut Harness, line: &str) -> crate::engine::client::ClientId {
     let client = server.connect();

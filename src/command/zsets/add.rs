@@ -24,14 +24,16 @@ impl Conditions {
     /// Reads words up to the first that is no option; answers how many there were.
     fn read(&mut self, words: &[&[u8]]) -> usize {
         for (at, word) in words.iter().enumerate() {
-            let option = match word.to_ascii_uppercase().as_slice() {
-                b"NX" => &mut self.nx,
-                b"XX" => &mut self.xx,
-                b"GT" => &mut self.gt,
-                b"LT" => &mut self.lt,
-                b"CH" => &mut self.ch,
-                b"INCR" => &mut self.incr,
-                _ => return at,
+            let options = [
+                (b"NX".as_slice(), &mut self.nx),
+                (b"XX", &mut self.xx),
+                (b"GT", &mut self.gt),
+                (b"LT", &mut self.lt),
+                (b"CH", &mut self.ch),
+                (b"INCR", &mut self.incr),
+            ];
+            let Some((_, option)) = options.into_iter().find(|(name, _)| word.eq_ignore_ascii_case(name)) else {
+                return at;
             };
             *option = true;
         }

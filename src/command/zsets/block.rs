@@ -3,19 +3,10 @@
 //! They are logged as ZPOPMIN or ZPOPMAX, when they take something. See [`super::super::key_waits`] for how they wait.
 
 use super::super::failure::Failure;
-use super::super::key_waits::{Wait, wait_for_keys};
+use super::super::key_waits::wait_or_nothing;
 use super::super::{Ctx, parse};
 use super::pop::{End, MultiPop, Shape, pop};
 use crate::keyspace::Kind;
-
-/// Waits until one of these is a sorted set, if that may be.
-fn wait(ctx: &mut Ctx<'_>, keys: &[&[u8]], timeout_ms: u64, command: &[&[u8]]) {
-    if ctx.may_block() {
-        wait_for_keys(ctx, &Wait { keys, kind: Kind::Zset, ends_when_gone: false, timeout_ms }, command);
-    } else {
-        ctx.reply.null_array();
-    }
-}
 
 fn blocking_pop(ctx: &mut Ctx<'_>, arguments: &[&[u8]], end: End) -> Result<(), Failure> {
     let (timeout, keys) = (arguments[arguments.len() - 1], &arguments[1..arguments.len() - 1]);
@@ -26,7 +17,7 @@ fn blocking_pop(ctx: &mut Ctx<'_>, arguments: &[&[u8]], end: End) -> Result<(), 
             return Ok(());
         }
     }
-    wait(ctx, keys, timeout_ms, arguments);
+    wait_or_nothing(ctx, Kind::Zset, keys, timeout_ms, arguments);
     Ok(())
 }
 
@@ -45,7 +36,7 @@ pub fn bzmpop(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     let pops = MultiPop::read(arguments, 2)?;
     let timeout_ms = parse::timeout_seconds(arguments[1], ctx.now_ms())?;
     if !pops.run(ctx)? {
-        wait(ctx, pops.keys, timeout_ms, arguments);
+        wait_or_nothing(ctx, Kind::Zset, pops.keys, timeout_ms, arguments);
     }
     Ok(())
 }

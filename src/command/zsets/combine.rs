@@ -130,6 +130,9 @@ impl<'a, 'b> Query<'a, 'b> {
             Failure::new(format!("ERR at least 1 input key is needed for '{name}' command"))
         })?;
         for key in keys {
+            if form == Form::Store {
+                ctx.expire_source(key);
+            }
             let kind = ctx.read(key).map(Entry::kind);
             if kind.is_some_and(|kind| !matches!(kind, Kind::Set | Kind::Zset)) {
                 return Err(failure::WRONG_TYPE);

@@ -19,7 +19,7 @@ use super::failure::{self, Failure};
 use super::strings::write_text;
 use crate::base::number;
 use crate::engine::config::Config;
-use crate::keyspace::{self, Entry, Text, Zset, ZsetLimits};
+use crate::keyspace::{Text, Zset, ZsetLimits};
 use crate::resp::Reply;
 
 /// How sorted sets are represented at the moment.
@@ -36,32 +36,34 @@ pub fn double(text: &[u8]) -> Result<f64, Failure> {
 
 /// Writes members, with their scores if they are asked for: as pairs in RESP3, one behind the other in RESP2.
 fn write_members<'a>(reply: &mut Reply, len: usize, scores: bool, members: impl Iterator<Item = (Text<'a>, f64)>) {
-    let nested = scores && reply.is_resp3();
-    reply.array(if scores && !nested { 2 * len } else { len });
-    for (member, score) in members {
-        if nested {
-            reply.array(2);
-        }
-        write_text(reply, Some(member));
-        if scores {
-            reply.double(score);
-        }
+    begin_members(reply, len, scores);
+    members.for_each(|member| write_member(reply, scores, member));
+}
+
+/// What comes before so many members.
+fn begin_members(reply: &mut Reply, len: usize, scores: bool) {
+    reply.array(if scores && !reply.is_resp3() { 2 * len } else { len });
+}
+
+fn write_member(reply: &mut Reply, scores: bool, (member, score): (Text<'_>, f64)) {
+    if scores && reply.is_resp3() {
+        reply.array(2);
+    }
+    write_text(reply, Some(member));
+    if scores {
+        reply.double(score);
     }
 }
 
 /// Puts a result in place of whatever a key has, or removes the key if there is none; replies the number of members.
 pub fn store(ctx: &mut Ctx<'_>, key: &[u8], zset: Zset, event: &'static str) {
     let len = zset.len();
-    let exists = ctx.write(key).is_some();
-    let hash = keyspace::hash(key);
-    let displaced =
-        if len > 0 { ctx.db().insert(hash, Entry::of(key, zset, None)) } else { ctx.db().remove(hash, key) };
-    if let Some(displaced) = displaced {
-        ctx.discard_displaced(displaced);
-    }
-    if len > 0 || exists {
+    if len > 0 {
+        ctx.put(key, zset);
         ctx.modified(key);
-        ctx.event(if len > 0 { event } else { "del" }, key);
+        ctx.event(event, key);
+    } else {
+        ctx.remove_replaced(key);
     }
     ctx.reply.count(len);
 }

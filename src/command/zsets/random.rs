@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use super::super::failure::{self, Failure};
 use super::super::strings::write_text;
-use super::super::{Ctx, parse};
-use super::write_members;
+use super::super::{Ctx, draws, parse};
+use super::{begin_members, write_member, write_members};
 use crate::keyspace::{Text, Zset};
 
 /// A sample of more than this part of the members is taken by going through all of them.
@@ -57,8 +57,10 @@ pub fn zrandmember(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure
     };
     let (len, amount) = (zset.len(), count.unsigned_abs() as usize);
     if count < 0 {
-        let drawn = std::iter::repeat_with(|| draw(zset, &mut random)).map_while(|member| member).take(amount);
-        write_members(reply, amount, scores, drawn);
+        let amount = draws::number(count)?;
+        let members = std::iter::repeat_with(|| draw(zset, &mut random)).map_while(|member| member).take(amount);
+        begin_members(reply, amount, scores);
+        draws::write(reply, members, |reply, member| write_member(reply, scores, member))?;
     } else if amount >= len {
         write_members(reply, len, scores, zset.iter());
     } else if amount * PART > len {

@@ -126,6 +126,7 @@ pub fn zrangestore(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure
     let query = Query::new(None, None).read(&arguments[5..], true)?;
     let bounds = query.bounds(arguments[3], arguments[4])?;
     let limits = limits(&ctx.engine.config);
+    ctx.expire_source(arguments[2]);
     let (source, _) = ctx.read_as::<Zset>(arguments[2])?;
     let (start, end) = source.map_or((0, 0), |zset| query.ranks(&bounds, zset));
     // What is between two members where scores differ depends on the representation.

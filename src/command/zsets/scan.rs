@@ -1,73 +1,47 @@
 //! ZSCAN.
 
-use super::super::failure::{self, Failure};
+use super::super::failure::Failure;
+use super::super::scan::{self, Options, Walk};
+use super::super::strings::write_text;
 use super::super::{Ctx, parse};
 use crate::base::{glob, number};
-use crate::keyspace::{Form, Zset};
-
-/// Members that a call visits unless it says otherwise.
-const COUNT: usize = 10;
-/// Buckets that a call visits at most for each member that it was asked for: in a sparse table most are empty.
-const BUCKETS_PER_MEMBER: usize = 10;
-
-fn options<'a>(words: &[&'a [u8]]) -> Result<(Option<&'a [u8]>, usize), Failure> {
-    let (mut pattern, mut count) = (None, COUNT);
-    for option in words.chunks(2) {
-        match (option[0].to_ascii_uppercase().as_slice(), option.get(1)) {
-            (b"COUNT", Some(text)) => {
-                count = usize::try_from(parse::integer(text)?).unwrap_or(0);
-                if count == 0 {
-                    return Err(failure::SYNTAX);
-                }
-            }
-            (b"MATCH", Some(text)) => pattern = Some(*text).filter(|pattern| *pattern != b"*"),
-            _ => return Err(failure::SYNTAX),
-        }
-    }
-    Ok((pattern, count))
-}
+use crate::keyspace::{Form, Text, Zset};
 
 /// ZSCAN key cursor [MATCH pattern] [COUNT count]
 pub fn zscan(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
-    let mut cursor = number::parse_cursor(arguments[2]).ok_or(Failure::from("ERR invalid cursor"))?;
+    let cursor = parse::cursor(arguments[2])?;
     let (zset, reply) = ctx.read_as::<Zset>(arguments[1])?;
     let Some(zset) = zset else {
-        reply.array(2);
-        reply.bulk(b"0");
-        reply.array(0);
+        scan::reply_page(reply, 0, 0);
         return Ok(());
     };
-    let (pattern, count) = options(&arguments[3..])?;
-    let matches = |member: &[u8]| pattern.is_none_or(|pattern| glob::matches(pattern, member));
+    let options = Options::read(&arguments[3..], Walk::Elements)?;
     let mut buffer = itoa::Buffer::new();
-    let mut found: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+    let mut is_wanted =
+        |member: &Text<'_>| options.pattern.is_none_or(|pattern| glob::matches(pattern, member.as_bytes(&mut buffer)));
+    // A small one is one page.
+    let (mut next, mut found) = (0, Vec::new());
     if let Form::Large(ranked) = zset.form() {
-        let mut visited = 0;
-        for _ in 0..count.saturating_mul(BUCKETS_PER_MEMBER) {
-            cursor = ranked.table().scan(cursor, |scored| {
-                visited += 1;
-                if matches(scored.member()) {
+        next = scan::walk(cursor, options.count, |cursor, visited| {
+            ranked.table().scan(cursor, |scored| {
+                *visited += 1;
+                let member = Text::Bytes(scored.member());
+                if is_wanted(&member) {
                     // Of a hash table Redis writes all digits, be they needed or not.
-                    found.push((scored.member().to_vec(), number::format_17_digits(scored.score())));
+                    found.push((member, number::format_17_digits(scored.score())));
                 }
-            });
-            if cursor == 0 || visited >= count {
-                break;
-            }
-        }
+            })
+        });
     } else {
-        cursor = 0;
-        for (member, score) in zset.iter().filter(|(member, _)| matches(member.as_bytes(&mut buffer))) {
+        for (member, score) in zset.iter().filter(|(member, _)| is_wanted(member)) {
             let mut text = Vec::new();
             number::format_f64(score, &mut text);
-            found.push((member.to_vec(), text));
+            found.push((member, text));
         }
     }
-    reply.array(2);
-    reply.bulk(itoa::Buffer::new().format(cursor).as_bytes());
-    reply.array(2 * found.len());
+    scan::reply_page(reply, next, 2 * found.len());
     for (member, score) in found {
-        reply.bulk(&member);
+        write_text(reply, Some(member));
         reply.bulk(&score);
     }
     Ok(())
