@@ -69,8 +69,8 @@ fn main() -> ExitCode {
         outcome.findings.len()
     );
     println!("{}", outcome.report());
-    for (label, count) in outcome.coverage.below(minimum) {
-        println!("below {minimum} fruitful replies: {label}: {count:?}");
+    for label in outcome.coverage.below(minimum) {
+        println!("below {minimum} fruitful replies: {label}");
     }
     if let Some(path) = coverage {
         std::fs::write(&path, outcome.coverage.markdown()).unwrap_or_else(|e| panic!("{path}: {e}"));

@@ -29,7 +29,7 @@ pub enum Against {
     All,
     /// Valkey 8.1, where it has left Redis 7.2; Redis 7.0 is compared exactly.
     Valkey,
-    /// Redis 8.2, in sessions of commands on hashes, for those about the expiry of fields.
+    /// Redis 8.2, in sessions about what no other oracle knows: see `generate/newer.rs`.
     Redis8,
     /// Redis 7.0, where 7.2 has gone on; Valkey is compared exactly.
     Redis7,
@@ -359,6 +359,12 @@ pub const TABLE: &[Row] = &[
     Row {
         against: Redis8,
         command: "object|encoding",
+        how: How::Property { said: "`embstr` and `raw` are one", holds: compare::string_encoding },
+        reason: "Likewise.",
+    },
+    Row {
+        against: Redis8,
+        command: "object|encoding",
         how: How::Texts { oracle: "\"listpackex\"", tested: "\"listpack\"" },
         reason: "In Redis it is enough to ask for the expiry of a field, although none is given one.",
     },
@@ -383,6 +389,12 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         against: All,
+        command: "object|refcount",
+        how: How::Texts { oracle: ":2", tested: ":1" },
+        reason: "In Redis a value that was set in the same transaction is shared with the words of its command.",
+    },
+    Row {
+        against: All,
         command: "xpending",
         how: How::Property { said: "equal; idle times within 3000", holds: compare::stream_times },
         reason: CLOCK,
@@ -404,6 +416,27 @@ pub const TABLE: &[Row] = &[
         command: "xread",
         how: How::Texts { oracle: "-ERR the stream last element ID is 0-0", tested: "*" },
         reason: "Valkey 8.1 says so of `+` where an empty stream was given an id; Redis 8 answers that there is nothing.",
+    },
+    Row {
+        against: Redis8,
+        command: "xdelex",
+        how: How::Property {
+            said: "equal; 2 may be -1 for an entry that is not there",
+            holds: compare::deleted_entries,
+        },
+        reason: "With ACKED, Redis 8.2 says at times of an entry that is not there that it is still needed.",
+    },
+    Row {
+        against: Redis8,
+        command: "xread",
+        how: How::Texts { oracle: "-ERR Unbalanced*", tested: "-ERR Unbalanced*" },
+        reason: "The wording is that of 7.2.",
+    },
+    Row {
+        against: Redis8,
+        command: "xreadgroup",
+        how: How::Texts { oracle: "-ERR Unbalanced*", tested: "-ERR Unbalanced*" },
+        reason: "The wording is that of 7.2.",
     },
     Row {
         against: Redis7,

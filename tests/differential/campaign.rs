@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::super::support::process::{Program, Server};
 use super::accepted::Against;
 use super::coverage::Coverage;
-use super::generate::session;
+use super::generate::{is_deep, session};
 use super::run::{Mismatch, Pair};
 use super::shrink::shrink;
 use super::step::{Step, script};
@@ -94,6 +94,7 @@ impl Campaign {
             let seed = self.seed + outcome.sessions;
             let steps = session(against, seed, SESSION);
             outcome.sessions += 1;
+            pair.looks = is_deep(seed);
             match pair.run(&steps) {
                 Ok(None) => {}
                 Ok(Some(mismatch)) => self.note(&mut pair, &mut outcome, seed, &steps, mismatch),
@@ -162,6 +163,7 @@ impl Campaign {
 pub fn replay(oracle: &Server, tested: &Server, seed: u64) -> Option<Finding> {
     let steps = session(Against::oracle(oracle.name()), seed, SESSION);
     let mut pair = Pair::new(oracle, tested);
+    pair.looks = is_deep(seed);
     let mismatch = pair.run(&steps).unwrap_or_else(|e| panic!("seed {seed}: {e}"))?;
     let (steps, mismatch) = shrink(&mut pair, &steps, mismatch);
     Some(Finding { seed, mismatch, steps, seen: 1 })

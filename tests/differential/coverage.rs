@@ -1,6 +1,6 @@
 //! What a run has really exercised: per command and option, how many replies were successful and not empty.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::super::support::reply::Value;
@@ -39,7 +39,7 @@ const OPTIONS: &[(&str, &[&str])] = &[
     ("zrevrangebyscore", &["LIMIT", "WITHSCORES"]),
     ("zrangebylex", &["LIMIT"]),
     ("zrevrangebylex", &["LIMIT"]),
-    ("zrangestore", &["BYSCORE", "REV", "LIMIT"]),
+    ("zrangestore", &["BYSCORE", "BYLEX", "REV", "LIMIT"]),
     ("zmpop", &["MIN", "MAX", "COUNT"]),
     ("bzmpop", &["MIN", "MAX", "COUNT"]),
     ("zunion", &["WEIGHTS", "AGGREGATE", "SUM", "MIN", "MAX", "WITHSCORES"]),
@@ -75,8 +75,10 @@ const OPTIONS: &[(&str, &[&str])] = &[
     ("georadiusbymember_ro", &["WITHDIST", "WITHHASH", "WITHCOORD", "ASC", "DESC", "COUNT", "ANY"]),
     ("flushall", &["ASYNC", "SYNC"]),
     ("flushdb", &["ASYNC", "SYNC"]),
-    ("xadd", &["NOMKSTREAM", "MAXLEN", "MINID", "=", "~", "LIMIT", "*"]),
-    ("xtrim", &["MAXLEN", "MINID", "=", "~", "LIMIT"]),
+    ("xadd", &["NOMKSTREAM", "MAXLEN", "MINID", "=", "~", "LIMIT", "*", "KEEPREF", "DELREF", "ACKED"]),
+    ("xtrim", &["MAXLEN", "MINID", "=", "~", "LIMIT", "KEEPREF", "DELREF", "ACKED"]),
+    ("xdelex", &["KEEPREF", "DELREF", "ACKED"]),
+    ("xackdel", &["KEEPREF", "DELREF", "ACKED"]),
     ("xrange", &["COUNT"]),
     ("xrevrange", &["COUNT"]),
     ("xread", &["COUNT", "$", "+"]),
@@ -106,7 +108,7 @@ const OPTIONS: &[(&str, &[&str])] = &[
     ("lolwut", &["VERSION"]),
     ("bitcount", &["BYTE", "BIT"]),
     ("bitpos", &["BYTE", "BIT"]),
-    ("bitop", &["AND", "OR", "XOR", "NOT"]),
+    ("bitop", &["AND", "OR", "XOR", "NOT", "DIFF", "DIFF1", "ANDOR", "ONE"]),
     ("bitfield", &["GET", "SET", "INCRBY", "WRAP", "SAT", "FAIL"]),
     ("pfdebug", &["GETREG", "DECODE", "ENCODING", "TODENSE", "SIMD"]),
 ];
@@ -125,6 +127,19 @@ const ZERO_IS_SUCCESS: &[&str] = &[
     "object|idletime",
 ];
 
+/// Types with their encodings.
+const ENCODINGS: &[(&str, &[&str])] = &[
+    ("string", &["int", "embstr", "raw"]),
+    ("list", &["listpack", "quicklist"]),
+    ("set", &["intset", "listpack", "hashtable"]),
+    ("zset", &["listpack", "skiplist"]),
+    ("hash", &["listpack", "hashtable"]),
+    ("stream", &["stream"]),
+];
+
+/// A command is for a type when one in so many of the keys that it met was of it.
+const IS_FOR: u64 = 10;
+
 /// Counts per command, and per command and option.
 #[derive(Clone, Debug, Default)]
 pub struct Coverage {
@@ -134,24 +149,31 @@ pub struct Coverage {
 }
 
 /// What came of the calls of one command or option.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Count {
     pub calls: u64,
     pub fruitful: u64,
     pub errors: u64,
+    /// Of the fruitful ones those that met a key of this type and encoding, in sessions that look.
+    pub met: BTreeMap<String, u64>,
 }
 
 impl Count {
-    fn add(&mut self, fruitful: bool, error: bool) {
+    fn add(&mut self, fruitful: bool, error: bool, met: &BTreeSet<String>) {
         self.calls += 1;
         self.fruitful += u64::from(fruitful);
         self.errors += u64::from(error);
+        if fruitful {
+            for encoding in met {
+                *self.met.entry(encoding.clone()).or_default() += 1;
+            }
+        }
     }
 }
 
 impl Coverage {
-    /// Notes one reply.
-    pub fn note(&mut self, argv: &[Vec<u8>], reply: &Value) {
+    /// Notes one reply, and the types and encodings that the command's keys had (`set listpack`).
+    pub fn note(&mut self, argv: &[Vec<u8>], reply: &Value, met: &BTreeSet<String>) {
         self.commands += 1;
         if matches!(reply, Value::Simple(text) if text == b"QUEUED") {
             return;
@@ -166,11 +188,11 @@ impl Coverage {
             let first = if name.contains('|') { 2 } else { 1 };
             for option in *options {
                 if argv.iter().skip(first).any(|arg| arg.eq_ignore_ascii_case(option.as_bytes())) {
-                    self.entry(format!("{name} {option}")).add(fruitful, error);
+                    self.entry(format!("{name} {option}")).add(fruitful, error, met);
                 }
             }
         }
-        self.entry(name).add(fruitful, error);
+        self.entry(name).add(fruitful, error, met);
     }
 
     fn entry(&mut self, label: String) -> &mut Count {
@@ -184,24 +206,44 @@ impl Coverage {
             entry.calls += count.calls;
             entry.fruitful += count.fruitful;
             entry.errors += count.errors;
+            for (encoding, met) in &count.met {
+                *entry.met.entry(encoding.clone()).or_default() += met;
+            }
         }
     }
 
-    /// Labels with fewer fruitful replies than asked for.
-    pub fn below(&self, minimum: u64) -> Vec<(&str, Count)> {
-        self.counts.iter().filter(|(_, c)| c.fruitful < minimum).map(|(label, c)| (label.as_str(), *c)).collect()
+    /// Labels with fewer fruitful replies than asked for, in all or on an encoding of a type that the command is for.
+    pub fn below(&self, minimum: u64) -> Vec<String> {
+        let mut found = Vec::new();
+        for (label, count) in &self.counts {
+            if count.fruitful < minimum {
+                found.push(format!("{label}: {} of {} calls", count.fruitful, count.calls));
+                continue;
+            }
+            for (name, encodings) in ENCODINGS {
+                let met = |encoding: &&str| count.met.get(&format!("{name} {encoding}")).copied().unwrap_or(0);
+                let is_for = encodings.iter().map(met).sum::<u64>() * IS_FOR > count.met.values().sum();
+                for encoding in encodings.iter().filter(|encoding| is_for && met(encoding) < minimum) {
+                    found.push(format!("{label}, {name} {encoding}: {}", met(encoding)));
+                }
+            }
+        }
+        found
     }
 
     pub fn markdown(&self) -> String {
-        let mut out =
-            String::from("| command or option | calls | successful, not empty | errors |\n|---|---:|---:|---:|\n");
+        let mut out = String::from(
+            "| command or option | calls | successful, not empty | errors | of these met |\n|---|---:|---:|---:|---|\n",
+        );
         for (label, count) in &self.counts {
             let shown: String = match label.split_once(' ') {
                 Some((name, option)) => format!("{} `{option}`", name.to_uppercase().replace('|', " ")),
                 None => format!("**{}**", label.to_uppercase().replace('|', " ")),
             };
             let shown: String = shown.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
-            let _ = writeln!(out, "| {shown} | {} | {} | {} |", count.calls, count.fruitful, count.errors);
+            let met: Vec<String> = count.met.iter().map(|(encoding, n)| format!("{encoding} {n}")).collect();
+            let (calls, fruitful, errors) = (count.calls, count.fruitful, count.errors);
+            let _ = writeln!(out, "| {shown} | {calls} | {fruitful} | {errors} | {} |", met.join(", "));
         }
         out
     }

@@ -197,6 +197,21 @@ pub const NOT_ASKED: &[NotAsked] = &[
         is: has_odd_cursor,
     },
     NotAsked {
+        against: Against::All,
+        what: "XSETID with ENTRIESADDED, XGROUP with ENTRIESREAD, XCLAIM with RETRYCOUNT 9223372036854775807",
+        reason: "What comes next makes Redis' counter negative; ackd's stays at the largest number.",
+        is: |argv, _| {
+            const COUNTERS: &[&str] = &["ENTRIESADDED", "ENTRIESREAD", "RETRYCOUNT"];
+            (2..argv.len()).any(|n| word(argv, n - 1, COUNTERS) && argv[n] == b"9223372036854775807")
+        },
+    },
+    NotAsked {
+        against: Against::Redis8,
+        what: "XGROUP with ENTRIESREAD",
+        reason: "Redis 8.2 keeps no more than the stream has had; 7.2 keeps what it is given, and Valkey decides.",
+        is: |argv, _| word(argv, 0, &["XGROUP"]) && any_word(argv, &["ENTRIESREAD"]),
+    },
+    NotAsked {
         against: Against::Valkey,
         what: "The expiry of fields",
         reason: "Valkey 8.1 has no such commands. Redis 8.2 is asked, in sessions of its own.",

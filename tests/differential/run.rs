@@ -5,6 +5,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use ackd::command::key_positions::keys_of;
+use ackd::command::table;
+
 use super::super::support::client::{Client, REPLY_TIMEOUT, Reply, encode};
 use super::super::support::process::Server;
 use super::super::support::reply::Value;
@@ -222,6 +225,18 @@ impl Side {
         Ok(Some(Answer::Broken("neither waits nor answers".into())))
     }
 
+    /// What a key was: type and encoding (`set listpack`); `None` if it was not there.
+    fn receive_type(&mut self, connection: usize) -> Option<String> {
+        let words = [self.receive(connection), self.receive(connection)].map(|answer| match answer {
+            Answer::Reply(reply) if !reply.value.is_error() => {
+                reply.value.bytes().map(|word| String::from_utf8_lossy(word).into_owned())
+            }
+            _ => None,
+        });
+        let [Some(name), Some(encoding)] = words else { return None };
+        Some(format!("{name} {encoding}"))
+    }
+
     fn receive(&mut self, connection: usize) -> Answer {
         let slot = &mut self.connections[connection];
         let Some(client) = &mut slot.client else { return Answer::Closed };
@@ -233,6 +248,20 @@ impl Side {
     }
 }
 
+/// The most keys of a command that are asked about.
+const KEYS_ASKED: usize = 3;
+
+/// The first keys of a command.
+fn keys_met(argv: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let words: Vec<&[u8]> = argv.iter().map(Vec::as_slice).collect();
+    let found = table::resolve(&words).and_then(|row| keys_of(row.spec, &words)).unwrap_or_default();
+    found.iter().take(KEYS_ASKED).filter_map(|key| argv.get(key.at).cloned()).collect()
+}
+
+fn begins_transaction(argv: &[Arg]) -> bool {
+    matches!(argv.first(), Some(Arg::Bytes(name)) if name.eq_ignore_ascii_case(b"MULTI"))
+}
+
 /// Two servers that are given the same steps.
 pub struct Pair {
     against: Against,
@@ -240,6 +269,10 @@ pub struct Pair {
     tested: Side,
     /// Per connection, the commands queued since MULTI.
     queued: Vec<Vec<Vec<Vec<u8>>>>,
+    /// Per connection, whether it is inside a transaction.
+    in_transaction: [bool; CONNECTIONS],
+    /// Whether the tested server is asked before each command for the types and encodings of its keys.
+    pub looks: bool,
     pub coverage: Coverage,
 }
 
@@ -250,6 +283,8 @@ impl Pair {
             oracle: Side::new(oracle),
             tested: Side::new(tested),
             queued: Vec::new(),
+            in_transaction: [false; CONNECTIONS],
+            looks: false,
             coverage: Coverage::default(),
         }
     }
@@ -259,6 +294,7 @@ impl Pair {
         self.oracle.reset()?;
         self.tested.reset()?;
         self.queued = vec![Vec::new(); CONNECTIONS];
+        self.in_transaction = [false; CONNECTIONS];
         let mut at = 0;
         while at < steps.len() {
             let end = match &steps[at] {
@@ -291,15 +327,27 @@ impl Pair {
         let lines =
             steps.iter().filter_map(|step| if let Step::Command { argv, .. } = step { Some(argv) } else { None });
         let lines: Vec<&Vec<Arg>> = lines.collect();
-        for side in [&mut self.oracle, &mut self.tested] {
-            let bytes: Vec<u8> = lines.iter().flat_map(|argv| encode(&side.resolve(argv))).collect();
-            side.send(connection, &bytes)?;
+        let looks =
+            self.looks && !self.in_transaction[connection] && !lines.iter().any(|argv| begins_transaction(argv));
+        let seen: Vec<Vec<Vec<u8>>> =
+            lines.iter().map(|argv| if looks { keys_met(&self.tested.resolve(argv)) } else { Vec::new() }).collect();
+        let bytes: Vec<u8> = lines.iter().flat_map(|argv| encode(&self.oracle.resolve(argv))).collect();
+        self.oracle.send(connection, &bytes)?;
+        let mut bytes = Vec::new();
+        for (argv, keys) in lines.iter().zip(&seen) {
+            for key in keys {
+                bytes.extend(encode(&[b"TYPE", &key[..]]));
+                bytes.extend(encode(&[&b"OBJECT"[..], b"ENCODING", key]));
+            }
+            bytes.extend(encode(&self.tested.resolve(argv)));
         }
-        for (i, line) in lines.iter().enumerate() {
+        self.tested.send(connection, &bytes)?;
+        for (i, (line, keys)) in lines.iter().zip(&seen).enumerate() {
             let oracle = self.oracle.receive(connection);
+            let met = keys.iter().filter_map(|_| self.tested.receive_type(connection)).collect();
             let tested = self.tested.receive(connection);
             let argv = self.oracle.resolve(line);
-            if let Some(mut mismatch) = self.compare(connection, &argv, &oracle, &tested) {
+            if let Some(mut mismatch) = self.compare(connection, &argv, &oracle, &tested, &met) {
                 mismatch.step = first + i;
                 mismatch.command = redis_cli(line);
                 return Ok(Some(mismatch));
@@ -327,7 +375,7 @@ impl Pair {
             let oracle = oracle.unwrap_or_else(|| self.oracle.receive(*connection));
             let tested = tested.unwrap_or_else(|| self.tested.receive(*connection));
             let words = self.oracle.resolve(argv);
-            if let Some(mut mismatch) = self.compare(*connection, &words, &oracle, &tested) {
+            if let Some(mut mismatch) = self.compare(*connection, &words, &oracle, &tested, &BTreeSet::new()) {
                 (mismatch.step, mismatch.command) = (at, redis_cli(argv));
                 return Ok(Some(mismatch));
             }
@@ -335,7 +383,15 @@ impl Pair {
         Ok(None)
     }
 
-    fn compare(&mut self, connection: usize, argv: &[Vec<u8>], oracle: &Answer, tested: &Answer) -> Option<Mismatch> {
+    /// Compares the replies to one command; `met` are the types and encodings of its keys, as far as they are known.
+    fn compare(
+        &mut self,
+        connection: usize,
+        argv: &[Vec<u8>],
+        oracle: &Answer,
+        tested: &Answer,
+        met: &BTreeSet<String>,
+    ) -> Option<Mismatch> {
         let queued = &mut self.queued[connection];
         let inner = inner_mismatch(self.against, queued, argv, oracle, tested);
         if inner.is_some() {
@@ -347,23 +403,26 @@ impl Pair {
                 if equal {
                     if let (Some(items), "exec") = (r.value.elements(), compare::command_name(argv).as_str()) {
                         for (argv, reply) in queued.iter().zip(items) {
-                            self.coverage.note(argv, reply);
+                            self.coverage.note(argv, reply, &BTreeSet::new());
                         }
                     }
-                    self.coverage.note(argv, &r.value);
+                    self.coverage.note(argv, &r.value, met);
                 }
                 if matches!(&l.value, Value::Simple(text) if text == b"QUEUED") {
                     queued.push(argv.to_vec());
                 } else if matches!(compare::command_name(argv).as_str(), "exec" | "discard" | "reset" | "multi") {
-                    let nested = l.value.is_error() && compare::command_name(argv) == "multi";
+                    let begins = compare::command_name(argv) == "multi";
+                    let nested = l.value.is_error() && begins;
                     if !nested {
                         queued.clear();
+                        self.in_transaction[connection] = begins;
                     }
                 }
                 equal
             }
             (l, r) => {
                 queued.clear();
+                self.in_transaction[connection] = false;
                 l == r && *l == Answer::Closed
             }
         };
@@ -419,7 +478,7 @@ impl Pair {
             side.send(connection, &encode(&first))?;
             replies.push(side.receive(connection));
         }
-        if let Some(mut mismatch) = self.compare(connection, &first, &replies[0], &replies[1]) {
+        if let Some(mut mismatch) = self.compare(connection, &first, &replies[0], &replies[1], &BTreeSet::new()) {
             (mismatch.step, mismatch.command) = (step, command());
             return Ok(Some(mismatch));
         }

@@ -142,15 +142,17 @@ fn options<'a, 'b>(arguments: &'b [&'a [u8]]) -> Result<(References, &'b [&'a [u
 
 /// XDELEX key [KEEPREF | DELREF | ACKED] IDS numids id [id …]
 pub fn xdelex(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
+    // A key of another type is an error before anything else.
+    ctx.edit::<Stream>(arguments[1])?;
     let (references, texts) = options(&arguments[2..])?;
     remove(ctx, arguments[1], None, references, texts)
 }
 
 /// XACKDEL key group [KEEPREF | DELREF | ACKED] IDS numids id [id …]
 pub fn xackdel(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
-    let (references, texts) = options(&arguments[3..])?;
-    // It counts as reading the key too.
+    // It counts as reading the key, and another type is an error before anything else.
     ctx.read_as::<Stream>(arguments[1])?;
+    let (references, texts) = options(&arguments[3..])?;
     remove(ctx, arguments[1], Some(arguments[2]), references, texts)
 }
 

@@ -17,6 +17,7 @@ const NO_FIELDS: &[&str] =
 impl Generator {
     pub(super) fn bitmap_command(&mut self) -> Vec<Vec<u8>> {
         let key = self.key(Use::Bits);
+        self.some_string(&key);
         match self.rng.u32(0..100) {
             0..=19 => {
                 let bit = match self.rng.u32(0..20) {
@@ -80,7 +81,7 @@ impl Generator {
         let count = self.pick(&[0, 0, 0, 1, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3]);
         let mut range: Vec<Vec<u8>> = (0..count.min(2)).map(|_| self.bit_index()).collect();
         if count == 3 {
-            let unit = if self.percent(5) { self.pick(&["BITS", "", "0"]) } else { self.pick(&["BIT", "BIT", "BYTE"]) };
+            let unit = if self.percent(5) { self.pick(&["BITS", "", "0"]) } else { self.pick(&["BIT", "BYTE"]) };
             range.push(self.case(unit));
         }
         if self.percent(2) {

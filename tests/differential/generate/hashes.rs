@@ -45,7 +45,7 @@ impl Generator {
     }
 
     /// Those of Redis 7.4 and 8.
-    fn field_expiry_command(&mut self) -> Vec<Vec<u8>> {
+    pub(super) fn field_expiry_command(&mut self) -> Vec<Vec<u8>> {
         let key = self.key(Use::Hash);
         let mut line = match self.rng.u32(0..100) {
             0..=29 => self.hexpire(key),
@@ -250,50 +250,5 @@ impl Generator {
             line.push(self.pick(&["TYPE", "FOO", "COUNT"]).into());
         }
         line
-    }
-
-    fn hash_transaction(&mut self) {
-        let connection = self.connection();
-        if !self.in_transaction[connection] {
-            let line = self.line("MULTI", vec![]);
-            self.push(connection, line);
-            self.in_transaction[connection] = true;
-            for _ in 0..self.rng.usize(0..5) {
-                let line = if self.rng.bool() { self.hash_command() } else { self.field_expiry_command() };
-                self.push_mutated(connection, line);
-            }
-        }
-        self.finish(connection);
-    }
-
-    /// What a session against Redis 8 consists of: commands on hashes, and a few on any key.
-    pub(super) fn hash_session_step(&mut self) {
-        let connection = self.connection();
-        let key = self.key(Use::Hash);
-        let line = match self.rng.u32(0..100) {
-            0..=39 => self.hash_command(),
-            40..=79 => self.field_expiry_command(),
-            80..=83 => self.line("OBJECT", vec![b"ENCODING".to_vec(), key]),
-            84..=87 => {
-                let name = self.pick(&["EXISTS", "TYPE", "PERSIST", "PTTL", "UNLINK"]);
-                self.line(name, vec![key])
-            }
-            88..=90 => {
-                let (name, other) = (self.pick(&["RENAME", "RENAMENX", "COPY"]), self.key(Use::Hash));
-                self.line(name, vec![key, other])
-            }
-            91 => self.line("EXPIRE", vec![key, b"100000".to_vec()]),
-            92 => self.line("SADD", vec![key, b"1".to_vec()]),
-            93 => {
-                let names = ["hash-max-listpack-entries", "hash-max-listpack-value"];
-                let (name, value) = (self.pick(&names), self.pick(&["0", "4", "64", "512"]));
-                self.line("CONFIG", [b"SET".to_vec(), name.into(), value.into()].into())
-            }
-            94..=96 => return self.hash_transaction(),
-            97 => return self.steps.push(Step::Dump),
-            _ if self.in_transaction[connection] => return self.finish(connection),
-            _ => self.line("DBSIZE", vec![]),
-        };
-        self.push_mutated(connection, line);
     }
 }

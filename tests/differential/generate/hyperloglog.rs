@@ -44,7 +44,7 @@ impl Generator {
             }
             // What is no sketch any more makes room for one that is.
             925..=998 => self.line("DEL", vec![key]),
-            _ if self.percent(50) => self.line("PFSELFTEST", vec![]),
+            _ if self.percent(if self.deep { 90 } else { 20 }) => self.line("PFSELFTEST", vec![]),
             _ => self.line("PFCOUNT", vec![key]),
         }
     }

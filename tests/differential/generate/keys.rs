@@ -7,10 +7,14 @@ const TYPES: &[&str] = &["string", "STRING", "set", "set", "zset", "list", "hash
 
 impl Generator {
     fn any_key(&mut self) -> Vec<u8> {
-        let mut usages = vec![Use::Any; 2];
+        let mut usages = vec![Use::Any; if self.deep { 5 } else { 2 }];
         usages.extend(Use::ALL);
         let usage = self.pick(&usages);
-        self.key(usage)
+        let key = self.key(usage);
+        if usage == Use::Any {
+            self.some_string(&key);
+        }
+        key
     }
 
     pub(super) fn key_command(&mut self) -> Vec<Vec<u8>> {
@@ -91,7 +95,7 @@ impl Generator {
             ("PEXPIREAT", true, true),
         ]);
         let mut arguments = vec![self.any_key(), self.expiry(absolute, milliseconds)];
-        if self.percent(25) {
+        if self.percent(if self.deep { 10 } else { 25 }) {
             // Something with a time to live, for XX, GT and LT to look at.
             let connection = self.connection();
             let value = self.value(Use::Any);
@@ -165,7 +169,8 @@ impl Generator {
         let policy =
             |policy: &str| [b"CONFIG", &b"SET"[..], b"maxmemory-policy", policy.as_bytes()].map(<[u8]>::to_vec);
         self.push(connection, policy("allkeys-lfu").to_vec());
-        self.push(connection, vec![b"SET".to_vec(), key.unwrap_or_default(), b"1".to_vec()]);
+        let value = self.pick(&[b"1".to_vec(), b"word".to_vec(), vec![b'r'; 50]]);
+        self.push(connection, vec![b"SET".to_vec(), key.unwrap_or_default(), value]);
         self.push(connection, line);
         policy("noeviction").to_vec()
     }

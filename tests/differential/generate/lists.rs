@@ -15,7 +15,7 @@ impl Generator {
             let (connection, line) = (self.connection(), self.push_elements(key.clone()));
             self.push(connection, line);
         }
-        match self.rng.u32(0..100) {
+        match self.rng.u32(0..if self.deep { 108 } else { 100 }) {
             0..=24 => self.push_elements(key),
             25..=35 => {
                 let name = self.pick(&["LPOP", "RPOP"]);

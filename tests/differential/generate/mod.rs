@@ -8,6 +8,7 @@ mod hashes;
 mod hyperloglog;
 mod keys;
 mod lists;
+mod newer;
 mod parameters;
 mod protocol;
 mod server;
@@ -41,10 +42,44 @@ pub struct Generator {
     entries: u64,
     /// Families that most commands are of: with all of them at once, few would find what they need.
     focus: [u32; 2],
+    /// Whether this session is mostly about what succeeds: see [`is_deep`].
+    deep: bool,
+    /// Whether members of sets are integers, and nothing else.
+    integers: bool,
 }
 
 /// Of how many numbers each leads to a family of commands on values.
 const FAMILIES: u32 = 15;
+/// Two more for deep sessions: commands on keys, and SORT.
+const KEYS: u32 = 15;
+const SORT: u32 = 16;
+/// What deep sessions are about: those of many options more often.
+const DEEP_FAMILIES: &[u32] = &[
+    0, 0, 0, 3, 3, 3, 4, 4, 4, 4, 4, 6, 6, 6, 7, 7, 7, 8, 8, 8, 10, 10, 12, 12, 12, 12, 12, 14, 14, KEYS, KEYS, KEYS,
+    KEYS, KEYS, KEYS, SORT, SORT, SORT, SORT,
+];
+
+/// Whether the session of a seed goes deep: it stays with the commands of one family, makes few mistakes, and sets the
+/// thresholds between encodings so that each of them is met. The others go wide.
+pub fn is_deep(seed: u64) -> bool {
+    !seed.is_multiple_of(4)
+}
+
+/// Settings of deep sessions: the usual ones, and such that small values have each encoding. Sets of integers may grow
+/// no smaller than others: else the encoding of a union would depend on which members come first, which is chance.
+const THRESHOLDS: &[&[&str]] = &[
+    &["hash-max-listpack-entries 128", "hash-max-listpack-entries 128", "hash-max-listpack-entries 0"],
+    &["list-max-listpack-size -2", "list-max-listpack-size -2", "list-max-listpack-size 1"],
+    &[
+        "set-max-intset-entries 512 set-max-listpack-entries 128",
+        "set-max-intset-entries 6 set-max-listpack-entries 6",
+        "set-max-intset-entries 4 set-max-listpack-entries 0",
+        "set-max-intset-entries 0 set-max-listpack-entries 0",
+    ],
+    &["zset-max-listpack-entries 128", "zset-max-listpack-entries 128", "zset-max-listpack-entries 0"],
+    &["stream-node-max-entries 100", "stream-node-max-entries 2", "stream-node-max-entries 4"],
+    &["hll-sparse-max-bytes 3000", "hll-sparse-max-bytes 0", "hll-sparse-max-bytes 100"],
+];
 
 /// The session of a seed, with about `length` steps.
 pub fn session(against: Against, seed: u64, length: usize) -> Vec<Step> {
@@ -56,8 +91,19 @@ pub fn session(against: Against, seed: u64, length: usize) -> Vec<Step> {
         in_transaction: [false; CONNECTIONS],
         entries: 0,
         focus: [0; 2],
+        deep: is_deep(seed) && against != Against::Redis8,
+        integers: false,
     };
     generator.focus = [generator.rng.u32(0..FAMILIES), generator.rng.u32(0..FAMILIES)];
+    if generator.deep {
+        let family = generator.pick(DEEP_FAMILIES);
+        generator.focus = [family, family];
+        generator.integers = generator.percent(40);
+        for choices in THRESHOLDS {
+            let words = format!("CONFIG SET {}", generator.pick(choices));
+            generator.push(0, words.split(' ').map(|word| word.as_bytes().to_vec()).collect());
+        }
+    }
     for connection in 0..CONNECTIONS {
         if generator.rng.bool() {
             generator.push(connection, vec![b"HELLO".to_vec(), b"3".to_vec()]);
@@ -93,12 +139,7 @@ impl Generator {
             return;
         }
         if self.against == Against::Redis8 {
-            for _ in 0..3 {
-                let key = self.key(values::Use::Hash);
-                let line = self.hset(key);
-                self.push(0, line);
-            }
-            return;
+            return self.fill_newer();
         }
         for database in 0..3 {
             self.push(0, vec![b"SELECT".to_vec(), vec![b'2' - database]]);
@@ -145,9 +186,13 @@ impl Generator {
             self.current = self.rng.usize(0..CONNECTIONS);
         }
         if self.against == Against::Redis8 {
-            return self.hash_session_step();
+            return self.newer_step();
         }
         let connection = self.current;
+        if self.deep && self.percent(85) {
+            let line = if self.percent(88) { self.value_command() } else { self.key_command() };
+            return self.push(connection, line);
+        }
         match self.rng.u32(0..1000) {
             0..=439 => {
                 let line = self.value_command();
@@ -181,7 +226,7 @@ impl Generator {
 
     /// A command of one of the types of values, mostly of those that this session is about.
     fn value_command(&mut self) -> Vec<Vec<u8>> {
-        let family = if self.percent(85) { self.pick(&self.focus.clone()) } else { self.rng.u32(0..FAMILIES) };
+        let family = if self.usually(85) { self.pick(&self.focus.clone()) } else { self.rng.u32(0..FAMILIES) };
         match family {
             0..=2 => self.string_command(),
             3 => self.set_command(),
@@ -191,6 +236,8 @@ impl Generator {
             8..=9 => self.list_command(),
             10..=11 => self.hash_command(),
             12..=13 => self.stream_command(),
+            KEYS => self.key_command(),
+            SORT => self.sort_command(),
             _ => self.hyperloglog_command(),
         }
     }

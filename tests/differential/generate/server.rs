@@ -2,6 +2,7 @@
 
 use super::super::step::Arg;
 use super::parameters::PARAMETERS;
+use super::values::Use;
 use super::{CONNECTIONS, Generator};
 
 /// Parameters that cannot be changed while the server runs.
@@ -355,12 +356,12 @@ impl Generator {
     }
 
     fn debug(&mut self, connection: usize) {
-        let key = self.key(super::values::Use::Any);
-        let line: Vec<Vec<u8>> = match self.rng.u32(0..30) {
+        let key = self.key(Use::Any);
+        let line: Vec<Vec<u8>> = match self.rng.u32(0..36) {
             0..=3 => vec!["DIGEST".into()],
             4..=7 => {
                 let mut line = vec!["DIGEST-VALUE".into()];
-                line.extend(self.keys(super::values::Use::Any));
+                line.extend(self.keys(Use::Any));
                 line
             }
             8..=11 => vec!["OBJECT".into(), key],
@@ -383,7 +384,10 @@ impl Generator {
             }
             19 => vec!["SLEEP".into(), self.pick(&["0", "0.0001", "x"]).into()],
             21 => vec!["HTSTATS".into(), self.pick(&["0", "1", "99", "x"]).into()],
-            22 => vec![self.pick(&["HTSTATS-KEY", "LISTPACK"]).into(), key],
+            22 | 30.. => {
+                let usage = self.pick(&[Use::Any, Use::Hash, Use::Set, Use::Zset, Use::Zset]);
+                vec![self.pick(&["HTSTATS-KEY", "LISTPACK"]).into(), self.key(usage)]
+            }
             23..=24 => vec!["SET-ACTIVE-EXPIRE".into(), self.pick(&["1", "1", "0"]).into()],
             25 if self.percent(50) => vec!["REPLICATE".into(), self.pick(&["all", "x", ""]).into(), "PING".into()],
             25 => vec!["LOG".into(), "a line of the test".into()],

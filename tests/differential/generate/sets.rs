@@ -9,11 +9,17 @@ const SAMPLES: &[&str] = &["0", "1", "2", "5", "100", "1000", "92233720368547758
 impl Generator {
     pub(super) fn set_command(&mut self) -> Vec<Vec<u8>> {
         let key = self.key(Use::Set);
-        match self.rng.u32(0..140) {
+        match self.rng.u32(0..148) {
+            140..=147 => self.algebra(),
             0..=39 => self.sadd(key),
             100..=113 => self.algebra(),
             114..=119 => {
-                let arguments = vec![key, self.key(Use::Set), self.member()];
+                let member = self.member();
+                if self.percent(50) {
+                    let connection = self.connection();
+                    self.push(connection, vec![b"SADD".to_vec(), key.clone(), member.clone(), b"1".to_vec()]);
+                }
+                let arguments = vec![key, self.key(Use::Set), member];
                 self.line("SMOVE", arguments)
             }
             120..=126 => self.spop(key),
@@ -77,7 +83,7 @@ impl Generator {
                 encoding
             }
             _ => {
-                let number = if self.percent(95) { count.to_string().into_bytes() } else { self.integer() };
+                let number = if self.usually(95) { count.to_string().into_bytes() } else { self.integer() };
                 let mut arguments = self.on_key("SINTERCARD", number, keys);
                 if self.percent(50) {
                     arguments.push(self.case("LIMIT"));
@@ -157,7 +163,7 @@ impl Generator {
 
     /// A member of a small population: integers of all widths, words, and lengths around those of the settings.
     pub(super) fn member(&mut self) -> Vec<u8> {
-        match self.rng.u32(0..100) {
+        match if self.integers { self.pick(&[0, 0, 0, 85]) } else { self.rng.u32(0..100) } {
             0..=49 => self.rng.i64(-2..8).to_string().into_bytes(),
             50..=84 => format!("m{}", self.rng.u32(0..8)).into_bytes(),
             85..=89 => {

@@ -7,11 +7,17 @@ const PATTERNS: &[&str] = &["w_*", "w_*", "w_*", "*", "none_*", "w_*->f", "*->",
 
 impl Generator {
     pub(super) fn sort_command(&mut self) -> Vec<Vec<u8>> {
-        let key = if self.percent(85) { format!("t{}", self.rng.u32(0..4)).into() } else { self.key(Use::Any) };
+        let usage = self.pick(&[Use::Set, Use::Set, Use::List, Use::Zset, Use::Any]);
+        let key = self.key(usage);
         let connection = self.connection();
         if self.percent(50) {
             self.push(connection, vec![b"DEL".to_vec(), key.clone()]);
-            let line = if self.percent(50) { self.numbers(key.clone()) } else { self.sadd(key.clone()) };
+            let line = match usage {
+                Use::List => self.numbers("RPUSH", key.clone()),
+                Use::Zset => self.zadd(key.clone()),
+                _ if self.percent(50) => self.numbers("SADD", key.clone()),
+                _ => self.sadd(key.clone()),
+            };
             self.push(connection, line);
         }
         if self.percent(30) {
@@ -48,7 +54,7 @@ impl Generator {
             options.push(vec![self.case(order)]);
         }
         if self.percent(3) {
-            options.push(vec![self.pick(&["FOO", "BY", "GET", "LIMIT", ""]).into()]);
+            options.push(vec![self.pick(&["FOO", "GET", "LIMIT", ""]).into()]);
         }
         if name == "SORT_RO" && self.percent(3) {
             options.push(vec![self.case("STORE"), b"k0".to_vec()]);
@@ -61,9 +67,9 @@ impl Generator {
         self.line("DBSIZE", vec![])
     }
 
-    /// SADD of numbers, of all the forms in which there are some.
-    fn numbers(&mut self, key: Vec<u8>) -> Vec<Vec<u8>> {
-        let mut line = vec![b"SADD".to_vec(), key];
+    /// SADD or RPUSH of numbers, of all the forms in which there are some.
+    fn numbers(&mut self, name: &str, key: Vec<u8>) -> Vec<Vec<u8>> {
+        let mut line = vec![name.into(), key];
         for _ in 0..self.rng.usize(1..12) {
             line.push(if self.percent(70) { self.rng.i64(-20..60).to_string().into() } else { self.float() });
         }

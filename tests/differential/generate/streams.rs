@@ -40,12 +40,12 @@ const ODD_IDS: &[&str] = &[
 ];
 
 /// No time between these passes while a session runs.
-const MIN_IDLE: &[&str] = &["0", "0", "0", "0", "100000", "-5", "x", "9223372036854775807"];
+const MIN_IDLE: &[&str] = &["0", "0", "0", "0", "0", "0", "0", "0", "100000", "-5", "x", "9223372036854775807"];
 
 impl Generator {
     pub(super) fn stream_command(&mut self) -> Vec<Vec<u8>> {
         let key = self.key(Use::Stream);
-        if self.percent(15) {
+        if self.percent(if self.deep { 30 } else { 15 }) {
             self.groups_that_read(&key);
         }
         match self.rng.u32(0..100) {
@@ -54,7 +54,8 @@ impl Generator {
             38..=43 => self.xread(key),
             44..=57 => self.xreadgroup(key),
             58..=61 => {
-                let arguments = vec![key, self.group()].into_iter().chain(self.stream_ids()).collect();
+                let [group, _] = self.readers(&key);
+                let arguments = vec![key, group].into_iter().chain(self.stream_ids()).collect();
                 self.line("XACK", arguments)
             }
             62..=66 => self.xpending(key),
@@ -77,15 +78,14 @@ impl Generator {
     }
 
     /// Lets a stream have entries, and a group one that is pending.
-    pub(super) fn groups_that_read(&mut self, key: &[u8]) {
+    pub(super) fn groups_that_read(&mut self, key: &[u8]) -> [Vec<u8>; 2] {
         let connection = self.connection();
         let words = |words: &[&[u8]]| words.iter().map(|word| word.to_vec()).collect::<Vec<_>>();
         if self.percent(20) {
             self.push(connection, words(&[b"DEL", key]));
         }
         for _ in 0..self.rng.usize(1..5) {
-            self.entries += 1;
-            let id = format!("{}-1", FAR_MS + self.entries).into_bytes();
+            let id = self.next_stream_id();
             let value = self.value(Use::Number);
             self.push(connection, words(&[b"XADD", key, &id, b"field", &value]));
         }
@@ -94,9 +94,15 @@ impl Generator {
         let count = self.rng.u32(1..5).to_string().into_bytes();
         let read: [&[u8]; 9] = [b"XREADGROUP", b"GROUP", &group, &consumer, b"COUNT", &count, b"STREAMS", key, b">"];
         self.push(connection, words(&read));
+        [group, consumer]
     }
 
-    fn group(&mut self) -> Vec<u8> {
+    /// A group and a consumer; in deep sessions mostly such that have just read.
+    fn readers(&mut self, key: &[u8]) -> [Vec<u8>; 2] {
+        if self.deep && self.percent(60) { self.groups_that_read(key) } else { [self.group(), self.consumer()] }
+    }
+
+    pub(super) fn group(&mut self) -> Vec<u8> {
         format!("g{}", self.pick(&[0, 0, 0, 1, 2])).into_bytes()
     }
 
@@ -106,18 +112,25 @@ impl Generator {
 
     /// An id among those given lately, or an odd one.
     fn stream_id(&mut self) -> Vec<u8> {
-        let back = self.rng.u64(0..24);
+        let back = self.rng.u64(0..if self.deep { 6 } else { 24 });
         let ms = FAR_MS + self.entries.saturating_sub(back);
         match self.rng.u32(0..100) {
             0..=69 => format!("{ms}-1"),
             70..=79 => format!("{ms}-{}", self.rng.u32(0..4)),
             80..=85 => ms.to_string(),
+            _ if self.deep && self.percent(80) => format!("{ms}-1"),
             _ => self.pick(ODD_IDS).to_owned(),
         }
         .into_bytes()
     }
 
-    fn stream_ids(&mut self) -> Vec<Vec<u8>> {
+    /// The id of an entry that comes after all others.
+    pub(super) fn next_stream_id(&mut self) -> Vec<u8> {
+        self.entries += 1;
+        format!("{}-1", FAR_MS + self.entries).into_bytes()
+    }
+
+    pub(super) fn stream_ids(&mut self) -> Vec<Vec<u8>> {
         let count = if self.percent(50) { 1 } else { self.rng.usize(2..6) };
         (0..count).map(|_| self.stream_id()).collect()
     }
@@ -153,7 +166,7 @@ impl Generator {
     }
 
     /// MAXLEN or MINID, exact or not.
-    fn trimming(&mut self) -> Vec<Vec<u8>> {
+    pub(super) fn trimming(&mut self) -> Vec<Vec<u8>> {
         let max_len = self.percent(65);
         let mut words = vec![if max_len { self.case("MAXLEN") } else { self.case("MINID") }];
         let operator = self.pick(&["", "=", "~", "~"]);
@@ -161,7 +174,7 @@ impl Generator {
             words.push(operator.into());
         }
         words.push(match max_len {
-            true => self.pick(&["0", "1", "2", "3", "5", "8", "10", "20", "-1", "x"]).into(),
+            true => self.pick(&["0", "1", "2", "3", "3", "5", "5", "8", "10", "20", "-1", "x"]).into(),
             false => self.stream_id(),
         });
         let limit = if operator == "~" { 30 } else { 3 };
@@ -186,8 +199,7 @@ impl Generator {
         }
         self.rng.shuffle(&mut options);
         line.extend(options.concat());
-        self.entries += 1;
-        let next = format!("{}-1", FAR_MS + self.entries).into_bytes();
+        let next = self.next_stream_id();
         match self.rng.u32(0..100) {
             0..=19 => {
                 let fields = self.entry_fields();
@@ -267,30 +279,32 @@ impl Generator {
             arguments.extend(self.option(12, "NOACK", &[]));
         }
         arguments.extend([self.case("BLOCK"), b"0".to_vec()]);
-        arguments.extend(self.streams(key, if for_group { &[">", ">", ">", "0"] } else { &["$", "$", "id", "+"] }));
+        arguments.extend(self.streams(key, if for_group { &[">", ">", ">", "0"] } else { &["$", "$", "id"] }));
         self.line(if for_group { "XREADGROUP" } else { "XREAD" }, arguments)
     }
 
     fn xpending(&mut self, key: Vec<u8>) -> Vec<Vec<u8>> {
-        let mut arguments = vec![key, self.group()];
+        let [group, consumer] = self.readers(&key);
+        let mut arguments = vec![key, group];
         if self.percent(70) {
-            arguments.extend(self.option(30, "IDLE", &["0", "100000", "-1", "x"]));
+            arguments.extend(self.option(30, "IDLE", &["0", "0", "100000", "-1", "x"]));
             arguments.extend([self.end_of_range("-"), self.end_of_range("+")]);
             arguments.push(self.pick(&["0", "1", "3", "10", "10", "10", "-1", "x"]).into());
             if self.percent(40) {
-                arguments.push(self.consumer());
+                arguments.push(consumer);
             }
         }
         self.line("XPENDING", arguments)
     }
 
     fn xclaim(&mut self, key: Vec<u8>) -> Vec<Vec<u8>> {
-        let mut arguments = vec![key, self.group(), self.consumer(), self.pick(MIN_IDLE).into()];
+        let [group, _] = self.readers(&key);
+        let mut arguments = vec![key, group, self.consumer(), self.pick(MIN_IDLE).into()];
         arguments.extend(self.stream_ids());
         let mut options = vec![
             self.option(20, "IDLE", &["0", "500000", "-1", "9223372036854775807", "x"]),
             self.option(15, "TIME", &["0", "1000", "-1", "9223372036854775807", "x"]),
-            self.option(20, "RETRYCOUNT", &["0", "1", "7", "-1", "9223372036854775807", "x"]),
+            self.option(20, "RETRYCOUNT", &["0", "1", "7", "-1", "4611686018427387904", "x"]),
             self.option(40, "FORCE", &[]),
             self.option(30, "JUSTID", &[]),
         ];
@@ -313,9 +327,12 @@ impl Generator {
     }
 
     fn xsetid(&mut self, key: Vec<u8>) -> Vec<Vec<u8>> {
+        if self.deep {
+            self.groups_that_read(&key);
+        }
         let id = if self.percent(60) { format!("{}", FAR_MS + self.entries).into_bytes() } else { self.stream_id() };
         let mut arguments = vec![key, id];
-        arguments.extend(self.option(40, "ENTRIESADDED", &["0", "5", "30", "1000", "9223372036854775807", "-1", "x"]));
+        arguments.extend(self.option(40, "ENTRIESADDED", &["0", "5", "30", "1000", "4611686018427387904", "-1", "x"]));
         if self.percent(30) {
             arguments.extend([self.case("MAXDELETEDID"), self.stream_id()]);
         }
@@ -340,6 +357,10 @@ impl Generator {
     }
 
     fn xgroup(&mut self, key: Vec<u8>) -> Vec<Vec<u8>> {
+        if self.percent(30) {
+            let (connection, group) = (self.connection(), self.group());
+            self.push(connection, vec![b"XGROUP".to_vec(), b"DESTROY".to_vec(), key.clone(), group]);
+        }
         let name = self.pick(&[
             "CREATE",
             "CREATE",
@@ -359,14 +380,23 @@ impl Generator {
         }
         match name {
             "CREATE" | "SETID" => {
+                if name == "CREATE" && self.percent(50) {
+                    // One that is not there yet.
+                    arguments[2] = format!("g{}", self.rng.u32(3..9)).into();
+                }
                 arguments.push(if self.percent(60) { self.pick(&["0", "$"]).into() } else { self.stream_id() });
                 if name == "CREATE" {
                     arguments.extend(self.option(40, "MKSTREAM", &[]));
                 }
-                let read = ["0", "1", "5", "30", "-1", "-2", "9223372036854775807", "x"];
+                let read = ["0", "1", "5", "30", "-1", "-2", "4611686018427387904", "x"];
                 arguments.extend(self.option(30, "ENTRIESREAD", &read));
             }
-            "CREATECONSUMER" | "DELCONSUMER" => arguments.push(self.consumer()),
+            "DELCONSUMER" => {
+                let [group, consumer] = self.readers(&arguments[1].clone());
+                arguments.truncate(2);
+                arguments.extend([group, consumer]);
+            }
+            "CREATECONSUMER" => arguments.push(self.consumer()),
             _ => {}
         }
         self.line("XGROUP", arguments)

@@ -5,6 +5,10 @@ use super::values::Use;
 
 impl Generator {
     pub(super) fn string_command(&mut self) -> Vec<Vec<u8>> {
+        for usage in [Use::Any, Use::Number, Use::Text] {
+            let key = self.key(usage);
+            self.some_string(&key);
+        }
         match self.rng.u32(0..100) {
             0..=29 => self.set(),
             30..=37 => {

@@ -161,14 +161,24 @@ impl Generator {
         self.rng.u32(0..100) < percentage
     }
 
+    /// True with the given percentage, and in deep sessions nearly always.
+    pub fn usually(&mut self, percentage: u32) -> bool {
+        !self.rarely(100 - percentage)
+    }
+
+    /// True with the given percentage, and in deep sessions hardly ever.
+    pub fn rarely(&mut self, percentage: u32) -> bool {
+        self.percent(percentage) && (!self.deep || self.percent(10))
+    }
+
     pub fn pick<T: Clone>(&mut self, from: &[T]) -> T {
         from[self.rng.usize(0..from.len())].clone()
     }
 
     /// A key of a small population, so that commands meet each other's keys.
     pub fn key(&mut self, usage: Use) -> Vec<u8> {
-        let usage = if self.percent(15) { self.pick(&Use::ALL) } else { usage };
-        match self.rng.u32(0..100) {
+        let usage = if self.rarely(15) { self.pick(&Use::ALL) } else { usage };
+        match if self.deep { 8 } else { self.rng.u32(0..100) } {
             0..=6 => self.pick(ODD_KEYS).to_vec(),
             7 => vec![b'L'; 300],
             _ => match usage {
@@ -194,6 +204,31 @@ impl Generator {
             _ => self.rng.usize(2..5),
         };
         (0..count).map(|_| self.key(usage)).collect()
+    }
+
+    /// SET of a value that will be an integer, embedded or raw, in deep sessions, where little else makes each of them.
+    pub fn some_string(&mut self, key: &[u8]) {
+        if !self.deep || !self.percent(40) {
+            return;
+        }
+        let (connection, choice) = (self.connection(), self.rng.u32(0..12));
+        if choice < 2 {
+            // A number that is none for its encoding.
+            let (first, rest): (&[u8], &[u8]) = if choice == 0 { (b"12", b"3") } else { (b"1.", b"5") };
+            self.push(connection, [b"SET", key, first].map(<[u8]>::to_vec).into());
+            return self.push(connection, [b"APPEND", key, rest].map(<[u8]>::to_vec).into());
+        }
+        let value = match choice % 3 {
+            0 => self.rng.i64(-99..100_000).to_string().into_bytes(),
+            1 => (0..self.rng.usize(1..12)).map(|_| self.rng.u8(b'a'..b'd')).collect(),
+            _ => (0..self.rng.usize(45..60)).map(|_| self.rng.u8(b'a'..b'd')).collect(),
+        };
+        let mut line = vec![b"SET".to_vec(), key.to_vec(), value];
+        if self.percent(50) {
+            // Less than what most commands ask for.
+            line.extend([b"EX".to_vec(), b"900".to_vec()]);
+        }
+        self.push(connection, line);
     }
 
     /// A value; `Number` gives mostly integers, `Text` mostly words over a small alphabet.
@@ -236,12 +271,12 @@ impl Generator {
 
     /// An integer argument: mostly small, sometimes a boundary or no integer at all.
     pub fn integer(&mut self) -> Vec<u8> {
-        if self.percent(20) { self.pick(BOUNDARY_INTEGERS).into() } else { self.rng.i64(-30..100).to_string().into() }
+        if self.rarely(20) { self.pick(BOUNDARY_INTEGERS).into() } else { self.rng.i64(-30..100).to_string().into() }
     }
 
     /// An index or offset into a string.
     pub fn index(&mut self) -> Vec<u8> {
-        if self.percent(15) { self.pick(BOUNDARY_INTEGERS).into() } else { self.rng.i64(-25..50).to_string().into() }
+        if self.rarely(15) { self.pick(BOUNDARY_INTEGERS).into() } else { self.rng.i64(-25..50).to_string().into() }
     }
 
     pub fn float(&mut self) -> Vec<u8> {

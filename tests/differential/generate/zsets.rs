@@ -39,7 +39,7 @@ impl Generator {
             let key = self.key(Use::Zset);
             self.fill_zset(key);
         }
-        match self.rng.u32(0..100) {
+        match self.rng.u32(0..112) {
             0..=24 => {
                 let key = self.key(Use::Zset);
                 self.zadd(key)
@@ -68,6 +68,7 @@ impl Generator {
         match self.rng.u32(0..100) {
             0..=39 => self.rng.i64(-2..8).to_string().into_bytes(),
             40..=89 => format!("m{}", self.rng.u32(0..10)).into_bytes(),
+            _ if self.rarely(50) => self.value(Use::Any),
             90..=93 => {
                 let length = self.pick(&[6, 7, 8, 63, 64, 65]);
                 vec![b'l'; length]
@@ -80,6 +81,7 @@ impl Generator {
         match self.rng.u32(0..100) {
             0..=54 => self.rng.i64(-5..12).to_string().into(),
             55..=79 => format!("{}", f64::from(self.rng.i32(-100..100)) / 8.0).into(),
+            _ if self.deep => self.rng.i64(-5..12).to_string().into(),
             80..=89 => self.pick(ODD_SCORES).into(),
             _ => self.float(),
         }
@@ -197,8 +199,11 @@ impl Generator {
     fn limit(&mut self, arguments: &mut Vec<Vec<u8>>) {
         arguments.push(self.case("LIMIT"));
         for _ in 0..2 {
-            let number =
-                if self.percent(90) { self.pick(&["0", "1", "2", "3", "10", "-1"]).into() } else { self.integer() };
+            let number = if self.usually(90) {
+                self.pick(&["0", "0", "1", "2", "3", "10", "-1"]).into()
+            } else {
+                self.integer()
+            };
             arguments.push(number);
         }
     }
@@ -319,7 +324,7 @@ impl Generator {
     /// Keys behind their number, which is mostly right.
     fn counted(&mut self, usage: Use) -> Vec<Vec<u8>> {
         let count = self.rng.usize(1..4);
-        let number = if self.percent(95) { count.to_string().into() } else { self.integer() };
+        let number = if self.usually(95) { count.to_string().into() } else { self.integer() };
         [number].into_iter().chain((0..count).map(|_| self.key(usage))).collect()
     }
 
@@ -342,7 +347,7 @@ impl Generator {
         arguments.extend(self.counted(Use::Zset));
         for key in arguments.iter_mut().skip(first) {
             // Sets take part, too.
-            if self.percent(20) {
+            if self.rarely(20) {
                 *key = self.key(Use::Set);
             }
         }
@@ -351,7 +356,7 @@ impl Generator {
             if self.percent(45) {
                 arguments.push(self.case("WEIGHTS"));
                 for _ in 0..keys {
-                    let weight = if self.percent(80) {
+                    let weight = if self.usually(80) {
                         self.pick(&["1", "2", "-1", "0.5", "inf", "-inf", "0"]).into()
                     } else {
                         self.score()
@@ -404,7 +409,7 @@ impl Generator {
 
     /// Ranges of members mean something only where all have one score: such sorted sets have keys of their own.
     fn lexical(&mut self) -> Vec<Vec<u8>> {
-        let key = format!("x{}", self.rng.u32(0..2)).into_bytes();
+        let key = format!("y{}", self.rng.u32(0..2)).into_bytes();
         if self.percent(50) {
             let mut line = vec![b"ZADD".to_vec(), key.clone()];
             for _ in 0..self.rng.usize(1..9) {
@@ -451,7 +456,7 @@ impl Generator {
     }
 
     fn edge(&mut self) -> Vec<u8> {
-        if self.percent(60) {
+        if self.rarely(60) {
             return self.pick(EDGES).into();
         }
         let mut edge = self.zset_member();
