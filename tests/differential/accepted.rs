@@ -395,6 +395,18 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         against: All,
+        command: "geosearch",
+        how: How::Property { said: "equal but for the order of members on one spot", holds: compare::places },
+        reason: "Their distances are equal, and the sort of Redis is not stable.",
+    },
+    Row {
+        against: All,
+        command: "georadius*",
+        how: How::Property { said: "equal but for the order of members on one spot", holds: compare::places },
+        reason: "Likewise.",
+    },
+    Row {
+        against: All,
         command: "xpending",
         how: How::Property { said: "equal; idle times within 3000", holds: compare::stream_times },
         reason: CLOCK,

@@ -524,6 +524,14 @@ pub fn stream_times(against: Against, _: &[Vec<u8>], oracle: &Value, tested: &Va
     equal(oracle, tested, false, lag)
 }
 
+/// Members found on the map: equal but for the order of those that lie on the same spot.
+pub fn places(_: Against, _: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    let (Value::Array(l), Value::Array(r)) = (oracle, tested) else { return false };
+    // With what was asked for beside the name; without it nothing tells which of them lie where.
+    let spot = |place: &Value| place.elements().map(|parts| parts[1..].to_vec());
+    sorted(l) == sorted(r) && l.iter().zip(r).all(|(l, r)| spot(l) == spot(r))
+}
+
 /// XDELEX and XACKDEL with ACKED: equal, but for entries that are not there and are said to be needed.
 pub fn deleted_entries(_: Against, _: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
     let (Value::Array(l), Value::Array(r)) = (oracle, tested) else { return false };

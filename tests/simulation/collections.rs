@@ -69,8 +69,11 @@ impl Generator {
     fn on_streams(&mut self, rng: &mut fastrand::Rng, a: &[u8], b: &[u8]) -> Vec<Vec<u8>> {
         let value = self.short_value(rng);
         let (consumer, block) = (name(rng, b'c'), number(rng.u64(1..300)));
-        match rng.u8(..18) {
-            0..=3 => words(&[b"XADD", a, b"*", b"field", &value]),
+        // Ids of a time that has not come: `*` follows them, so that others can be guessed.
+        let [id, other] = [0; 2].map(|_| format!("4000000000000-{}", rng.u8(..12)).into_bytes());
+        match rng.u8(..30) {
+            0..=1 => words(&[b"XADD", a, b"*", b"field", &value]),
+            2..=3 => words(&[b"XADD", a, b"4000000000000-*", b"field", &value]),
             4 => words(&[b"XADD", a, b"MAXLEN", b"~", b"3", b"*", b"field", &value]),
             5..=6 => words(&[b"XGROUP", b"CREATE", a, b"g", b"0", b"MKSTREAM"]),
             7..=9 => words(&[b"XREADGROUP", b"GROUP", b"g", &consumer, b"COUNT", b"2", b"STREAMS", a, b">"]),
@@ -81,6 +84,16 @@ impl Generator {
             14 => words(&[b"XTRIM", a, b"MAXLEN", b"2"]),
             15 => words(&[b"XPENDING", a, b"g"]),
             16 => words(&[b"XGROUP", b"DELCONSUMER", a, b"g", &consumer]),
+            17..=18 => words(&[b"XACK", a, b"g", &id, &other]),
+            19..=20 => words(&[b"XCLAIM", a, b"g", &consumer, b"0", &id, &other]),
+            21 => words(&[b"XCLAIM", a, b"g", &consumer, b"0", &id, b"FORCE", b"RETRYCOUNT", b"7", b"JUSTID"]),
+            22 => words(&[b"XDEL", a, &id, &other]),
+            23 => words(&[b"XSETID", a, b"4000000000000-11", b"ENTRIESADDED", b"40"]),
+            24 => words(&[b"XGROUP", b"SETID", a, b"g", &id, b"ENTRIESREAD", b"3"]),
+            25 => words(&[b"XGROUP", b"DESTROY", a, b"g"]),
+            26 => words(&[b"XREADGROUP", b"GROUP", b"g", &consumer, b"NOACK", b"STREAMS", a, b">"]),
+            27 => words(&[b"XDELEX", a, b"ACKED", b"IDS", b"2", &id, &other]),
+            28 => words(&[b"XACKDEL", a, b"g", b"DELREF", b"IDS", b"1", &id]),
             _ => words(&[b"XINFO", b"STREAM", a, b"FULL"]),
         }
     }

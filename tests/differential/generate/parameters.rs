@@ -7,7 +7,8 @@ pub const PARAMETERS: &[(&str, &str, &[&str])] = &[
     ("hash-max-ziplist-value", "64", &["0", "128", "1kb", "-1"]),
     ("list-max-listpack-size", "-2", &["-5", "-1", "16", "4", "3", "0", "x"]),
     ("list-compress-depth", "0", &["1", "2147483648", "-1"]),
-    ("set-max-intset-entries", "512", &["0", "5", "1000", "1e3"]),
+    // Not below the limit of other small sets: see `THRESHOLDS`.
+    ("set-max-intset-entries", "512", &["128", "1000", "1e3"]),
     ("set-max-listpack-entries", "128", &["5", "9223372036854775808"]),
     ("set-max-listpack-value", "64", &["2", "0", "-1"]),
     ("zset-max-ziplist-entries", "128", &["0", "12"]),
