@@ -33,7 +33,7 @@ const UNITS: &[&str] = &["BIT", "BYTE"];
 const TYPES: &[&str] = &["string", "list", "set", "zset", "hash", "stream"];
 
 fn has_odd_cursor(argv: &[Vec<u8>], _: bool) -> bool {
-    word(argv, 0, &["HSCAN"])
+    word(argv, 0, &["HSCAN", "ZSCAN"])
         && argv.get(2).is_some_and(|cursor| !cursor.first().is_some_and(u8::is_ascii_alphanumeric))
 }
 
@@ -186,7 +186,7 @@ pub const NOT_ASKED: &[NotAsked] = &[
     },
     NotAsked {
         against: Against::Valkey,
-        what: "HSCAN with a cursor that does not begin with a digit",
+        what: "HSCAN, ZSCAN with a cursor that does not begin with a digit",
         reason: "As with SCAN.",
         is: has_odd_cursor,
     },
