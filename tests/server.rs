@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Output};
 use std::time::{Duration, Instant};
@@ -350,6 +351,18 @@ fn an_optional_address_that_another_has_stops_the_start() {
     let output = run_to_its_end(&Program::ackd(), &["--dir", place, "--port", &port, "--bind", "127.0.0.1", "-::1"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output).contains("listening socket [::1]"), "{}", text(&output));
+}
+
+#[test]
+fn debug_segfault_ends_the_process_at_the_first_call() {
+    let mut server = Program::ackd().start();
+    let mut client = server.client();
+    assert_eq!(client.command("SET key value"), ok());
+    client.send(&encode(&["DEBUG", "SEGFAULT"])).unwrap();
+    assert_eq!(client.read_to_end().0, b"");
+    assert_eq!(server.wait_for_exit(Duration::from_secs(10)).signal(), Some(libc::SIGSEGV));
+    server.start();
+    assert_eq!(server.client().command("GET key").text().unwrap(), "value");
 }
 
 #[test]
