@@ -365,6 +365,47 @@ fn debug_segfault_ends_the_process_at_the_first_call() {
     assert_eq!(server.client().command("GET key").text().unwrap(), "value");
 }
 
+/// The replication ids and the offset of the second one that INFO shows.
+fn replication_ids(client: &mut Client) -> [String; 3] {
+    let info = client.command("INFO replication").text().unwrap();
+    ["master_replid:", "master_replid2:", "second_repl_offset:"]
+        .map(|name| info.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned())
+}
+
+#[test]
+fn a_new_replication_id_is_in_the_manifest_before_it_is_acknowledged_and_outlives_a_clean_shutdown() {
+    let mut server = Program::ackd().start();
+    server.client().command("SET key value");
+    // A second history, which the new one makes forgotten as well.
+    server.kill();
+    server.start();
+    let mut client = server.client();
+    client.command("SET key other");
+    let before = replication_ids(&mut client);
+    assert_ne!(before[1], "0".repeat(40));
+    assert_eq!(client.command("DEBUG CHANGE-REPL-ID"), ok());
+    let manifest = std::fs::read_to_string(server.dir().join("ackd-data/MANIFEST")).unwrap();
+    let after = replication_ids(&mut client);
+    assert!(after[0] != before[0] && after[0].len() == 40);
+    assert_eq!(after[1..], ["0".repeat(40), "-1".to_owned()]);
+    let histories: Vec<&str> = manifest.lines().filter(|line| line.starts_with("history ")).collect();
+    assert!(matches!(histories[..], [only] if only.starts_with(&format!("history {} ", after[0]))), "{manifest}");
+    assert_eq!(client.command("SET key last"), ok());
+    client.command("MULTI");
+    client.command("DEBUG CHANGE-REPL-ID");
+    let refused = client.command("EXEC");
+    assert!(refused.elements().unwrap()[0].is_error(), "{refused}");
+    server.signal(libc::SIGTERM);
+    assert!(server.wait_for_exit(Duration::from_secs(10)).success());
+    server.start();
+    let mut client = server.client();
+    assert_eq!(replication_ids(&mut client), after);
+    assert_eq!(client.command("GET key").text().unwrap(), "last");
+    server.kill();
+    server.start();
+    assert_eq!(replication_ids(&mut server.client())[1], after[0], "valid up to what was recovered");
+}
+
 #[test]
 fn shutdown_while_the_data_are_loaded_acts_at_once() {
     let mut server = Program::ackd().start();

@@ -23,6 +23,10 @@ const NOT_ALLOWED: Failure = Failure::fixed(
      connection, otherwise you need to set this option in the configuration file, and then restart the server.",
 );
 
+/// The reply says that the new id is on disk; EXEC cannot wait for that between its commands.
+const HISTORY_IN_TRANSACTION: Failure =
+    Failure::fixed("ERR DEBUG CHANGE-REPL-ID is not allowed inside MULTI: the reply has to wait for the disk");
+
 /// A subcommand: its name, how many words follow it (at least, at most), its usage and what it does, and its handler.
 struct Tool {
     name: &'static str,
@@ -43,8 +47,9 @@ const fn tool(
 
 const MANY: usize = usize::MAX;
 
-const TOOLS: [Tool; 27] = [
+const TOOLS: [Tool; 28] = [
     tool("AOF-FLUSH-SLEEP", (1, 1), ("<microsec>", "Waits before each write of the log."), flush_sleep),
+    tool("CHANGE-REPL-ID", (0, 0), ("", "Draws a new replication id, and forgets those before it."), change_history),
     tool(
         "CONFIG-REWRITE-FORCE-ALL",
         (0, 0),
@@ -235,6 +240,14 @@ fn break_watches(ctx: &mut Ctx<'_>) {
 fn reload(ctx: &mut Ctx<'_>) -> Result<(), Failure> {
     break_watches(ctx);
     blocking::wait_for_reload(ctx);
+    Ok(())
+}
+
+fn change_history(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
+    if ctx.in_transaction() {
+        return Err(HISTORY_IN_TRANSACTION);
+    }
+    blocking::wait_for_history(ctx);
     Ok(())
 }
 

@@ -188,6 +188,7 @@ async fn serve(options: Options, logging: Logging) -> Result<(), ServeError> {
                 node.engine.borrow_mut().process.tcp_port = listeners.port();
                 running.committer.wake_writer();
             }
+            Event::Request(Request::NewHistory) => running.committer.begin_history().await,
             Event::Request(Request::Reload) => {
                 node.engine.borrow_mut().loading = Some(Default::default());
                 running.stop(&node).await?;
