@@ -48,6 +48,7 @@ fn a_start_beside_the_data_of_redis_is_refused_unless_told_otherwise() {
     let output = run_to_its_end(&Program::ackd(), &["--dir", place, "--ackd-port-file", "port"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output).contains("dump.rdb") && text(&output).contains("ackd import"), "{}", text(&output));
+    assert!(text(&output).contains("this version cannot import yet"), "{}", text(&output));
     assert!(!dir.path().join("ackd-data").exists(), "a refused start leaves nothing behind");
 }
 
@@ -138,6 +139,7 @@ fn damage_refuses_the_start_with_code_three_and_changes_nothing() {
         run_to_its_end(&Program::ackd(), &["--dir", server.dir().to_str().unwrap(), "--ackd-port-file", "port"]);
     assert_eq!(output.status.code(), Some(3), "{}", text(&output));
     assert!(text(&output).contains("00000000000000000001.seg at byte"), "{}", text(&output));
+    assert!(text(&output).contains("`ackd repair`, which this version does not have yet, would keep"));
     assert_eq!(std::fs::read(&segment).unwrap(), bytes);
 }
 
