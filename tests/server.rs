@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Output};
 use std::time::{Duration, Instant};
@@ -47,6 +48,7 @@ fn a_start_beside_the_data_of_redis_is_refused_unless_told_otherwise() {
     let output = run_to_its_end(&Program::ackd(), &["--dir", place, "--ackd-port-file", "port"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output).contains("dump.rdb") && text(&output).contains("ackd import"), "{}", text(&output));
+    assert!(text(&output).contains("this version cannot import yet"), "{}", text(&output));
     assert!(!dir.path().join("ackd-data").exists(), "a refused start leaves nothing behind");
 }
 
@@ -137,6 +139,7 @@ fn damage_refuses_the_start_with_code_three_and_changes_nothing() {
         run_to_its_end(&Program::ackd(), &["--dir", server.dir().to_str().unwrap(), "--ackd-port-file", "port"]);
     assert_eq!(output.status.code(), Some(3), "{}", text(&output));
     assert!(text(&output).contains("00000000000000000001.seg at byte"), "{}", text(&output));
+    assert!(text(&output).contains("`ackd repair`, which this version does not have yet, would keep"));
     assert_eq!(std::fs::read(&segment).unwrap(), bytes);
 }
 
@@ -255,6 +258,154 @@ fn a_refused_start_leaves_socket_and_pid_file_to_the_server_that_has_them() {
     server.signal(libc::SIGTERM);
     assert!(server.wait_for_exit(Duration::from_secs(10)).success());
     assert!(socket.exists() && pid_file.exists());
+}
+
+/// A server on a fixed port, started without waiting for anything.
+fn spawn_on(port: u16, dir: &Path) -> Killed {
+    let mut command = Command::new(Program::ackd().path);
+    command.args(["--port", &port.to_string(), "--enable-debug-command", "yes"]).current_dir(dir);
+    let output = File::options().create(true).append(true).open(dir.join("output")).unwrap();
+    Killed(command.stdout(output).spawn().unwrap())
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// A connection to the server of this process id, once it serves.
+fn client_of(port: u16, pid: u32, dir: &Path) -> Client {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Ok(mut client) = Client::connect((Ipv4Addr::LOCALHOST, port).into())
+            && let Ok(reply) = client.call(&["INFO", "server"])
+            && reply.value.text().is_some_and(|info| info.contains(&format!("process_id:{pid}\r\n")))
+            && client.call(&["PING"]).is_ok_and(|reply| !reply.value.is_error())
+        {
+            return client;
+        }
+        let said = || std::fs::read_to_string(dir.join("output")).unwrap_or_default();
+        assert!(Instant::now() < deadline, "process {pid} does not serve:\n{}", said());
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn lock_of(dir: &Path) -> String {
+    std::fs::read_to_string(dir.join("ackd-data/LOCK")).unwrap().trim().to_owned()
+}
+
+#[test]
+fn a_start_right_behind_a_kill_nine_succeeds() {
+    let dir = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let mut server = spawn_on(port, dir.path());
+    let mut client = client_of(port, server.0.id(), dir.path());
+    // Memory that the system has to take back before it lets the lock go.
+    assert_eq!(client.command("DEBUG POPULATE 100000 key 500"), ok());
+    for round in 0..15 {
+        assert_eq!(client.command(&format!("SET round {round}")), ok());
+        // Nobody waits for the end of the old one before the new one is started.
+        server.0.kill().unwrap();
+        let next = spawn_on(port, dir.path());
+        server.0.wait().unwrap();
+        server = next;
+        client = client_of(port, server.0.id(), dir.path());
+        assert_eq!(client.command("GET round").text().unwrap(), round.to_string());
+        assert_eq!(lock_of(dir.path()), server.0.id().to_string());
+    }
+}
+
+#[test]
+fn of_servers_that_are_started_at_once_one_serves_and_the_others_touch_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let mut servers: Vec<Killed> = (0..4).map(|_| spawn_on(port, dir.path())).collect();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while servers.len() > 1 {
+        assert!(Instant::now() < deadline, "several servers run on one directory");
+        servers.retain_mut(|server| match server.0.try_wait().unwrap() {
+            Some(status) => {
+                assert_eq!(status.code(), Some(1));
+                false
+            }
+            None => true,
+        });
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let holder = servers[0].0.id();
+    let mut client = client_of(port, holder, dir.path());
+    let lock = std::fs::read(dir.path().join("ackd-data/LOCK")).unwrap();
+    let mut late = spawn_on(port, dir.path());
+    assert_eq!(late.0.wait().unwrap().code(), Some(1));
+    assert!(std::fs::read(dir.path().join("ackd-data/LOCK")).unwrap() == lock, "a refused start writes into LOCK");
+    assert_eq!(lock_of(dir.path()), holder.to_string());
+    assert_eq!(client.command("DEBUG RELOAD"), ok(), "the lock is kept while the data are loaded anew");
+    assert_eq!(lock_of(dir.path()), holder.to_string());
+    let said = std::fs::read_to_string(dir.path().join("output")).unwrap();
+    assert_eq!(said.matches("is in use by another server").count(), 4, "{said}");
+}
+
+#[test]
+fn an_optional_address_that_another_has_stops_the_start() {
+    let Ok(taken) = std::net::TcpListener::bind("[::1]:0") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let place = dir.path().to_str().unwrap();
+    let output = run_to_its_end(&Program::ackd(), &["--dir", place, "--port", &port, "--bind", "127.0.0.1", "-::1"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output).contains("listening socket [::1]"), "{}", text(&output));
+}
+
+#[test]
+fn debug_segfault_ends_the_process_at_the_first_call() {
+    let mut server = Program::ackd().start();
+    let mut client = server.client();
+    assert_eq!(client.command("SET key value"), ok());
+    client.send(&encode(&["DEBUG", "SEGFAULT"])).unwrap();
+    assert_eq!(client.read_to_end().0, b"");
+    assert_eq!(server.wait_for_exit(Duration::from_secs(10)).signal(), Some(libc::SIGSEGV));
+    server.start();
+    assert_eq!(server.client().command("GET key").text().unwrap(), "value");
+}
+
+/// The replication ids and the offset of the second one that INFO shows.
+fn replication_ids(client: &mut Client) -> [String; 3] {
+    let info = client.command("INFO replication").text().unwrap();
+    ["master_replid:", "master_replid2:", "second_repl_offset:"]
+        .map(|name| info.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned())
+}
+
+#[test]
+fn a_new_replication_id_is_in_the_manifest_before_it_is_acknowledged_and_outlives_a_clean_shutdown() {
+    let mut server = Program::ackd().start();
+    server.client().command("SET key value");
+    // A second history, which the new one makes forgotten as well.
+    server.kill();
+    server.start();
+    let mut client = server.client();
+    client.command("SET key other");
+    let before = replication_ids(&mut client);
+    assert_ne!(before[1], "0".repeat(40));
+    assert_eq!(client.command("DEBUG CHANGE-REPL-ID"), ok());
+    let manifest = std::fs::read_to_string(server.dir().join("ackd-data/MANIFEST")).unwrap();
+    let after = replication_ids(&mut client);
+    assert!(after[0] != before[0] && after[0].len() == 40);
+    assert_eq!(after[1..], ["0".repeat(40), "-1".to_owned()]);
+    let histories: Vec<&str> = manifest.lines().filter(|line| line.starts_with("history ")).collect();
+    assert!(matches!(histories[..], [only] if only.starts_with(&format!("history {} ", after[0]))), "{manifest}");
+    assert_eq!(client.command("SET key last"), ok());
+    client.command("MULTI");
+    client.command("DEBUG CHANGE-REPL-ID");
+    let refused = client.command("EXEC");
+    assert!(refused.elements().unwrap()[0].is_error(), "{refused}");
+    server.signal(libc::SIGTERM);
+    assert!(server.wait_for_exit(Duration::from_secs(10)).success());
+    server.start();
+    let mut client = server.client();
+    assert_eq!(replication_ids(&mut client), after);
+    assert_eq!(client.command("GET key").text().unwrap(), "last");
+    server.kill();
+    server.start();
+    assert_eq!(replication_ids(&mut server.client())[1], after[0], "valid up to what was recovered");
 }
 
 #[test]

@@ -109,6 +109,11 @@ fn a_stopped_servers_directory_is_sound_by_either_of_its_names_and_left_as_it_is
     for part in [": sound\n", "history", "durable", "MB/s", ".seg"] {
         assert!(printed.contains(part), "{part} is missing in {printed}");
     }
+    // Without a name it is that of the folder in which a server was started.
+    for words in [["check"], ["log"]] {
+        let output = Command::new(Program::ackd().path).args(words).current_dir(server.dir()).output().unwrap();
+        assert!(output.status.success() && text(&output.stdout).contains(".seg"), "{}", text(&output.stderr));
+    }
     log(&[], server.dir());
     assert!(contents(&server) == before, "the tools changed the directory");
 }
@@ -198,6 +203,9 @@ fn a_flipped_byte_is_reported_with_file_offset_and_cause_and_what_a_repair_keeps
     assert_eq!(printed.status.code(), Some(1));
     let place = format!("{} at byte {position}: ", file.display());
     assert!(text(&printed.stdout).contains(&place), "{}", text(&printed.stdout));
+    assert!(text(&printed.stdout).contains("`ackd repair`, which this version does not have yet, would keep"));
+    // A start refuses it all, and so cuts nothing.
+    assert!(!text(&printed.stdout).contains("torn tail") && report["torn_tail"].is_null(), "{report}");
     let shown = tool(&["log", "--commands"], server.dir());
     assert_eq!(shown.status.code(), Some(1));
     assert!(text(&shown.stdout).contains("key:6") && !text(&shown.stdout).contains("key:8"));

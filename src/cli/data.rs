@@ -8,9 +8,8 @@ use crate::server::run::DATA_DIRECTORY;
 /// The argument.
 pub fn argument() -> clap::Arg {
     clap::Arg::new("DIR")
-        .required(true)
         .value_parser(clap::value_parser!(PathBuf))
-        .help("What the server's `dir` names, or the data folder in it")
+        .help("What the server's `dir` names, or the data folder in it [default: ./ackd-data]")
 }
 
 /// The data directory that was named, or what to print instead.

@@ -206,10 +206,13 @@ fn command() -> clap::Command {
                 .help("Starts without data although Redis' data are in `dir`")
                 .action(clap::ArgAction::SetTrue),
         )
-        .after_help("Settings that are only remembered, and the values of all others: docs/configuration.md");
+        .after_help(
+            "'not built yet': a value other than Redis' default stops the start. 'remembered': the value is kept and \
+             can be read back, and does nothing. -h leaves both out. More in docs/configuration.md.",
+        );
     for section in SECTIONS {
         for setting in section.settings.iter().filter(|setting| !setting.hidden) {
-            let help = format!("{} {}", setting.about, remarks(setting));
+            let help = format!("{}{} {}", effect(setting), setting.about, remarks(setting));
             let arg = clap::Arg::new(setting.name)
                 .long(setting.name)
                 .value_name(value_name(setting.kind))
@@ -233,6 +236,15 @@ fn value_name(kind: Kind) -> &'static str {
         Kind::Flags(_) | Kind::Composite(_) => "WORDS",
         Kind::Text => "TEXT",
         Kind::Path => "PATH",
+    }
+}
+
+/// What stands before the description of a setting that does not do yet what it says.
+fn effect(setting: &Setting) -> &'static str {
+    match setting.class {
+        Class::Effective => "",
+        Class::Remembered => "(remembered, without effect) ",
+        Class::NotBuilt => "(not built yet: refused) ",
     }
 }
 
@@ -383,6 +395,10 @@ mod tests {
             assert!(help.contains(text), "{text} is missing");
         }
         assert!(!help.contains("ackd-self-check"));
+        let below = |name: &str| help.split_once(&format!("--{name} <")).unwrap().1.lines().nth(1).unwrap().trim();
+        assert!(below("maxmemory").starts_with("(not built yet: refused) Memory above"));
+        assert!(below("save").starts_with("(remembered, without effect) Pairs"));
+        assert!(below("port").starts_with("TCP port"));
         assert!(!command().render_help().to_string().contains("--tls-ciphers"));
     }
 }

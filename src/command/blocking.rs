@@ -77,6 +77,7 @@ fn is_reached(engine: &Engine, on: BlockedOn) -> bool {
                 || engine.log_policy.is_none_or(|policy| policy == engine.config.appendfsync())
         }
         BlockedOn::Reload { before, .. } => engine.reloads > before,
+        BlockedOn::History { before } => engine.new_histories > before,
         BlockedOn::Shutdown | BlockedOn::Keys => false,
     }
 }
@@ -95,6 +96,10 @@ fn write_end(engine: &Engine, reply: &mut Reply, on: BlockedOn) {
             Some(reason) => reply.error(
                 format!("ERR CONFIG SET failed (possibly related to argument 'appendfsync') - {reason}").as_bytes(),
             ),
+        },
+        BlockedOn::History { .. } => match &engine.history_refusal {
+            None => reply.ok(),
+            Some(reason) => reply.error(format!("ERR the new replication id could not be noted: {reason}").as_bytes()),
         },
         BlockedOn::Reload { answered: true, .. } => {}
         BlockedOn::Reload { .. } => reply.ok(),
@@ -137,6 +142,13 @@ pub fn wait_for_reload(ctx: &mut Ctx<'_>) {
         ctx.engine.request(Request::Reload);
         ctx.client.blocked = Some(Blocked { on, deadline_us: None });
     }
+}
+
+/// Answers once a new history has begun. Not inside a transaction, where no reply can wait.
+pub fn wait_for_history(ctx: &mut Ctx<'_>) {
+    let before = ctx.engine.new_histories;
+    ctx.engine.request(Request::NewHistory);
+    block(ctx, BlockedOn::History { before }, 0);
 }
 
 /// Answers no more: the connection ends with the process.

@@ -23,6 +23,10 @@ const NOT_ALLOWED: Failure = Failure::fixed(
      connection, otherwise you need to set this option in the configuration file, and then restart the server.",
 );
 
+/// The reply says that the new id is on disk; EXEC cannot wait for that between its commands.
+const HISTORY_IN_TRANSACTION: Failure =
+    Failure::fixed("ERR DEBUG CHANGE-REPL-ID is not allowed inside MULTI: the reply has to wait for the disk");
+
 /// A subcommand: its name, how many words follow it (at least, at most), its usage and what it does, and its handler.
 struct Tool {
     name: &'static str,
@@ -43,8 +47,9 @@ const fn tool(
 
 const MANY: usize = usize::MAX;
 
-const TOOLS: [Tool; 27] = [
+const TOOLS: [Tool; 28] = [
     tool("AOF-FLUSH-SLEEP", (1, 1), ("<microsec>", "Waits before each write of the log."), flush_sleep),
+    tool("CHANGE-REPL-ID", (0, 0), ("", "Draws a new replication id, and forgets those before it."), change_history),
     tool(
         "CONFIG-REWRITE-FORCE-ALL",
         (0, 0),
@@ -238,6 +243,14 @@ fn reload(ctx: &mut Ctx<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
+fn change_history(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
+    if ctx.in_transaction() {
+        return Err(HISTORY_IN_TRANSACTION);
+    }
+    blocking::wait_for_history(ctx);
+    Ok(())
+}
+
 fn config_rewrite_all(ctx: &mut Ctx<'_>, words: &[&[u8]]) -> Result<(), Failure> {
     config::write_file(&ctx.engine.config, Config::rewritten_in_full).map_err(|error| {
         tracing::warn!("CONFIG-REWRITE-FORCE-ALL failed: {error}");
@@ -247,9 +260,17 @@ fn config_rewrite_all(ctx: &mut Ctx<'_>, words: &[&[u8]]) -> Result<(), Failure>
 }
 
 fn segfault(_: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
-    let this = rustix::process::getpid();
-    rustix::process::kill_process(this, rustix::process::Signal::SEGV)
-        .map_err(|error| Failure::new(format!("ERR the signal could not be sent: {error}")))
+    // The handler with which Rust tells a stack overflow would take itself out and return, for this is none.
+    // SAFETY: the default action is no handler that could break anything; it ends the process.
+    let error = match unsafe { libc::signal(libc::SIGSEGV, libc::SIG_DFL) } {
+        libc::SIG_ERR => std::io::Error::last_os_error(),
+        _ => {
+            // SAFETY: this ends the process.
+            unsafe { libc::raise(libc::SIGSEGV) };
+            std::io::Error::last_os_error()
+        }
+    };
+    Err(Failure::new(format!("ERR the signal could not be sent: {error}")))
 }
 
 #[cfg(test)]

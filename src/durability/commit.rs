@@ -75,16 +75,27 @@ impl Committer {
             sealed: Cell::new(true),
             in_flight: Cell::new(0),
         });
+        // The log counts frames from when it was opened, and what they hold must be counted from there too.
+        committer.engine.borrow_mut().log.units = 0;
         committer.report_histories();
         committer.report();
         committer
     }
 
-    /// Tells the engine which histories the offsets belong to; they change only when the log is opened.
+    /// Begins a new history, and tells who waits for it.
+    pub async fn begin_history(&self) {
+        let result = self.log.begin_history().await;
+        self.report_histories();
+        if let Err(error) = &result {
+            tracing::warn!("a new replication id could not be noted in MANIFEST: {error}");
+        }
+        self.engine.borrow_mut().history_begun(result.err().map(|error| error.to_string()));
+    }
+
+    /// Tells the engine which histories the offsets belong to.
     fn report_histories(&self) {
         let mut engine = self.engine.borrow_mut();
-        // The log counts frames from when it was opened, and what they hold must be counted from there too.
-        engine.log.units = 0;
+        engine.log.previous_history = None;
         let histories = self.log.histories();
         let mut newest = histories.iter().rev();
         if let Some(present) = newest.next() {

@@ -3,13 +3,11 @@
 //! Connections are served meanwhile: they get `-LOADING`, and INFO shows how far things are.
 
 use std::cell::RefCell;
-use std::path::Path;
 use std::rc::Rc;
 
 use super::commit;
 use crate::command::apply::Applier;
 use crate::command::shadow;
-use crate::disk::Disk;
 use crate::engine::{Engine, Loading};
 use crate::log::{Directory, FrameHeader, FrameKind, Log, LogError, Progress, Recovered, Settings, Sink};
 
@@ -28,15 +26,8 @@ impl RecoveryFailure {
     }
 }
 
-/// Fills an empty engine from `directory`, creating it if there is none, and opens the log for writing.
-pub async fn recover(
-    engine: &Rc<RefCell<Engine>>,
-    disk: Rc<dyn Disk>,
-    directory: &Path,
-) -> Result<Rc<Log>, RecoveryFailure> {
-    begin(&mut engine.borrow_mut());
-    let planted = engine.borrow().trial.planted.log;
-    let directory = Directory::open_planted(disk, directory, planted).await?;
+/// Fills an empty engine from `directory`, and opens the log for writing.
+pub async fn recover(engine: &Rc<RefCell<Engine>>, directory: Directory) -> Result<Rc<Log>, RecoveryFailure> {
     let recovered = load(engine, &directory).await?;
     let (settings, clock, rng) = {
         let mut engine = engine.borrow_mut();

@@ -95,6 +95,11 @@ pub enum BlockedOn {
         /// EXEC has said OK already; only what comes behind it waits.
         answered: bool,
     },
+    /// DEBUG CHANGE-REPL-ID: a new history was begun, or could not be.
+    History {
+        /// How often that had been so before.
+        before: u64,
+    },
     /// SHUTDOWN: the end of the process, which is the answer.
     Shutdown,
     /// BLPOP and its like: a key that has what is asked for (`blocked_keys.rs` knows which).

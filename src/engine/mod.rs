@@ -63,6 +63,8 @@ pub enum Request {
     ApplySettings(Vec<&'static str>),
     /// Rebuild the engine from the log.
     Reload,
+    /// Begin a new history.
+    NewHistory,
     /// The log cannot be written any more: stop, with this reason.
     LogFailed(String),
 }
@@ -162,6 +164,10 @@ pub struct Engine {
     pub policy_refusal: Option<String>,
     /// How often the data were loaded anew.
     pub reloads: u64,
+    /// How often a new history was asked for and begun, or not begun.
+    pub new_histories: u64,
+    /// Why the last one was not.
+    pub history_refusal: Option<String>,
     /// Recovery under way.
     pub loading: Option<Loading>,
     /// The last CLIENT PAUSE; whether it still is under way tells [`Engine::pause_now`].
@@ -221,6 +227,8 @@ impl Engine {
             policy_changes: None,
             policy_refusal: None,
             reloads: 0,
+            new_histories: 0,
+            history_refusal: None,
             loading: None,
             pause: None,
             paused: Vec::new(),
@@ -352,6 +360,13 @@ impl Engine {
         }
         self.policy_refusal = Some(reason);
         self.wake_blocked(|on| on == BlockedOn::SyncPolicy);
+    }
+
+    /// A new history has begun, or could not, for this reason; tells who waits for it.
+    pub fn history_begun(&mut self, refusal: Option<String>) {
+        self.new_histories += 1;
+        self.history_refusal = refusal;
+        self.wake_blocked(|on| matches!(on, BlockedOn::History { .. }));
     }
 
     /// The data were loaded anew; tells who waits for it.

@@ -22,7 +22,8 @@ const MANIFEST_LIMIT: u64 = 64 << 20;
 /// Bytes of LOCK: a process id, padded so that a shorter one overwrites a longer one.
 const LOCK_LEN: usize = 20;
 
-/// A data directory that no other server uses as long as this exists.
+/// A data directory that no other server uses as long as this, or a clone of it, exists.
+#[derive(Clone)]
 pub struct Directory {
     pub(super) disk: Rc<dyn Disk>,
     path: PathBuf,

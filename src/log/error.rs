@@ -200,11 +200,10 @@ pub struct Consequence {
 
 impl std::fmt::Display for Consequence {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.known > self.kept {
-            let lost = self.known - self.kept;
-            write!(f, "`ackd repair` would keep stream offsets 0 to {} and lose at least {lost} bytes", self.kept)
-        } else {
-            write!(f, "`ackd repair` would keep stream offsets 0 to {}", self.kept)
+        write!(f, "`ackd repair`, which this version does not have yet, would keep stream offsets 0 to {}", self.kept)?;
+        match self.known.saturating_sub(self.kept) {
+            0 => Ok(()),
+            lost => write!(f, " and lose at least {lost} bytes"),
         }
     }
 }

@@ -236,7 +236,12 @@ impl Inspection {
             outcome.torn = None;
         }
         // Zeros stand in for what could not be read, so whatever the walk made of them says nothing.
-        Ok((outcome, self.fault().or(damage)))
+        let damage = self.fault().or(damage);
+        if damage.is_some() {
+            // A start refuses such a log, and cuts nothing from it.
+            outcome.torn = None;
+        }
+        Ok((outcome, damage))
     }
 
     /// Whether an intact frame stands now where there was none: then what stood behind it was written meanwhile, by a

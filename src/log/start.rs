@@ -147,6 +147,23 @@ impl Log {
         Ok(())
     }
 
+    /// Begins a new history where the log stands, and forgets all before it. Durable when this answers; on an error the
+    /// new one may be in force nevertheless, and is what the next MANIFEST says.
+    pub async fn begin_history(&self) -> Result<(), LogError> {
+        let _preparing = self.preparing.lock().await;
+        self.usable()?;
+        let manifest = {
+            let mut state = self.state.borrow_mut();
+            let present = History { id: HistoryId::draw(&mut state.rng), first_offset: state.offset };
+            Manifest { histories: vec![present], durable: state.durable, ..state.manifest.clone() }
+        };
+        let written = self.directory.write_manifest(&manifest).await;
+        if written.as_ref().err().is_none_or(|failed| failed.renamed) {
+            self.state.borrow_mut().manifest = manifest;
+        }
+        written.map_err(|failed| failed.cause)
+    }
+
     /// Shuts down cleanly: everything is synced and sealed, and MANIFEST says so. Nothing can be written afterwards.
     pub async fn close(&self) -> Result<(), LogError> {
         let _preparing = self.preparing.lock().await;

@@ -53,6 +53,13 @@ pub enum ListenError {
     },
 }
 
+impl ListenError {
+    /// Whether another has the address.
+    pub fn is_in_use(&self) -> bool {
+        matches!(self, Self::Bind { source, .. } if source.kind() == io::ErrorKind::AddrInUse)
+    }
+}
+
 /// A socket that is listened on; dropping it closes it.
 struct Bound {
     address: SocketAddr,
@@ -125,7 +132,10 @@ impl Listeners {
                     added.push(Bound { address, task });
                     wanted.push(address);
                 }
-                Err(error) if is_optional => tracing::debug!("optional address not bound: {error}"),
+                // An optional address may be missing; as in Redis, it may not be another's.
+                Err(error) if is_optional && !error.is_in_use() => {
+                    tracing::debug!("optional address not bound: {error}")
+                }
                 Err(error) => return Err(error),
             }
         }

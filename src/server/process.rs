@@ -31,6 +31,16 @@ pub fn abort_on_panic() {
     }));
 }
 
+/// Whether the process of this id has been told to end for good, and the system is taking it apart.
+pub fn is_ending(pid: u32) -> bool {
+    const PF_EXITING: u32 = 4;
+    let Ok(text) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
+    // The name, in brackets, may hold anything; the flags are the seventh word behind it.
+    let words = text.rsplit(')').next().unwrap_or_default();
+    let flags = words.split_whitespace().nth(6).and_then(|word| word.parse::<u32>().ok());
+    flags.is_some_and(|flags| flags & PF_EXITING != 0)
+}
+
 /// What to know of storage that writes elsewhere than it was told, if `directory` lies on such: then overwriting a
 /// preallocated segment needs space too, so a full disk is noticed later than promised.
 pub fn copy_on_write_warning(directory: &Path) -> Option<String> {

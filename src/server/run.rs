@@ -15,20 +15,30 @@ use super::listener::{ListenError, Listeners};
 use super::logging::Logging;
 use super::prompt::Prompt;
 use super::{Node, process, settings, timed, timers};
-use crate::base::clock::SystemClock;
+use crate::base::clock::{Clock, SystemClock};
 use crate::disk::{Disk, PortableDisk, UringDisk};
 use crate::durability::commit::{self, Committer};
 use crate::durability::foreign::{self, ForeignData};
 use crate::durability::recovery::{self, RecoveryFailure};
 use crate::engine::config::{AppendFsync, Config};
 use crate::engine::{Engine, Request};
-use crate::log::Directory;
+use crate::log::{Directory, LogError};
 
 /// The directory below `dir` that holds ackd's data.
 pub const DATA_DIRECTORY: &str = "ackd-data";
 
 /// At shutdown, how long clients get to take the replies that wait for them.
 const LAST_REPLIES: Duration = Duration::from_millis(200);
+
+/// How long a start waits for data that another holds, and for a port: a server that was killed a moment ago may still
+/// be there.
+const HOLDER_MAY_END: Duration = Duration::from_millis(250);
+
+/// How long it waits for a holder of which the system says that it is ending: giving much memory back takes seconds.
+const HOLDER_ENDS: Duration = Duration::from_secs(60);
+
+/// How often it tries meanwhile.
+const TRY_AGAIN: Duration = Duration::from_millis(5);
 
 /// How the server is to run.
 pub struct Options {
@@ -134,21 +144,21 @@ async fn serve(options: Options, logging: Logging) -> Result<(), ServeError> {
     }
     let mut config = options.config;
     process::fit_descriptors(&mut config);
-    let mut engine = Engine::new(clock, fastrand::Rng::new(), config);
+    let mut engine = Engine::new(clock.clone(), fastrand::Rng::new(), config);
     engine.process.config_file = engine.config.file().map(|path| path.display().to_string()).unwrap_or_default();
     engine.process.executable = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
     engine.process.run_id = std::iter::repeat_with(|| engine.rng.digit(16)).take(40).collect();
     engine.process.started_us = engine.monotonic_us();
-    let disk = best_disk();
-    refuse_second_server(disk.clone(), &directory).await?;
+    // Before the sockets and the pid file: whoever does not get the data must not touch those of the server that has them.
+    let data = take_possession(best_disk(), &directory, &*clock).await?;
     let node = Node::new(engine);
-    let listeners = Listeners::start(&node)?;
+    let listeners = listen(&node, &*clock).await?;
     let _pid_file = process::PidFile::write(&node.engine.borrow().config);
     node.engine.borrow_mut().process.tcp_port = listeners.port();
     settings::follow(&node, &listeners, logging);
     let mut stops = stop_signals()?;
 
-    let starting = Running::start(&node, disk.clone(), &directory);
+    let starting = Running::start(&node, data.clone());
     let Some(running) = unless_stopped(starting, &node, &mut stops).await else {
         tracing::warn!("stopped while loading; all that was acknowledged is where it was");
         return Ok(());
@@ -178,11 +188,12 @@ async fn serve(options: Options, logging: Logging) -> Result<(), ServeError> {
                 node.engine.borrow_mut().process.tcp_port = listeners.port();
                 running.committer.wake_writer();
             }
+            Event::Request(Request::NewHistory) => running.committer.begin_history().await,
             Event::Request(Request::Reload) => {
                 node.engine.borrow_mut().loading = Some(Default::default());
                 running.stop(&node).await?;
                 node.engine.borrow_mut().forget_data();
-                running = Running::start(&node, disk.clone(), &directory).await?;
+                running = Running::start(&node, data.clone()).await?;
                 node.engine.borrow_mut().reloaded();
             }
         }
@@ -196,11 +207,43 @@ async fn serve(options: Options, logging: Logging) -> Result<(), ServeError> {
     Ok(())
 }
 
-/// Recovery takes possession of the data, but only after the sockets are open, for clients are told that the data are being
-/// loaded. Whoever does not get them must not have touched the socket and the pid file of the server that has them.
-async fn refuse_second_server(disk: Rc<dyn Disk>, directory: &Path) -> Result<(), RecoveryFailure> {
-    drop(Directory::open(disk, directory).await?);
-    Ok(())
+/// Takes the data directory for as long as the answer, or a clone of it, exists; creates it if there is none. Waits for a
+/// holder that is ending: a start right behind a `kill -9` finds the dead server's lock for as long as the system takes
+/// it apart.
+async fn take_possession(
+    disk: Rc<dyn Disk>,
+    directory: &Path,
+    clock: &dyn Clock,
+) -> Result<Directory, RecoveryFailure> {
+    let begun_us = clock.monotonic_us();
+    loop {
+        let holder = match Directory::open(disk.clone(), directory).await {
+            Err(LogError::Locked { pid, .. }) => pid,
+            result => return Ok(result?),
+        };
+        let is_ending = holder.is_some_and(process::is_ending);
+        let patience = if is_ending { HOLDER_ENDS } else { HOLDER_MAY_END };
+        if Duration::from_micros(clock.monotonic_us() - begun_us) >= patience {
+            return Ok(Directory::open(disk, directory).await?);
+        }
+        clock.sleep(TRY_AGAIN).await;
+    }
+}
+
+/// Listens. A killed server's sockets end with it, and so may be there a moment longer than its lock.
+async fn listen(node: &Rc<Node>, clock: &dyn Clock) -> Result<Rc<Listeners>, ListenError> {
+    let begun_us = clock.monotonic_us();
+    loop {
+        match Listeners::start(node) {
+            Err(error) if error.is_in_use() => {
+                if Duration::from_micros(clock.monotonic_us() - begun_us) >= HOLDER_MAY_END {
+                    return Err(error);
+                }
+            }
+            result => return result,
+        }
+        clock.sleep(TRY_AGAIN).await;
+    }
 }
 
 fn log_ready(node: &Node) {
@@ -224,8 +267,8 @@ pub struct Running {
 
 impl Running {
     /// Recovers the data in `directory` into the node's engine, opens the log behind them, and starts the tasks.
-    pub async fn start(node: &Rc<Node>, disk: Rc<dyn Disk>, directory: &Path) -> Result<Self, RecoveryFailure> {
-        let log = recovery::recover(&node.engine, disk, directory).await?;
+    pub async fn start(node: &Rc<Node>, directory: Directory) -> Result<Self, RecoveryFailure> {
+        let log = recovery::recover(&node.engine, directory).await?;
         let committer = Committer::new(node.engine.clone(), log);
         let writing = timed::for_the_log(node.engine.clone(), commit::write_batches(committer.clone()));
         let prompt = Prompt::new(writing);

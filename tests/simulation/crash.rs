@@ -27,7 +27,11 @@ pub enum Start {
 pub fn recover(world: &World, settings: &Settings) -> Start {
     let disk: Rc<dyn Disk> = Rc::new(world.boot());
     let engine = Rc::new(RefCell::new(server::engine(world, settings)));
-    match world.run(recovery::recover(&engine, disk, Path::new(DIRECTORY))) {
+    let started = async {
+        let directory = server::directory(disk, &engine).await?;
+        recovery::recover(&engine, directory).await
+    };
+    match world.run(started) {
         None => Start::Stuck(format!("{:?}", world.pending())),
         Some(Ok(_)) => Start::Recovered(Box::new(Recovered::of(&engine.borrow()))),
         Some(Err(failure)) if failure.is_refusal() => Start::Refused(failure.to_string()),

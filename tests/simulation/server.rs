@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Wake, Waker};
 
+use ackd::disk::Disk;
 use ackd::disk::sim::{SimDisk, World};
 use ackd::engine::client::{ClientId, Peer};
 use ackd::engine::config::Reader;
@@ -17,6 +18,7 @@ use ackd::engine::config::{AppendFsync, Config};
 use ackd::engine::gate::Level;
 use ackd::engine::trial::{Event, Planted};
 use ackd::engine::{Engine, Request};
+use ackd::log::{Directory, LogError};
 use ackd::server::run::Running;
 use ackd::server::{Node, connection};
 use tokio::io::DuplexStream;
@@ -114,6 +116,13 @@ pub struct Server {
     woken: Arc<Woken>,
 }
 
+/// The data directory of a server, with the bugs that are planted in it. Clients have to wait from here on.
+pub async fn directory(disk: Rc<dyn Disk>, engine: &RefCell<Engine>) -> Result<Directory, LogError> {
+    engine.borrow_mut().loading = Some(Default::default());
+    let planted = engine.borrow().trial.planted.log;
+    Directory::open_planted(disk, Path::new(DIRECTORY), planted).await
+}
+
 impl Server {
     pub fn start(world: &World, settings: &Settings) -> Self {
         let node = Node::new(engine(world, settings));
@@ -129,7 +138,11 @@ impl Server {
         let local = LocalSet::new();
         let (disk, starting, its_node): (Rc<SimDisk>, _, _) = (Rc::new(world.boot()), phase.clone(), node.clone());
         local.spawn_local(async move {
-            let next = match Running::start(&its_node, disk, Path::new(DIRECTORY)).await {
+            let started = async {
+                let directory = directory(disk, &its_node.engine).await?;
+                Running::start(&its_node, directory).await
+            };
+            let next = match started.await {
                 Ok(running) => Phase::Serving(running),
                 Err(failure) => Phase::Failed { refused: failure.is_refusal(), reason: failure.to_string() },
             };
@@ -188,7 +201,7 @@ impl Server {
                     }
                 }
                 Request::LogFailed(reason) => return Some(reason),
-                Request::Shutdown(_) | Request::Reload => {}
+                Request::Shutdown(_) | Request::Reload | Request::NewHistory => {}
             }
         }
         None

@@ -140,6 +140,22 @@ fn a_reload_is_asked_of_the_server_and_answered_by_it() {
 }
 
 #[test]
+fn a_new_replication_id_is_asked_of_the_server_and_the_answer_is_what_came_of_it() {
+    for (refusal, reply) in
+        [(None, "+OK\r\n"), (Some("no space"), "-ERR the new replication id could not be noted: no space\r\n")]
+    {
+        let mut harness = with_debug("yes");
+        assert_eq!(harness.run("DEBUG CHANGE-REPL-ID"), "");
+        assert_eq!(harness.engine.requests, [Request::NewHistory]);
+        harness.engine.history_begun(refusal.map(str::to_owned));
+        let mut client = harness.engine.clients.take(harness.client);
+        super::blocking::check(&mut harness.engine, &mut client, std::task::Waker::noop());
+        harness.engine.clients.put(client);
+        assert_eq!(harness.receive(harness.client), reply.as_bytes());
+    }
+}
+
+#[test]
 fn a_reload_breaks_the_watch_of_keys_that_are_there_unless_they_are_kept() {
     for (line, key, broken) in [
         ("DEBUG RELOAD", "here", true),
@@ -217,6 +233,6 @@ fn switches_and_errors_read_as_in_redis() {
         "-ERR unknown subcommand or wrong number of arguments for 'JMAP'. Try DEBUG HELP."
     );
     assert!(
-        harness.run("DEBUG HELP").starts_with("*57 +DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")
+        harness.run("DEBUG HELP").starts_with("*59 +DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")
     );
 }

@@ -82,6 +82,27 @@ fn a_second_server_on_the_directory_is_refused_and_told_who_holds_it() {
 }
 
 #[test]
+fn a_history_that_begins_while_the_log_is_written_is_the_only_one_from_then_on() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = disk();
+        let (log, ..) = start(&disk, dir.path(), SyncPolicy::Always).await;
+        append(&log, b"before").await;
+        let old = log.histories();
+        log.begin_history().await.unwrap();
+        let begun = log.histories();
+        assert!(begun.len() == 1 && begun[0].first_offset == 6 && begun[0].id != old[0].id);
+        append(&log, b"behind").await;
+        log.close().await.unwrap();
+        assert!(matches!(log.begin_history().await, Err(LogError::Closed)));
+        drop(log);
+        let (log, recovered, found) = start(&disk, dir.path(), SyncPolicy::Always).await;
+        assert_eq!(found, [&b"before"[..], b"behind"]);
+        assert_eq!((recovered.histories, log.histories()), (begun.clone(), begun));
+    });
+}
+
+#[test]
 fn changing_the_policy_rolls_and_makes_what_came_before_durable() {
     run(async {
         let dir = tempfile::tempdir().unwrap();
