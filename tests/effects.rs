@@ -138,3 +138,26 @@ fn a_restart_and_redis_7_have_everything_that_was_there() {
     assert!(streams > 20, "only {streams} streams");
     println!("{effects} effects");
 }
+
+#[test]
+fn a_consumer_that_has_claimed_with_another_time_was_active_when_it_did() {
+    let mut server = Program::ackd().start();
+    let mut client = server.client();
+    for line in [
+        "XADD x 1-0 f v",
+        "XGROUP CREATE x g 0",
+        "XREADGROUP GROUP g c STREAMS x >",
+        "XCLAIM x g d 0 1-0 IDLE 5000000",
+        "XGROUP CREATECONSUMER x g e",
+    ] {
+        assert!(!client.command(line).is_error(), "{line}");
+    }
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    server.kill();
+    server.start();
+    let consumers = server.client().command("XINFO CONSUMERS x g");
+    for consumer in consumers.elements().unwrap() {
+        let idle = consumer.elements().unwrap()[5].integer().unwrap();
+        assert!((1100..60_000).contains(&idle), "{consumer}");
+    }
+}

@@ -42,6 +42,7 @@ pub(super) fn reaching<'a>(ctx: &'a mut Ctx<'_>, key: &[u8], bit: usize) -> Resu
     let bytes = ctx.db().buffer_mut(hash, key).ok_or(failure::WRONG_TYPE)?;
     let grows = bytes.len() < len;
     if grows {
+        keyspace::make_room(bytes, len);
         bytes.resize(len, 0);
     }
     Ok((bytes, grows))

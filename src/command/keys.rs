@@ -102,9 +102,9 @@ pub fn copy(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
         return Err(SAME_OBJECT);
     }
     ctx.expire_source(from);
-    let copy = ctx.read(from).map(|entry| entry.duplicate(to, entry.expiry()));
-    let free = copy.is_some() && (ctx.write_in(target, to).is_none() || replace);
-    if let Some(copy) = copy.filter(|_| free) {
+    let free = ctx.read(from).is_some() && (ctx.write_in(target, to).is_none() || replace);
+    let found = ctx.engine.dbs[source].find(keyspace::hash(from), from).filter(|_| free);
+    if let Some(copy) = found.map(|entry| entry.duplicate(to, entry.expiry())) {
         if let Some(displaced) = ctx.engine.dbs[target].insert(keyspace::hash(to), copy) {
             ctx.discard_displaced(displaced);
         }

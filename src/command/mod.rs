@@ -151,6 +151,12 @@ impl<'a> Ctx<'a> {
         self.engine.now_ms()
     }
 
+    /// When what is done was done, in milliseconds since the Unix epoch: that of this command or, of an effect that is
+    /// applied, that of its frame.
+    pub fn done_ms(&self) -> u64 {
+        self.engine.newest_frame_ms().filter(|_| self.is_applying()).unwrap_or_else(|| self.now_ms())
+    }
+
     /// Whether this is the effect stream being applied, and not a client's command.
     pub fn is_applying(&self) -> bool {
         self.origin == Origin::Stream

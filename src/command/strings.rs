@@ -154,6 +154,7 @@ pub fn append(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
             let length = text.len();
             check_length(ctx, length as u64, value.len() as u64)?;
             let buffer = ctx.db().buffer_mut(hash, key).ok_or(failure::WRONG_TYPE)?;
+            keyspace::make_room(buffer, length + value.len());
             buffer.extend_from_slice(value);
             length + value.len()
         }
@@ -181,6 +182,7 @@ pub fn setrange(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     let buffer = ctx.db().buffer_mut(hash, key).ok_or(failure::WRONG_TYPE)?;
     let (start, end) = (offset as usize, offset as usize + value.len());
     if buffer.len() < end {
+        keyspace::make_room(buffer, end);
         buffer.resize(end, 0);
     }
     buffer[start..end].copy_from_slice(value);

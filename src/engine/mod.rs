@@ -298,6 +298,11 @@ impl Engine {
         self.monotonic_us.wrapping_add(self.wall_minus_monotonic_us)
     }
 
+    /// The time of the newest frame, in milliseconds since the Unix epoch; none has come before the first.
+    pub fn newest_frame_ms(&self) -> Option<u64> {
+        (self.newest_frame_ms > 0).then_some(self.newest_frame_ms)
+    }
+
     /// Notes the time that a frame carries.
     pub fn saw_frame_time(&mut self, wall_ms: u64) {
         self.newest_frame_ms = self.newest_frame_ms.max(wall_ms);

@@ -18,6 +18,16 @@ use crate::base::text::Text;
 /// The longest string with the encoding `embstr`.
 pub const EMBEDDED_MAX: usize = 44;
 
+/// What a string that grows gets beyond its length, in bytes, as in Redis: to double a long one takes long.
+const AHEAD_MAX: usize = 1 << 20;
+
+/// Gives a string that is changed in place room for `len` bytes, and for some more if it has to move.
+pub fn make_room(buffer: &mut Vec<u8>, len: usize) {
+    if len > buffer.capacity() {
+        buffer.reserve_exact(len - buffer.len() + len.min(AHEAD_MAX));
+    }
+}
+
 /// A key with its value, expiry time and the 24 bits about its last use.
 #[repr(transparent)]
 pub struct Entry(Address);

@@ -48,7 +48,7 @@ pub use collection::{Collection, Family, Owned, Value, ValueMut};
 pub use compact::{Compact, Form, FormMut};
 pub use db::{Cleared, Db, Place};
 pub use deadlines::LATEST_MS;
-pub use entry::{EMBEDDED_MAX, Entry};
+pub use entry::{EMBEDDED_MAX, Entry, make_room};
 pub use hash::{Hash, HashLimits, NewExpiry};
 pub use intset::Intset;
 pub use kind::{Encoding, Kind};

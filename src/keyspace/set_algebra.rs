@@ -6,6 +6,7 @@
 //! Measured with two sets of 100,000 members of 10 bytes: looking each member of one up in the other waits for memory all
 //! the time, so the members of a table are taken sixteen at a time and what the lookups will need is fetched together.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow::{self, Continue};
 
 use smallvec::SmallVec;
@@ -43,11 +44,16 @@ fn is_same(left: &Set, right: &Set) -> bool {
     std::ptr::eq(left, right)
 }
 
+/// So many sets are compared with each other; the addresses of more are remembered.
+const FEW: usize = 16;
+
 /// The sets that are there, each once.
 fn present<'a>(sets: &[Option<&'a Set>]) -> Sets<'a> {
     let mut found = Sets::new();
+    let mut seen: HashSet<*const Set> = HashSet::new();
     for set in sets.iter().flatten() {
-        if !found.iter().any(|other| is_same(other, set)) {
+        let is_new = if sets.len() > FEW { seen.insert(*set) } else { !found.iter().any(|other| is_same(other, set)) };
+        if is_new {
             found.push(set);
         }
     }

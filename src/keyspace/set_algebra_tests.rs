@@ -48,7 +48,7 @@ proptest! {
     #[test]
     fn it_is_the_algebra_of_sets_whatever_their_representations(
         models in proptest::collection::vec(members(), 1..6),
-        picks in proptest::collection::vec(proptest::option::weighted(0.95, any::<proptest::sample::Index>()), 1..7),
+        picks in proptest::collection::vec(proptest::option::weighted(0.95, any::<proptest::sample::Index>()), 1..24),
         scale in 1..8usize,
     ) {
         let limits = SetLimits { intset_entries: 4 * scale, listpack_entries: 3 * scale, ..LIMITS };

@@ -154,7 +154,7 @@ pub fn xclaim(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     }
     let min_idle_ms = min_idle(arguments[4], "XCLAIM")?;
     let ids: SmallVec<[StreamId; 8]> = arguments[5..].iter().map_while(|text| ids::id(text, 0).ok()).collect();
-    let (now_ms, applying) = (ctx.now_ms() as i64, ctx.is_applying());
+    let (now_ms, done_ms, applying) = (ctx.now_ms() as i64, ctx.done_ms() as i64, ctx.is_applying());
     let options = Options::read(&arguments[5 + ids.len()..], now_ms)?;
     // A time that cannot be is now; in the stream, times are what they are.
     let time_ms = options.time_ms.filter(|time| applying || (0..=now_ms).contains(time)).unwrap_or(now_ms);
@@ -169,10 +169,9 @@ pub fn xclaim(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
         group.last_id = options.last_id;
     }
     let known = group.find_consumer(names[1]);
-    let owner = known.unwrap_or_else(|| group.add_consumer(names[1], now_ms));
-    group.consumer_mut(owner).seen_ms = if applying { time_ms } else { now_ms };
-    let mut claim =
-        Claim { entries, group, owner, now_ms: if applying { time_ms } else { now_ms }, outcome: Outcome::default() };
+    let owner = known.unwrap_or_else(|| group.add_consumer(names[1], done_ms));
+    group.consumer_mut(owner).seen_ms = done_ms;
+    let mut claim = Claim { entries, group, owner, now_ms: done_ms, outcome: Outcome::default() };
     for id in ids {
         let pending = claim.group.pending().get(&id).copied();
         match (claim.entries.get(id), pending) {

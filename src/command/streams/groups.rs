@@ -127,11 +127,11 @@ pub fn xgroup_destroy(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Fail
 /// XGROUP CREATECONSUMER key group consumer
 pub fn xgroup_createconsumer(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     let (key, name) = (arguments[2], arguments[4]);
-    let now_ms = ctx.now_ms() as i64;
+    let done_ms = ctx.done_ms() as i64;
     let group = group(ctx, key, arguments[3])?;
     let is_new = group.find_consumer(name).is_none();
     if is_new {
-        group.add_consumer(name, now_ms);
+        group.add_consumer(name, done_ms);
         ctx.modified_unwatched(key);
         ctx.event("xgroup-createconsumer", key);
     }

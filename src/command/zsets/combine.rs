@@ -234,8 +234,24 @@ impl<'a, 'b> Query<'a, 'b> {
     }
 }
 
+/// Looks each member up in the other sources, or takes the members of those away: whichever looks at fewer of them.
 fn difference(sources: &[(Source<'_>, f64)]) -> Vec<(Vec<u8>, f64)> {
     let Some(((first, _), others)) = sources.split_first() else { return Vec::new() };
+    let all: usize = sources.iter().map(|(source, _)| source.len()).sum();
+    if first.len() * sources.len() / 2 > all {
+        let mut members: HashMap<Vec<u8>, f64> = HashMap::with_capacity(first.len());
+        first.each(|member, score| {
+            members.insert(member.to_vec(), score);
+            true
+        });
+        for (source, _) in others {
+            source.each(|member, _| {
+                members.remove(member);
+                !members.is_empty()
+            });
+        }
+        return members.into_iter().collect();
+    }
     let mut members = Vec::new();
     first.each(|member, score| {
         if others.iter().all(|(source, _)| source.score(member).is_none()) {
