@@ -165,7 +165,7 @@ impl Hash {
         let stays = count <= limits.listpack_entries
             && field.len() <= limits.listpack_value
             && value.len() <= limits.listpack_value
-            && packed.has_room(field.len().saturating_add(value.len()));
+            && packed.has_room(2, field.len().saturating_add(value.len()));
         match found {
             _ if !stays => return self.enlarge().set(field, value, expiry),
             None => small_hash::push(packed, field, value, expiry.over(None)),
