@@ -106,7 +106,7 @@ impl Ranked {
     }
 
     pub(super) fn heap_bytes(&self, samples: usize) -> usize {
-        size_of::<Order>() + self.order.heap_bytes() + self.table.heap_bytes(samples, Scored::heap_bytes)
+        size_of::<Order>() + self.order.heap_bytes(samples) + self.table.heap_bytes(samples, Scored::heap_bytes)
     }
 
     #[cfg(test)]
