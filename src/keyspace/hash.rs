@@ -259,9 +259,9 @@ impl Hash {
         }
     }
 
-    /// Whether it is a hash table, of which a field is drawn without a search.
-    pub(super) fn is_large(&self) -> bool {
-        self.packed().is_err()
+    /// The hash table, if it is one: of it a field is drawn without a search.
+    pub(super) fn large(&self) -> Option<&FieldTable> {
+        self.packed().err()
     }
 
     /// Makes it a hash table.
