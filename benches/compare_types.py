@@ -209,7 +209,8 @@ WORKS = {
                  writes=True, needs=["XADD", "XGROUP", "XREADGROUP", "XACK"], span=ENTRIES),
 }
 
-# Elements, and the commands that make them: bytes of resident memory for each.
+# Elements, and the commands that make them: bytes of resident memory for each. As many as it takes for the first megabyte,
+# which a server needs to work at all, to vanish beside them.
 MEMORY = {
     "memory-string": ("a string of 100 bytes", 1_000_000, ["SET"],
                       lambda count: (["SET", f"key:{n:012}", "x" * 100] for n in range(count))),
@@ -219,11 +220,28 @@ MEMORY = {
     "memory-zset": ("a member of a sorted set of 1M", 1_000_000, ["ZADD"],
                     lambda count: (["ZADD", "z", *rest] for rest in
                                    chunks(0, count, 100, lambda n: [str(n * 7919 % 1_000_003), f"member:{n:09}"]))),
+    "memory-zset-short": ("a short member of a sorted set of 1M", 1_000_000, ["ZADD"],
+                          lambda count: (["ZADD", "z", *rest] for rest in
+                                         chunks(0, count, 100, lambda n: [str(n * 7919 % 1_000_003), f"member:{n}"]))),
     "memory-set": ("a member of a set of 1M", 1_000_000, ["SADD"],
                    lambda count: (["SADD", "s", *rest] for rest in chunks(0, count, 100, lambda n: [f"member:{n:09}"]))),
-    "memory-list": ("an element of a list of 1M", 1_000_000, ["RPUSH"],
+    "memory-set-short": ("a short member of a set of 1M", 1_000_000, ["SADD"],
+                         lambda count: (["SADD", "s", *rest] for rest in chunks(0, count, 100, lambda n: [f"member:{n}"]))),
+    "memory-hash-large": ("a field of a hash of 1M", 1_000_000, ["HSET"],
+                          lambda count: (["HSET", "h", *rest] for rest in
+                                         chunks(0, count, 100, lambda n: [f"field:{n:09}", f"value:{n}"]))),
+    "memory-list": ("an element of a list of 5M", 5_000_000, ["RPUSH"],
                     lambda count: (["RPUSH", "l", *rest] for rest in chunks(0, count, 100, lambda n: [f"element:{n:09}"]))),
-    "memory-stream": ("an entry of a stream of 1M", 1_000_000, ["XADD"],
+    "memory-lists": ("a list of 10 elements", 1_000_000, ["RPUSH"],
+                     lambda count: (["RPUSH", f"list:{n:09}", *(f"element:{m}" for m in range(n, n + 10))]
+                                    for n in range(count))),
+    "memory-sets": ("a set of 10 members", 1_000_000, ["SADD"],
+                    lambda count: (["SADD", f"set:{n:09}", *(f"member:{m}" for m in range(n, n + 10))]
+                                   for n in range(count))),
+    "memory-zsets": ("a sorted set of 10 members", 1_000_000, ["ZADD"],
+                     lambda count: (["ZADD", f"zset:{n:09}", *(word for m in range(n, n + 10) for word in (m, f"member:{m}"))]
+                                    for n in range(count))),
+    "memory-stream": ("an entry of a stream of 5M", 5_000_000, ["XADD"],
                       lambda count: (["XADD", "x", f"{n + 1}-0", "temperature", n % 40, "device", f"sensor{n % 100}"]
                                      for n in range(count))),
 }

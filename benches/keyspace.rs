@@ -9,7 +9,7 @@ use std::time::Instant;
 use ackd::keyspace::{Db, hash};
 
 #[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+static ALLOCATOR: ackd::base::allocator::Jemalloc = ackd::base::allocator::Jemalloc;
 
 fn resident() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();

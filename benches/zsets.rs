@@ -9,7 +9,7 @@ use std::time::Instant;
 use ackd::keyspace::{Zset, ZsetLimits};
 
 #[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+static ALLOCATOR: ackd::base::allocator::Jemalloc = ackd::base::allocator::Jemalloc;
 
 const LIMITS: ZsetLimits = ZsetLimits { entries: 128, value: 64 };
 

@@ -2,7 +2,7 @@
 //!
 //! `keyspace/intset.rs` keeps sets of integers so, and RDB files and DUMP contain them, behind a header:
 //! `width (4 bytes, little-endian: 2, 4 or 8) | number of integers (4) | integers`. The width is that of the widest integer
-//! that was ever in the set. Functions over byte slices; all but [`read_whole`] are given valid contents.
+//! that was ever in the set. Functions over byte slices, which are given valid contents.
 
 /// Bytes before the integers of a whole intset.
 pub const HEADER: usize = 8;
@@ -90,62 +90,11 @@ pub fn widen(contents: &mut [u8], count: usize, from: Width, to: Width, shift: b
     }
 }
 
-/// Width and contents of a whole intset from outside, if it is one: not empty, of the right length, and in order.
-pub fn read_whole(intset: &[u8]) -> Option<(Width, &[u8])> {
-    let (header, contents) = intset.split_first_chunk::<HEADER>()?;
-    let word = |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
-    let (width, count) = (Width::of_bytes(word(0))?, word(4) as usize);
-    if count == 0 || count.checked_mul(width.bytes()) != Some(contents.len()) {
-        return None;
-    }
-    let ascends = (1..count).all(|index| get(contents, width, index - 1) < get(contents, width, index));
-    ascends.then_some((width, contents))
-}
-
-/// Appends the whole intset of these contents.
-pub fn write_whole(contents: &[u8], width: Width, out: &mut Vec<u8>) {
-    let count = u32::try_from(contents.len() / width.bytes()).expect("an intset is shorter than 4 GiB");
-    out.extend_from_slice(&(width as u32).to_le_bytes());
-    out.extend_from_slice(&count.to_le_bytes());
-    out.extend_from_slice(contents);
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    fn whole(width: u32, count: u32, values: &[i64]) -> Vec<u8> {
-        let mut out = [width.to_le_bytes(), count.to_le_bytes()].concat();
-        values.iter().for_each(|value| out.extend_from_slice(&value.to_le_bytes()[..width as usize]));
-        out
-    }
-
-    #[test]
-    fn only_sorted_integers_of_the_right_length_are_an_intset() {
-        assert!(read_whole(&whole(2, 3, &[-5, 0, 7])).is_some());
-        for bad in [
-            whole(2, 0, &[]),
-            whole(3, 1, &[1]),
-            whole(4, 2, &[1]),
-            whole(4, 1, &[1, 2]),
-            whole(8, 2, &[2, 1]),
-            whole(8, 2, &[1, 1]),
-            vec![2, 0, 0],
-            whole(2, u32::MAX, &[1]),
-        ] {
-            assert_eq!(read_whole(&bad), None, "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn a_whole_intset_is_that_of_redis() {
-        let mut out = Vec::new();
-        write_whole(&[1, 0, 2, 0], Width::Two, &mut out);
-        assert_eq!(out, [2, 0, 0, 0, 2, 0, 0, 0, 1, 0, 2, 0]);
-        assert_eq!(read_whole(&out), Some((Width::Two, &out[HEADER..])));
-    }
 
     proptest! {
         #[test]
@@ -166,11 +115,6 @@ mod tests {
             for (index, value) in values.iter().enumerate() {
                 prop_assert_eq!(get(&contents, to, index + usize::from(shift)), *value);
             }
-        }
-
-        #[test]
-        fn whatever_the_bytes_are_checking_them_does_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
-            let _ = read_whole(&bytes);
         }
     }
 }

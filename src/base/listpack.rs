@@ -20,16 +20,12 @@
 //!
 //! An element is *canonical* if it is what [`encode`] makes: integers as integers, and everything in the shortest form.
 //! Then equal elements have equal bytes, on which [`find`] relies. Readers of memory may panic on bytes that are no
-//! elements; [`check`] never does, and is asked about everything that comes from outside.
+//! elements; [`check`] never does.
 
 use super::text::Text;
 
 /// Bytes around the elements of a whole listpack.
-pub const FRAME: usize = HEADER + 1;
-const HEADER: usize = 6;
-const END: u8 = 0xff;
-/// Stands in the header for a number of elements that it cannot hold.
-const UNKNOWN: u16 = u16::MAX;
+pub const FRAME: usize = 7;
 
 const SHORT_STRING: u8 = 0x80;
 const INT_13: u8 = 0xc0;
@@ -299,26 +295,6 @@ pub fn check(bytes: &[u8]) -> Option<Checked> {
         at = end + backlen.len();
     }
     Some(checked)
-}
-
-/// The elements of a whole listpack from outside, if its frame is right and they are.
-pub fn read_whole(listpack: &[u8]) -> Option<(&[u8], Checked)> {
-    let (header, rest) = listpack.split_first_chunk::<HEADER>()?;
-    let (&END, elements) = rest.split_last()? else { return None };
-    let total = u32::from_le_bytes([header[0], header[1], header[2], header[3]]);
-    let count = u16::from_le_bytes([header[4], header[5]]);
-    let checked = check(elements)?;
-    let right = total as usize == listpack.len() && (count == UNKNOWN || usize::from(count) == checked.count);
-    right.then_some((elements, checked))
-}
-
-/// Appends the whole listpack of these elements.
-pub fn write_whole(elements: &[u8], count: usize, out: &mut Vec<u8>) {
-    let total = u32::try_from(elements.len() + FRAME).expect("a listpack is shorter than 4 GiB");
-    out.extend_from_slice(&total.to_le_bytes());
-    out.extend_from_slice(&u16::try_from(count).unwrap_or(UNKNOWN).to_le_bytes());
-    out.extend_from_slice(elements);
-    out.push(END);
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Layer 0: clock, randomness, numbers, globs, checksums, bits, sketches, and the byte encodings that keyspace and RDB
 //! share. No state, and no knowledge of anything above.
 
+pub mod allocator;
 pub mod bitfield;
 pub mod bitops;
 pub mod calendar;

@@ -1,7 +1,7 @@
 //! An owner of bytes whose number does not change, itself as small as a pointer: members and fields in large tables.
 //!
 //! `| length: u8 | bytes … |`, or for 255 bytes and more `| 255 | length: u64, little-endian | bytes … |`. So 15 bytes take
-//! the allocator's class of 16, and 31 that of 32.
+//! the allocator's class of 16, and 23 that of 24.
 
 use std::ptr::NonNull;
 
@@ -74,7 +74,7 @@ impl Blob {
     /// Bytes of the allocation.
     pub(super) fn heap_bytes(&self) -> usize {
         let len = self.len();
-        block::class(header(len) + len)
+        block::taken(header(len) + len)
     }
 
     /// Asks the processor to fetch the first cache line.

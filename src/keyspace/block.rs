@@ -1,21 +1,26 @@
-//! Allocations whose size follows from what is in them: rounded up to the allocator's size class, so that a content whose
-//! length changes little stays where it is, and no capacity has to be stored.
+//! Allocations whose size follows from what is in them: rounded up to a size class, so that a content whose length changes
+//! little stays where it is, and no capacity has to be stored.
+//!
+//! The classes are those that jemalloc has when it is built as `.cargo/config.toml` says. Another allocator rounds up
+//! further, or not at all; what one really takes is asked of it ([`taken`]).
 //!
 //! `layout.rs` (entries), `thin.rs` (contents that change) and `blob.rs` (contents that do not) use it.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error, realloc};
 use std::ptr::NonNull;
 
+pub(super) use crate::base::allocator::taken;
+
 /// Every block's address is a multiple of this: room for tags in its lowest bits.
 pub(super) const ALIGN: usize = 8;
 
 /// The distance of the allocator's smaller size classes.
-const ROUND: usize = 16;
+const ROUND: usize = 8;
 /// Up to here they are that far apart; above, there are four to each doubling.
-const ROUND_UP_TO: usize = 128;
+const ROUND_UP_TO: usize = 64;
 
-/// What the allocator takes for `size` bytes: jemalloc's size classes, which hardly waste anything of another allocator.
-pub(super) const fn class(size: usize) -> usize {
+/// The size class for `size` bytes.
+const fn class(size: usize) -> usize {
     if size <= ROUND_UP_TO {
         let size = if size == 0 { 1 } else { size };
         return size.next_multiple_of(ROUND);
@@ -65,10 +70,17 @@ mod tests {
     #[test]
     fn sizes_are_rounded_to_the_classes_of_the_allocator() {
         for (size, expected) in [
-            (0, 16),
-            (1, 16),
+            (0, 8),
+            (1, 8),
+            (8, 8),
+            (9, 16),
             (16, 16),
-            (17, 32),
+            (17, 24),
+            (63, 64),
+            (64, 64),
+            (65, 80),
+            (80, 80),
+            (81, 96),
             (128, 128),
             (129, 160),
             (160, 160),
@@ -79,7 +91,7 @@ mod tests {
             (4097, 5120),
             (1 << 20, 1 << 20),
         ] {
-            assert_eq!(class(size), expected, "{size}");
+            assert_eq!((class(size), taken(size)), (expected, expected), "{size}");
         }
     }
 }

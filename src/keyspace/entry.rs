@@ -201,11 +201,11 @@ impl Entry {
         let shape = self.0.shape();
         let outside = match shape.stored {
             // SAFETY: as in `text`.
-            Stored::Boxed => block::class(unsafe { self.0.boxed().as_ref() }.capacity()),
+            Stored::Boxed => block::taken(unsafe { self.0.boxed().as_ref() }.capacity()),
             Stored::Shared => self.text().map_or(0, Text::len) + size_of::<Bytes>(),
             _ => self.value().collection().map_or(0, |collection| collection.heap_bytes(samples)),
         };
-        block::class(shape.size()) + outside
+        block::taken(shape.size()) + outside
     }
 
     /// Puts a string in place of the value, encoded as SET does, and sets the expiry time. Answers the entry that was

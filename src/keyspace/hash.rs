@@ -165,7 +165,7 @@ impl Hash {
         let stays = count <= limits.listpack_entries
             && field.len() <= limits.listpack_value
             && value.len() <= limits.listpack_value
-            && packed.has_room(field.len().saturating_add(value.len()));
+            && packed.has_room(2, field.len().saturating_add(value.len()));
         match found {
             _ if !stays => return self.enlarge().set(field, value, expiry),
             None => small_hash::push(packed, field, value, expiry.over(None)),
@@ -259,9 +259,9 @@ impl Hash {
         }
     }
 
-    /// Whether it is a hash table, of which a field is drawn without a search.
-    pub(super) fn is_large(&self) -> bool {
-        self.packed().is_err()
+    /// The hash table, if it is one: of it a field is drawn without a search.
+    pub(super) fn large(&self) -> Option<&FieldTable> {
+        self.packed().err()
     }
 
     /// Makes it a hash table.

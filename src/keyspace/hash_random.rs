@@ -1,16 +1,11 @@
 //! Fields of a hash at random, each with the same chance: HRANDFIELD.
 
-use std::collections::HashSet;
-
 use super::hash::Hash;
+use super::selection::{Selection, distinct, is_sparse};
 use crate::base::text::Text;
 
 /// A field with its value.
 type Pair<'a> = (Text<'a>, Text<'a>);
-
-/// Distinct fields are drawn one by one while they are fewer than this share of all; else it is cheaper to walk through
-/// the hash once than to draw the same fields again and again.
-const DRAWN_SHARE: usize = 3;
 
 /// Draws among fields of which some have expired, before the living ones are gathered.
 const DRAWS: usize = 64;
@@ -29,7 +24,7 @@ impl Hash {
 
     /// Fields drawn at random without end, each time from all of them; none if there are none.
     pub fn draws<'a>(&'a self, random: &'a mut fastrand::Rng, now_ms: i64) -> impl Iterator<Item = Pair<'a>> {
-        let draws_from_all = self.is_large() && !self.has_expired(now_ms);
+        let draws_from_all = self.large().is_some() && !self.has_expired(now_ms);
         let live = if draws_from_all { Vec::new() } else { self.live(now_ms) };
         std::iter::from_fn(move || if draws_from_all { self.draw(random) } else { random.choice(&live).copied() })
     }
@@ -42,25 +37,18 @@ impl Hash {
         now_ms: i64,
         mut each: impl FnMut(Text<'a>, Text<'a>),
     ) {
-        if self.is_large() && !self.has_expired(now_ms) && count.saturating_mul(DRAWN_SHARE) < self.len() {
-            let mut drawn = HashSet::with_capacity(count);
-            while drawn.len() < count {
-                let (field, value) = self.draw(random).expect("a hash has more fields than are drawn");
-                if drawn.insert(field.to_vec()) {
-                    each(field, value);
-                }
-            }
-            return;
+        if let Some(table) = self.large().filter(|_| !self.has_expired(now_ms) && is_sparse(count, self.len())) {
+            let drawn = distinct(count, || {
+                let field = table.fields.sample(random).expect("the hash is not empty");
+                (std::ptr::from_ref(field), field.parts())
+            });
+            return drawn.for_each(|(field, value)| each(Text::Bytes(field), Text::Bytes(value)));
         }
-        // Each field is taken with the chance that as many of the rest are needed as are still wanted.
-        let mut rest = self.live_len(now_ms);
-        let mut wanted = count.min(rest);
+        let mut selection = Selection::new(count, self.live_len(now_ms));
         self.for_each(now_ms, |field, value| {
-            if random.usize(..rest) < wanted {
+            if selection.takes(random) {
                 each(field, value);
-                wanted -= 1;
             }
-            rest -= 1;
         });
     }
 

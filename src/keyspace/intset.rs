@@ -22,13 +22,6 @@ impl Intset {
         Self(Thin::new(Width::Two as u32))
     }
 
-    /// Integers from outside: `contents` come from [`intset::read_whole`].
-    pub fn from_contents(width: Width, contents: &[u8]) -> Self {
-        let mut set = Self(Thin::new(width as u32));
-        set.0.splice(0, 0, contents.len()).copy_from_slice(contents);
-        set
-    }
-
     /// The width of each.
     pub fn width(&self) -> Width {
         Width::of_bytes(self.0.word()).expect("the word is a width")
@@ -163,13 +156,6 @@ mod tests {
                 }
                 prop_assert!(set.iter().eq(model.iter().copied()));
                 prop_assert_eq!((set.len(), set.width()), (model.len(), width));
-            }
-            let mut whole = Vec::new();
-            intset::write_whole(set.contents(), set.width(), &mut whole);
-            if let Some((width, contents)) = intset::read_whole(&whole) {
-                prop_assert!(Intset::from_contents(width, contents).iter().eq(model.iter().copied()));
-            } else {
-                prop_assert!(model.is_empty());
             }
         }
 

@@ -142,7 +142,9 @@ mod tests {
 
     #[test]
     fn short_members_take_the_smallest_classes() {
-        for (len, bytes) in [(0, 16), (15, 16), (16, 32), (31, 32), (32, 48), (254, 256), (255, 320)] {
+        for (len, bytes) in
+            [(0, 8), (7, 8), (8, 16), (15, 16), (16, 24), (23, 24), (24, 32), (32, 40), (254, 256), (255, 320)]
+        {
             assert_eq!(Member::new(&vec![b'x'; len]).heap_bytes(), bytes, "{len}");
         }
         assert_eq!(Field::new(b"field", b"value", None).heap_bytes(), 16);

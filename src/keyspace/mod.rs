@@ -28,6 +28,7 @@ mod quicklist;
 mod ranked;
 mod redis_digest;
 mod scored;
+mod selection;
 mod serialized;
 mod set;
 mod set_algebra;

@@ -391,18 +391,29 @@ impl Order {
         range
     }
 
-    /// Bytes that it takes in memory.
-    pub(super) fn heap_bytes(&self) -> usize {
-        fn bytes(node: &Node) -> usize {
-            match node {
-                Node::Leaf(items) => items.capacity() * size_of::<Item>(),
-                Node::Inner(inner) => {
-                    let below: usize = inner.nodes.iter().map(bytes).sum();
-                    inner.nodes.capacity() * size_of::<Branch>() + below
+    /// Bytes that it takes in memory. Leaves with about so many items are looked at, all for zero, and the others taken to
+    /// be like them.
+    pub(super) fn heap_bytes(&self, samples: usize) -> usize {
+        fn bytes(node: &Node, left: &mut usize) -> usize {
+            let inner = match node {
+                Node::Leaf(items) => {
+                    *left = left.saturating_sub(items.len());
+                    return items.capacity() * size_of::<Item>();
                 }
+                Node::Inner(inner) => inner,
+            };
+            let (mut below, mut items) = (0, 0);
+            for (node, count) in inner.nodes.iter().zip(&inner.counts) {
+                if *left == 0 {
+                    break;
+                }
+                below += bytes(node, left);
+                items += count;
             }
+            let below = (below as u128 * node.count() as u128 / items.max(1) as u128) as usize;
+            inner.nodes.capacity() * size_of::<Branch>() + below
         }
-        bytes(&self.root)
+        bytes(&self.root, &mut if samples == 0 { usize::MAX } else { samples })
     }
 
     #[cfg(test)]

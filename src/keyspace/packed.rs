@@ -13,6 +13,9 @@ pub use crate::base::text::Text;
 /// The most bytes of elements, as in Redis: beyond, no setting keeps a collection small.
 const LIMIT: usize = 1 << 30;
 
+/// The most that an element takes besides its own bytes.
+const OVERHEAD: usize = 10;
+
 /// Elements, one behind the other.
 #[derive(Clone)]
 #[repr(transparent)]
@@ -47,23 +50,6 @@ impl Packed {
         Self(Thin::new(0))
     }
 
-    /// Elements from outside; `None` if the bytes are no elements, or too many.
-    pub fn from_elements(bytes: &[u8]) -> Option<Self> {
-        let checked = listpack::check(bytes).filter(|_| bytes.len() <= LIMIT)?;
-        let mut packed = Self::new();
-        if checked.canonical {
-            packed.0.splice(0, 0, bytes.len()).copy_from_slice(bytes);
-            packed.0.set_word(checked.count as u32);
-        } else {
-            let mut at = 0;
-            while at < bytes.len() {
-                packed.push_back([Text::of(listpack::decode(bytes, at).as_bytes(&mut itoa::Buffer::new()))]);
-                at = listpack::next(bytes, at);
-            }
-        }
-        Some(packed)
-    }
-
     /// Number of elements.
     pub fn len(&self) -> usize {
         self.0.word() as usize
@@ -84,9 +70,14 @@ impl Packed {
         self.0.heap_bytes()
     }
 
-    /// Whether so many more bytes of elements are allowed.
-    pub fn has_room(&self, bytes: usize) -> bool {
-        bytes <= LIMIT && self.0.len() + bytes <= LIMIT
+    /// Whether so many more elements, of so many bytes together, are allowed.
+    pub fn has_room(&self, elements: usize, bytes: usize) -> bool {
+        elements.saturating_mul(OVERHEAD).saturating_add(bytes) <= LIMIT.saturating_sub(self.0.len())
+    }
+
+    /// The same for those of a collection of their own.
+    pub fn may_hold(elements: usize, bytes: usize) -> bool {
+        elements.saturating_mul(OVERHEAD).saturating_add(bytes) <= LIMIT
     }
 
     /// The element at a place.

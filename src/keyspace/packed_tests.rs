@@ -114,7 +114,6 @@ proptest! {
             prop_assert!(packed.heap_bytes() <= (packed.bytes().len() + 8).next_multiple_of(16).max(16) * 5 / 4);
         }
         prop_assert_eq!(&contents(&packed.clone()), &model);
-        prop_assert_eq!(&contents(&Packed::from_elements(packed.bytes()).unwrap()), &model);
     }
 }
 
@@ -133,11 +132,14 @@ fn places_lead_from_one_element_to_the_next_and_back() {
 }
 
 #[test]
-fn elements_from_outside_are_checked_and_made_canonical() {
-    assert!(Packed::from_elements(&[0x81, b'a', 1]).is_none());
-    let mut packed = Packed::from_elements(&[0x81, b'5', 2, 0xf1, 6, 0, 3]).unwrap();
-    assert_eq!(packed.bytes(), [5, 1, 6, 1]);
-    assert_eq!((packed.len(), packed.find(packed.first(), 6, 0)), (2, packed.nth(1)));
-    packed.remove(packed.first().unwrap(), 5);
-    assert!(packed.is_empty() && packed.has_room(LIMIT) && !packed.has_room(LIMIT + 1));
+fn there_is_room_up_to_the_limit_with_what_elements_take_besides_their_bytes() {
+    let mut packed = Packed::new();
+    assert!(packed.has_room(1, LIMIT - OVERHEAD) && Packed::may_hold(1, LIMIT - OVERHEAD));
+    assert!(!packed.has_room(2, LIMIT - OVERHEAD) && !Packed::may_hold(2, LIMIT - OVERHEAD));
+    assert!(!packed.has_room(1, usize::MAX) && !Packed::may_hold(usize::MAX, 0));
+    packed.push_back([Text::Bytes(b"x")]);
+    assert!(!packed.has_room(1, LIMIT - OVERHEAD) && packed.has_room(1, LIMIT - OVERHEAD - 3));
+    for text in [Text::Int(i64::MIN), Text::Bytes(&[b'x'; 5000])] {
+        assert!(listpack::encode(text).size() <= text.len() + OVERHEAD);
+    }
 }

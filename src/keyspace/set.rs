@@ -107,7 +107,7 @@ impl Set {
                 }
                 if packed.len() < limits.listpack_entries
                     && member.len() <= limits.listpack_value
-                    && packed.has_room(member.len())
+                    && packed.has_room(1, member.len())
                 {
                     packed.push_back([text]);
                     return true;
@@ -219,7 +219,7 @@ fn pack(intset: &Intset, more: usize, limits: &SetLimits) -> Option<Packed> {
     let fits = intset.len() < limits.listpack_entries
         && more <= limits.listpack_value
         && longest <= limits.listpack_value
-        && packed.has_room(largest.saturating_mul(intset.len()).saturating_add(more));
+        && packed.has_room(1, largest.saturating_mul(intset.len()).saturating_add(more));
     if !fits {
         return None;
     }

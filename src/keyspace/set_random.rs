@@ -1,33 +1,13 @@
 //! Members of a set drawn at random: what SPOP and SRANDMEMBER are made of. Every member, and every choice of several
 //! different ones, has the same chance.
 
-use std::collections::HashSet;
-
 use fastrand::Rng;
 
 use super::compact::{Form, FormMut};
 use super::packed::Packed;
+use super::selection::{Selection, distinct, is_sparse};
 use super::set::Set;
 use crate::base::text::Text;
-
-/// Of a set at least so many times as large as what is wanted of it, members are drawn one by one, and drawn again if they
-/// were drawn before; of any other all members are walked over.
-const SPARSE: usize = 3;
-
-/// Decides, one by one, which of `left` things are among `wanted` that are chosen (Knuth's algorithm S).
-struct Selection {
-    left: usize,
-    wanted: usize,
-}
-
-impl Selection {
-    fn takes(&mut self, random: &mut Rng) -> bool {
-        let taken = random.usize(..self.left) < self.wanted;
-        self.left -= 1;
-        self.wanted -= usize::from(taken);
-        taken
-    }
-}
 
 impl Set {
     /// A member drawn at random.
@@ -53,7 +33,7 @@ impl Set {
         if count >= len {
             return self.iter().for_each(each);
         }
-        let is_sparse = count <= len / SPARSE;
+        let is_sparse = is_sparse(count, len);
         match self.form() {
             Form::Intset(intset) if is_sparse => {
                 distinct(count, || {
@@ -70,7 +50,7 @@ impl Set {
                 .for_each(|member| each(Text::Bytes(member.bytes())));
             }
             _ => {
-                let mut selection = Selection { left: len, wanted: count };
+                let mut selection = Selection::new(count, len);
                 self.iter().filter(|_| selection.takes(random)).for_each(each);
             }
         }
@@ -80,7 +60,7 @@ impl Set {
     pub fn take_random(&mut self, count: usize, random: &mut Rng, mut each: impl FnMut(Text<'_>)) {
         let len = self.len();
         assert!(count < len, "a set that is taken as a whole is removed");
-        let mut selection = Selection { left: len, wanted: count };
+        let mut selection = Selection::new(count, len);
         match self.form_mut() {
             FormMut::Packed(packed) if count == 1 => {
                 let at = packed.nth(random.usize(..len) as i64).expect("the index is below the length");
@@ -121,20 +101,6 @@ impl Set {
             }
         }
     }
-}
-
-/// What `draw` gives, with what tells it apart, until so many different ones were drawn.
-fn distinct<I: std::hash::Hash + Eq, T>(count: usize, mut draw: impl FnMut() -> (I, T)) -> impl Iterator<Item = T> {
-    let mut drawn = HashSet::with_capacity(count);
-    std::iter::from_fn(move || {
-        while drawn.len() < count {
-            let (identity, item) = draw();
-            if drawn.insert(identity) {
-                return Some(item);
-            }
-        }
-        None
-    })
 }
 
 #[cfg(test)]

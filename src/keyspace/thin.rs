@@ -82,7 +82,7 @@ impl<const TAG: usize> Thin<TAG> {
 
     /// Bytes of the allocation.
     pub(super) fn heap_bytes(&self) -> usize {
-        block::class(HEADER + self.len())
+        block::taken(HEADER + self.len())
     }
 
     /// Puts `inserted` zeros in place of `removed` bytes at `at`, and answers the zeros, to be filled.

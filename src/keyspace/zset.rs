@@ -80,7 +80,7 @@ impl Zset {
             FormMut::Packed(packed)
                 if packed.len() / 2 < limits.entries
                     && member.len() <= limits.value
-                    && packed.has_room(member.len() + SCORE_MAX) =>
+                    && packed.has_room(2, member.len() + SCORE_MAX) =>
             {
                 insert_packed(packed, member, score);
             }

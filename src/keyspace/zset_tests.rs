@@ -161,3 +161,13 @@ fn thresholds_decide_about_the_representation() {
     assert_eq!(Zset::for_members(3, 1, &limits).encoding(), Encoding::Skiplist);
     assert_eq!(Zset::for_members(1, 4, &limits).encoding(), Encoding::Skiplist);
 }
+
+#[test]
+fn a_few_samples_tell_about_what_a_large_sorted_set_takes() {
+    let (mut zset, mut random) = (Zset::for_members(1000, 10, &LARGE), fastrand::Rng::with_seed(1));
+    for number in 0..20_000 {
+        zset.insert(format!("member:{number:05}").as_bytes(), random.f64(), &LARGE);
+    }
+    let (all, some) = (zset.heap_bytes(0), zset.heap_bytes(5));
+    assert!(some * 10 > all * 8 && some * 10 < all * 12, "{some} of {all}");
+}

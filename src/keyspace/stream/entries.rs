@@ -21,15 +21,12 @@ pub struct StreamLimits {
     pub node_entries: u64,
 }
 
-/// No node is larger, and no entry, whatever the settings say.
-const NODE_MAX: usize = 1 << 30;
-
 /// Why an entry cannot be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// Its id is not above that of the last one.
     NotAbove,
-    /// It is larger than a node may ever be.
+    /// It is larger than a node may ever be, whatever the settings say.
     TooLarge,
 }
 
@@ -107,10 +104,11 @@ impl StreamEntries {
             return Err(Refused::NotAbove);
         }
         let size: usize = pairs.iter().map(|text| text.len()).sum();
-        if size > NODE_MAX {
+        let elements = pairs.len() + node::OWN_ELEMENTS;
+        if !Packed::may_hold(elements, size) {
             return Err(Refused::TooLarge);
         }
-        match self.nodes.last_entry().filter(|last| has_room(last.get(), size, limits)) {
+        match self.nodes.last_entry().filter(|last| has_room(last.get(), elements, size, limits)) {
             Some(mut last) => {
                 let first = *last.key();
                 node::push(last.get_mut(), first, id, pairs);
@@ -214,13 +212,11 @@ impl StreamEntries {
     }
 }
 
-/// Whether an entry of `size` bytes goes into this node.
-fn has_room(node: &Packed, size: usize, limits: &StreamLimits) -> bool {
-    let bytes = match limits.node_bytes {
-        0 => NODE_MAX,
-        bytes => bytes.min(NODE_MAX),
-    };
+/// Whether an entry of `elements`, which have `size` bytes without what they take besides, goes into this node. The
+/// settings count as in Redis, for it shows where nodes end.
+fn has_room(node: &Packed, elements: usize, size: usize, limits: &StreamLimits) -> bool {
     let [live, deleted] = node::counts(node);
-    node.bytes().len() + listpack::FRAME + size < bytes
+    node.has_room(elements, size)
+        && (limits.node_bytes == 0 || node.bytes().len() + listpack::FRAME + size < limits.node_bytes)
         && (limits.node_entries == 0 || live + deleted < limits.node_entries)
 }

@@ -22,6 +22,9 @@ const DELETED: i64 = 1;
 const SAME_FIELDS: i64 = 2;
 /// Flags and both parts of the id.
 const HEAD: usize = 3;
+/// The most elements of an entry, and of a node made for it, that are no fields and values: the node's four, the head, the
+/// number of fields and that of elements.
+pub(super) const OWN_ELEMENTS: usize = 4 + HEAD + 2;
 
 /// An entry, as it lies in its node.
 #[derive(Clone, Copy)]

@@ -102,7 +102,8 @@ pub static ENCODINGS: Section = Section {
             "list-compress-depth",
             "0",
             INT,
-            "Nodes at both ends of a list that are not compressed; 0 for no compression.",
+            "Nodes at both ends of a list that are not compressed; 0 for no compression. The value is kept, but lists are \
+             never compressed: a read within one would have to unpack the node in the thread that serves everybody.",
         )
         .remembered(),
         number("set-max-intset-entries", "512", NATURAL, "Elements up to which a set of integers is stored compactly."),
