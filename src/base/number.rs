@@ -35,7 +35,7 @@ pub fn parse_i64(text: &[u8]) -> Option<i64> {
 /// Reads an unsigned integer as Redis 7.2 reads the cursors of SCAN: by C's `strtoul`, which takes a sign (a negative
 /// number wraps around), ends at a zero byte and makes 0 of nothing; but without blanks before it.
 pub fn parse_cursor(text: &[u8]) -> Option<u64> {
-    let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
+    let text = c_string(text);
     let (negative, digits) = match text {
         [] => return Some(0),
         [b'-', digits @ ..] => (true, digits),
@@ -77,7 +77,7 @@ pub fn parse_f64(text: &[u8]) -> Option<f64> {
 /// Reads a double as C's `strtod` does, if nothing is left of the text up to a zero byte: with blanks before it, with
 /// numbers that are too large or too small for a double, and an empty text for zero, but no NaN.
 pub fn parse_c_double(text: &[u8]) -> Option<f64> {
-    let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
+    let text = c_string(text);
     if text.is_empty() {
         return Some(0.0);
     }
@@ -276,6 +276,12 @@ fn format_shortest(value: f64, out: &mut Vec<u8>) {
         out.extend_from_slice(if leading < 0 { b"e-" } else { b"e+" });
         out.extend_from_slice(itoa::Buffer::new().format(leading.unsigned_abs()).as_bytes());
     }
+}
+
+/// The bytes that C sees of a string: those before the first zero byte.
+pub fn c_string(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    &bytes[..end]
 }
 
 #[cfg(test)]

@@ -75,7 +75,7 @@ fn read_step(ctx: &Ctx<'_>, field: &[u8], bit: &[u8], overflow: Overflow) -> Res
 
 /// A type like `u8`. A zero byte ends it, as C's strings end.
 fn read_field(text: &[u8]) -> Option<Field> {
-    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+    let text = number::c_string(text);
     match text {
         [b'i', width @ ..] => Field::new(true, number::parse_i64(width)?),
         [b'u', width @ ..] => Field::new(false, number::parse_i64(width)?),

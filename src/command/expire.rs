@@ -4,6 +4,7 @@
 
 use super::failure::Failure;
 use super::{Ctx, parse};
+use crate::base::number;
 use crate::keyspace::{self, Entry};
 
 /// The error for a time that no key can expire at.
@@ -31,7 +32,7 @@ impl Conditions {
                 b"LT" => &mut conditions.less,
                 _ => {
                     // Redis prints it as a C string.
-                    let shown = word.split(|byte| *byte == 0).next().unwrap_or_default();
+                    let shown = number::c_string(word);
                     return Err(Failure::new([b"ERR Unsupported option ", shown].concat()));
                 }
             };

@@ -116,6 +116,7 @@ fn hgetex_reads_and_sets_or_removes_times() {
             ("HGETEX h EX FIELDS 1 a", "-ERR value is not an integer or out of range"),
             ("HGETEX h EX 10 PX 10 FIELDS 1 a", NO_FIELDS),
             ("HGETEX h EX 10 FIELDS", "-ERR wrong number of arguments for 'hgetex' command"),
+            ("HGETEX h EX 10 KEEPTTL", "-ERR wrong number of arguments for 'hgetex' command"),
             ("HGETEX h PX 70368744177663 FIELDS 1 a", "-ERR invalid expire time in 'hgetex' command"),
             ("HGETEX h FIELDS 1 a b", NOT_SO_MANY),
         ],

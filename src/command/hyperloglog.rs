@@ -10,6 +10,7 @@ use super::Ctx;
 use super::failure::{self, Failure};
 use super::strings::text;
 use crate::base::hyperloglog::{self, Corrupted, REGISTERS, Registers, Sketch, SketchMut};
+use crate::base::number;
 use crate::keyspace::{self, Entry, Text};
 
 const NO_SKETCH: Failure = Failure::fixed("WRONGTYPE Key is not a valid HyperLogLog string value.");
@@ -194,7 +195,7 @@ pub fn pfdebug(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
         }
         ctx.reply.integer(was_sparse.into());
     } else {
-        let name = subcommand.split(|byte| *byte == 0).next().unwrap_or_default();
+        let name = number::c_string(subcommand);
         return Err(Failure::new([b"ERR Unknown PFDEBUG subcommand '", name, b"'"].concat()));
     }
     Ok(())

@@ -14,6 +14,7 @@ use super::key_positions::KeyPosition;
 use super::spec::{ACCESS, Access, OW, RO, UPDATE};
 use super::strings::write_text;
 use super::{Ctx, lists, parse};
+use crate::base::number;
 use crate::base::texts::{Span, Texts};
 use crate::keyspace::{self, End, Entry, Family, Kind, List, Place, Zset};
 use pattern::Pattern;
@@ -174,7 +175,7 @@ fn sorted(
     options: &Options<'_>,
 ) -> Vec<Item> {
     // A reply is sorted as C compares strings, up to a zero byte; what is stored, by all bytes.
-    let text = |bytes| if options.store.is_some() { bytes } else { weight::c_string(bytes) };
+    let text = |bytes| if options.store.is_some() { bytes } else { number::c_string(bytes) };
     let compare = |left: &Item, right: &Item| {
         let bytes = |item: &Item| elements.get(item.element);
         let order = match (options.is_alpha, &options.by) {

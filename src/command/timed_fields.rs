@@ -7,6 +7,7 @@ use super::field_times::{NO_COUNT, fields_of, note_expiry, time, type_first};
 use super::hashes::{edit_or_create, limits, note_removed, wrong_arity};
 use super::strings::write_text;
 use super::{Ctx, parse};
+use crate::base::number;
 use crate::keyspace::{Hash, NewExpiry};
 use crate::resp::Reply;
 
@@ -59,7 +60,7 @@ impl Expiration {
                 None => (Self::Keep, words),
             },
         };
-        if matches!(rest, [word] if word.eq_ignore_ascii_case(b"FIELDS")) {
+        if rest.len() == 1 {
             return Err(wrong_arity("hgetex"));
         }
         Ok((expiration, fields_of(rest, NO_COUNT)?))
@@ -168,7 +169,7 @@ impl<'a> Setting<'a> {
                     let base_ms = if relative { now_ms } else { 0 };
                     setting.expiry = NewExpiry::Is(Some(time(amount, base_ms, factor, "hsetex")?));
                 }
-                _ => return Err(Failure::new([b"ERR unknown argument: ", *word].concat())),
+                _ => return Err(Failure::new([b"ERR unknown argument: ", number::c_string(word)].concat())),
             }
         }
         Err(wrong_arity("hsetex"))

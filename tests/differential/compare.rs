@@ -524,12 +524,33 @@ pub fn stream_times(against: Against, _: &[Vec<u8>], oracle: &Value, tested: &Va
     equal(oracle, tested, false, lag)
 }
 
-/// Members found on the map: equal but for the order of those that lie on the same spot.
-pub fn places(_: Against, _: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+/// Members found on the map: equal but for the order and, with COUNT, the choice of those that lie on the same spot.
+pub fn places(_: Against, argv: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
     let (Value::Array(l), Value::Array(r)) = (oracle, tested) else { return false };
-    // With what was asked for beside the name; without it nothing tells which of them lie where.
+    // What was asked for beside the name tells which of them lie where.
     let spot = |place: &Value| place.elements().map(|parts| parts[1..].to_vec());
-    sorted(l) == sorted(r) && l.iter().zip(r).all(|(l, r)| spot(l) == spot(r))
+    let chosen = argv.iter().any(|word| word.eq_ignore_ascii_case(b"COUNT"));
+    l.len() == r.len() && l.iter().zip(r).all(|(l, r)| spot(l) == spot(r)) && (chosen || sorted(l) == sorted(r))
+}
+
+/// What SORT gives: equal but for the order of what C takes for the same string.
+pub fn sorted_texts(_: Against, _: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    let (Value::Array(l), Value::Array(r)) = (oracle, tested) else { return false };
+    let seen = |value: &Value| value.bytes().map(|bytes| ackd::base::number::c_string(bytes).to_vec());
+    sorted(l) == sorted(r) && l.iter().zip(r).all(|(l, r)| seen(l) == seen(r))
+}
+
+/// Scores: equal but for the sign of zero.
+pub fn scores(_: Against, _: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {
+    fn unsigned(value: &Value) -> Value {
+        match value {
+            Value::Bulk(text) if text == b"-0" => Value::Bulk(b"0".to_vec()),
+            Value::Double(text) if text == b"-0" => Value::Double(b"0".to_vec()),
+            Value::Array(items) => Value::Array(items.iter().map(unsigned).collect()),
+            other => other.clone(),
+        }
+    }
+    unsigned(oracle) == unsigned(tested)
 }
 
 /// XDELEX and XACKDEL with ACKED: equal, but for entries that are not there and are said to be needed.

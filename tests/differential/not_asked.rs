@@ -207,6 +207,18 @@ pub const NOT_ASKED: &[NotAsked] = &[
     },
     NotAsked {
         against: Against::Redis8,
+        what: "CONFIG SET with `stream-node-max-entries`",
+        reason: "Trimming with ACKED, Redis 8.2 looks no further than the first node from which it takes only a part.",
+        is: |argv, _| word(argv, 0, &["CONFIG"]) && any_word(argv, &["stream-node-max-entries"]),
+    },
+    NotAsked {
+        against: Against::Redis7,
+        what: "XINFO, XGROUP CREATECONSUMER",
+        reason: "7.0 makes no consumer where there is nothing to read, and counts the lag in another way. Valkey is asked.",
+        is: |argv, _| word(argv, 0, &["XINFO"]) || word(argv, 0, &["XGROUP"]) && word(argv, 1, &["CREATECONSUMER"]),
+    },
+    NotAsked {
+        against: Against::Redis8,
         what: "XGROUP with ENTRIESREAD",
         reason: "Redis 8.2 keeps no more than the stream has had; 7.2 keeps what it is given, and Valkey decides.",
         is: |argv, _| word(argv, 0, &["XGROUP"]) && any_word(argv, &["ENTRIESREAD"]),

@@ -1,7 +1,7 @@
 //! The patterns of BY and GET: each element in place of the first `*` gives the key, or behind `->` the field of a hash,
 //! that is looked up for it. `#` is the element itself.
 
-use super::weight::c_string;
+use crate::base::number;
 use crate::command::Ctx;
 use crate::keyspace::{Text, Value};
 use crate::resp::Reply;
@@ -25,7 +25,7 @@ pub(super) enum Pattern<'a> {
 impl<'a> Pattern<'a> {
     /// Reads a pattern. As C searches strings, so `*` and `->` count only up to a zero byte.
     pub(super) fn of(pattern: &'a [u8]) -> Self {
-        let visible = c_string(pattern);
+        let visible = number::c_string(pattern);
         if visible == b"#" {
             return Self::Element;
         }

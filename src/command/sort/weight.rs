@@ -18,7 +18,7 @@ impl Weight {
     pub(super) fn number(text: Text<'_>) -> Option<Self> {
         let number = match text {
             Text::Int(value) => value as f64,
-            Text::Bytes(bytes) => match c_string(bytes) {
+            Text::Bytes(bytes) => match number::c_string(bytes) {
                 b"" => 0.0,
                 bytes => {
                     let blanks = bytes.iter().take_while(|byte| matches!(byte, b'\t'..=b'\r' | b' ')).count();
@@ -38,12 +38,6 @@ impl Weight {
     pub(super) fn as_text(self) -> Option<Span> {
         if let Self::Text(span) = self { Some(span) } else { None }
     }
-}
-
-/// The bytes that C sees of a string: those before the first zero byte.
-pub(super) fn c_string(bytes: &[u8]) -> &[u8] {
-    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
-    &bytes[..end]
 }
 
 #[cfg(test)]

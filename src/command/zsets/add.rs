@@ -58,13 +58,13 @@ impl Conditions {
 enum Change {
     /// The conditions do not hold.
     Refused,
-    /// It has that score already.
+    /// It has an equal score already.
     None,
     Added,
     Updated,
 }
 
-/// Adds one member, or to its score; answers the score that it has now.
+/// Adds one member, or to its score; answers its score.
 fn add_one(
     zset: &mut Zset,
     member: &[u8],
@@ -90,7 +90,8 @@ fn add_one(
         return Ok((Change::Refused, before));
     }
     if score == before {
-        return Ok((Change::None, before));
+        // What is answered may have another sign of zero than what stays.
+        return Ok((Change::None, score));
     }
     zset.update(member, before, score);
     Ok((Change::Updated, score))

@@ -28,7 +28,7 @@ impl Generator {
             // What comes next should find something.
             let mut line = vec![b"GEOADD".to_vec(), b"g0".to_vec()];
             for place in 0..12 {
-                line.extend(self.map_position());
+                line.extend(self.position_nearby());
                 line.push(format!("p{place}").into());
             }
             let connection = self.connection();
@@ -74,12 +74,16 @@ impl Generator {
         if self.percent(3) { self.pick(&["", "x", "mm"]).into() } else { self.case(unit) }
     }
 
-    /// A position, mostly near one of a few others, so that searches find something.
     fn map_position(&mut self) -> [Vec<u8>; 2] {
         if self.percent(2) {
             let (longitude, latitude) = self.pick(ODD_POSITIONS);
             return [longitude.into(), latitude.into()];
         }
+        self.position_nearby()
+    }
+
+    /// A position near one of a few others, so that searches find something, and on no spot twice.
+    fn position_nearby(&mut self) -> [Vec<u8>; 2] {
         let (longitude, latitude) = self.pick(&[
             (15.0, 37.0),
             (15.0, 37.0),
@@ -148,7 +152,8 @@ impl Generator {
     fn geosearch(&mut self) -> Vec<Vec<u8>> {
         let stores = self.percent(30);
         let mut arguments = if stores { vec![self.geo_target()] } else { vec![] };
-        arguments.push(self.geo_key());
+        // Which of those on one spot is stored is chance.
+        arguments.push(if stores { b"g0".to_vec() } else { self.geo_key() });
         let mut options = Vec::new();
         if stores && self.percent(96) {
             self.order_options(&mut options);
@@ -184,14 +189,14 @@ impl Generator {
 
     fn georadius(&mut self) -> Vec<Vec<u8>> {
         let name = self.pick(&["GEORADIUS", "GEORADIUS_RO", "GEORADIUSBYMEMBER", "GEORADIUSBYMEMBER_RO"]);
-        let mut arguments = vec![self.geo_key()];
+        let stores = self.percent(if name.ends_with("_RO") { 2 } else { 40 });
+        let mut arguments = vec![if stores { b"g0".to_vec() } else { self.geo_key() }];
         if name.contains("BYMEMBER") {
             arguments.push(self.place());
         } else {
             arguments.extend(self.map_position());
         }
         arguments.extend([self.length(), self.unit()]);
-        let stores = self.percent(if name.ends_with("_RO") { 2 } else { 40 });
         let mut options = Vec::new();
         if stores && self.percent(96) {
             self.order_options(&mut options);

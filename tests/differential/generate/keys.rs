@@ -170,9 +170,11 @@ impl Generator {
             |policy: &str| [b"CONFIG", &b"SET"[..], b"maxmemory-policy", policy.as_bytes()].map(<[u8]>::to_vec);
         self.push(connection, policy("allkeys-lfu").to_vec());
         let value = self.pick(&[b"1".to_vec(), b"word".to_vec(), vec![b'r'; 50]]);
-        self.push(connection, vec![b"SET".to_vec(), key.unwrap_or_default(), value]);
+        self.push(connection, vec![b"SET".to_vec(), key.clone().unwrap_or_default(), value]);
         self.push(connection, line);
-        policy("noeviction").to_vec()
+        self.push(connection, policy("noeviction").to_vec());
+        // What the counter of such a policy is as a time is chance.
+        self.line("DEL", vec![key.unwrap_or_default()])
     }
 
     pub(super) fn scan_options(&mut self) -> Vec<Vec<u8>> {
