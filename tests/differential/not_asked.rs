@@ -37,6 +37,10 @@ fn has_odd_cursor(argv: &[Vec<u8>], _: bool) -> bool {
         && argv.get(2).is_some_and(|cursor| !cursor.first().is_some_and(u8::is_ascii_alphanumeric))
 }
 
+fn is_newer_bitop(argv: &[Vec<u8>], _: bool) -> bool {
+    word(argv, 0, &["BITOP"]) && word(argv, 1, &["DIFF", "DIFF1", "ANDOR", "ONE"])
+}
+
 const FIELD_EXPIRY: &[&str] = &[
     "HEXPIRE",
     "HPEXPIRE",
@@ -121,10 +125,22 @@ pub const NOT_ASKED: &[NotAsked] = &[
         },
     },
     NotAsked {
-        against: Against::All,
+        against: Against::Valkey,
         what: "BITOP with DIFF, DIFF1, ANDOR or ONE",
-        reason: "They are of Redis 8.2, with which a test of its own compares them.",
-        is: |argv, _| word(argv, 0, &["BITOP"]) && word(argv, 1, &["DIFF", "DIFF1", "ANDOR", "ONE"]),
+        reason: "They are of Redis 8.2, which is asked in sessions of its own.",
+        is: is_newer_bitop,
+    },
+    NotAsked {
+        against: Against::Redis7,
+        what: "BITOP with DIFF, DIFF1, ANDOR or ONE",
+        reason: "They are of Redis 8.2, which is asked in sessions of its own.",
+        is: is_newer_bitop,
+    },
+    NotAsked {
+        against: Against::Redis8,
+        what: "XCLAIM with LASTID",
+        reason: "When a group was moved by it, Redis 8.2 may still take entries behind it for needed, and ACKED keeps them.",
+        is: |argv, _| word(argv, 0, &["XCLAIM"]) && any_word(argv, &["LASTID"]),
     },
     NotAsked {
         against: Against::All,
@@ -212,12 +228,6 @@ pub const NOT_ASKED: &[NotAsked] = &[
         is: |argv, _| word(argv, 0, &["CONFIG"]) && any_word(argv, &["stream-node-max-entries"]),
     },
     NotAsked {
-        against: Against::Redis7,
-        what: "XINFO, XGROUP CREATECONSUMER",
-        reason: "7.0 makes no consumer where there is nothing to read, and counts the lag in another way. Valkey is asked.",
-        is: |argv, _| word(argv, 0, &["XINFO"]) || word(argv, 0, &["XGROUP"]) && word(argv, 1, &["CREATECONSUMER"]),
-    },
-    NotAsked {
         against: Against::Redis8,
         what: "XGROUP with ENTRIESREAD",
         reason: "Redis 8.2 keeps no more than the stream has had; 7.2 keeps what it is given, and Valkey decides.",
@@ -297,12 +307,13 @@ pub const NOT_ASKED: &[NotAsked] = &[
     },
     NotAsked {
         against: Against::Redis7,
-        what: "XCLAIM, XAUTOCLAIM, XINFO CONSUMERS, XINFO STREAM FULL, XSETID, `+` as an id of XREAD and XREADGROUP",
-        reason: "7.0 makes a consumer only when it gets something, has no `inactive` and `active-time`, looks at the last \
-                 entry first, and does not know `+`.",
+        what: "XCLAIM, XAUTOCLAIM, XINFO, XGROUP CREATECONSUMER, XSETID, `+` as an id of XREAD and XREADGROUP",
+        reason: "7.0 makes a consumer only when it gets something, has no `inactive` and `active-time`, counts the lag in \
+                 another way, looks at the last entry first, and does not know `+`.",
         is: |argv, _| {
             word(argv, 0, &["XCLAIM", "XAUTOCLAIM", "XSETID"])
-                || (word(argv, 0, &["XINFO"]) && (word(argv, 1, &["CONSUMERS"]) || any_word(argv, &["FULL"])))
+                || word(argv, 0, &["XINFO"])
+                || (word(argv, 0, &["XGROUP"]) && word(argv, 1, &["CREATECONSUMER"]))
                 || (word(argv, 0, &["XREAD", "XREADGROUP"]) && any_word(argv, &["+"]))
         },
     },
