@@ -10,6 +10,7 @@ mod differential;
 mod support;
 
 use std::process::Command;
+use std::time::Instant;
 
 use ackd::base::quoting;
 use ackd::command::key_positions::has_keys;
@@ -152,12 +153,14 @@ fn a_consumer_that_has_claimed_with_another_time_was_active_when_it_did() {
     ] {
         assert!(!client.command(line).is_error(), "{line}");
     }
-    std::thread::sleep(std::time::Duration::from_millis(1100));
+    let done = Instant::now();
     server.kill();
     server.start();
-    let consumers = server.client().command("XINFO CONSUMERS x g");
+    let mut client = server.client();
+    let passed = done.elapsed().as_millis() as i64;
+    let consumers = client.command("XINFO CONSUMERS x g");
     for consumer in consumers.elements().unwrap() {
         let idle = consumer.elements().unwrap()[5].integer().unwrap();
-        assert!((1100..60_000).contains(&idle), "{consumer}");
+        assert!((passed..passed + 60_000).contains(&idle), "{passed} ms have passed: {consumer}");
     }
 }

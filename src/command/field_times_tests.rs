@@ -150,6 +150,7 @@ fn hsetex_sets_fields_with_their_time_under_a_condition() {
             ("HSETEX h FIELDS 2 a 1", arity),
             ("HSETEX h FIELDS 1 a 1 FNX", arity),
             ("HSETEX h FIELDS 0 a 1", "-ERR invalid number of fields"),
+            (r#"HSETEX h EX 10 "wrong\x00x" FIELDS 1 a 1"#, "-ERR unknown argument: wrong"),
             ("HSETEX h PERSIST FIELDS 1 a 1", "-ERR unknown argument: PERSIST"),
             ("HSETEX h EX -1 FIELDS 1 a 1", "-ERR invalid expire time, must be >= 0"),
         ],

@@ -5,8 +5,9 @@
 //! fails, or waits again, as it would if the client had sent it at that moment.
 //!
 //! [`serve`] is called after each unit, before any other command. So connections are served in the order in which they
-//! began to wait, keys in that in which they became ready, and nobody can come in between. What a served command does is
-//! a unit of its own, whose effects and reply are those of its handler.
+//! began to wait, keys in that in which they became ready, and nobody can come in between, unless a pause or a full disk
+//! lets the keys stay ready for later. What a served command does is a unit of its own, whose effects and reply are those
+//! of its handler.
 
 use bytes::Bytes;
 

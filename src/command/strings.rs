@@ -205,6 +205,18 @@ mod tests {
     use crate::command::harness::Harness;
 
     #[test]
+    fn a_long_string_that_grows_does_not_take_twice_its_length() {
+        for grow in ["APPEND k x", "SETRANGE k 10000002 x", "SETBIT k 80000100 1"] {
+            let mut server = Harness::new();
+            server.run("SETRANGE k 9999999 x");
+            server.run("SETRANGE k 10000000 x");
+            server.run(grow);
+            let bytes = server.run("MEMORY USAGE k")[1..].parse::<u64>().unwrap();
+            assert!((10_000_000..14_000_000).contains(&bytes), "{bytes} after {grow}");
+        }
+    }
+
+    #[test]
     fn reads_give_the_string_or_say_that_there_is_none() {
         let mut server = Harness::new();
         server.run("MSET a 12 b hello");

@@ -182,6 +182,9 @@ fn sorted_sets_and_sets_are_combined() {
         ("ZINTER 3 z y s AGGREGATE MAX WITHSCORES", "*2 $1 b $2 10"),
         ("ZUNION 2 y y WEIGHTS 1 -1 WITHSCORES", "*6 $1 b $1 0 $1 c $1 0 $1 d $1 0"),
         ("ZDIFF 2 z s", "*1 $1 c"),
+        // What is answered is the sum, whatever zero stays there.
+        ("ZADD minus -0 a", ":1"),
+        ("ZINCRBY minus 0 a", "$1 0"),
         // From here on it is cheaper to take away what the others have.
         ("SADD t c", ":1"),
         ("ZDIFF 4 z t t none WITHSCORES", "*4 $1 a $1 1 $1 b $1 2"),

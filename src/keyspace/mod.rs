@@ -38,6 +38,7 @@ mod stream;
 mod table;
 mod thin;
 mod zset;
+mod zset_random;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::OnceLock;

@@ -1,4 +1,4 @@
-//! Choosing among many at random: what `set_random.rs` and `hash_random.rs` have in common. Every choice of several different
+//! Choosing among many at random: what sets, hashes and sorted sets have in common. Every choice of several different
 //! ones has the same chance.
 
 use std::collections::HashSet;

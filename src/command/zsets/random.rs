@@ -1,43 +1,17 @@
 //! ZRANDMEMBER.
 
-use std::collections::HashSet;
-
 use super::super::failure::{self, Failure};
 use super::super::strings::write_text;
 use super::super::{Ctx, draws, parse};
-use super::{begin_members, write_member, write_members};
-use crate::keyspace::{Text, Zset};
-
-/// A sample of more than this part of the members is taken by going through all of them.
-const PART: usize = 3;
-
-/// A member drawn at random, each with the same chance.
-fn draw<'a>(zset: &'a Zset, random: &mut fastrand::Rng) -> Option<(Text<'a>, f64)> {
-    if zset.is_empty() {
-        return None;
-    }
-    let rank = random.usize(..zset.len());
-    zset.range(rank, rank + 1, false).next()
-}
-
-/// So many different ranks below `len`, each set of them with the same chance: Robert Floyd's algorithm.
-fn distinct_ranks(count: usize, len: usize, random: &mut fastrand::Rng) -> HashSet<usize> {
-    let mut ranks = HashSet::with_capacity(count);
-    for highest in len - count..len {
-        let rank = random.usize(..=highest);
-        if !ranks.insert(rank) {
-            ranks.insert(highest);
-        }
-    }
-    ranks
-}
+use super::{begin_members, write_member};
+use crate::keyspace::Zset;
 
 /// ZRANDMEMBER key [count [WITHSCORES]]
 pub fn zrandmember(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     let mut random = ctx.engine.rng.fork();
     let Some(count) = arguments.get(2) else {
         let (zset, reply) = ctx.read_as::<Zset>(arguments[1])?;
-        write_text(reply, zset.and_then(|zset| draw(zset, &mut random)).map(|(member, _)| member));
+        write_text(reply, zset.and_then(|zset| zset.random(&mut random)).map(|(member, _)| member));
         return Ok(());
     };
     let count = parse::integer_in(count, -i64::MAX, i64::MAX)?;
@@ -55,27 +29,14 @@ pub fn zrandmember(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure
         reply.array(0);
         return Ok(());
     };
-    let (len, amount) = (zset.len(), count.unsigned_abs() as usize);
     if count < 0 {
         let amount = draws::number(count)?;
-        let members = std::iter::repeat_with(|| draw(zset, &mut random)).map_while(|member| member).take(amount);
+        let members = std::iter::from_fn(|| zset.random(&mut random)).take(amount);
         begin_members(reply, amount, scores);
-        draws::write(reply, members, |reply, member| write_member(reply, scores, member))?;
-    } else if amount >= len {
-        write_members(reply, len, scores, zset.iter());
-    } else if amount * PART > len {
-        // Each member is taken with the chance that the rest of the sample has among the rest of the members.
-        let (mut wanted, mut left) = (amount, len);
-        let sample = zset.iter().filter(|_| {
-            let take = random.usize(..left) < wanted;
-            left -= 1;
-            wanted -= usize::from(take);
-            take
-        });
-        write_members(reply, amount, scores, sample);
-    } else {
-        let ranks = distinct_ranks(amount, len, &mut random);
-        write_members(reply, amount, scores, ranks.iter().flat_map(|rank| zset.range(*rank, rank + 1, false)));
+        return draws::write(reply, members, |reply, member| write_member(reply, scores, member));
     }
+    let amount = usize::try_from(count).map_or(zset.len(), |count| count.min(zset.len()));
+    begin_members(reply, amount, scores);
+    zset.sample(amount, &mut random, |member| write_member(reply, scores, member));
     Ok(())
 }

@@ -143,7 +143,7 @@ impl Group {
         }
         let names: usize = self.names.keys().map(|name| name.len() + 2 * size_of::<usize>()).sum();
         self.pending.len() * (slot::<(StreamId, Pending)>() + slot::<StreamId>())
-            + self.names.len() * slot::<(Arc<[u8]>, ConsumerId)>()
+            + self.names.len() * size_of::<(Arc<[u8]>, ConsumerId)>() * 3 / 2
             + self.slots.capacity() * size_of::<Option<Consumer>>()
             + names
     }

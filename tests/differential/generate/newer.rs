@@ -129,8 +129,7 @@ impl Generator {
             91 => self.line("EXPIRE", vec![key, b"100000".to_vec()]),
             92 => self.line("SADD", vec![key, b"1".to_vec()]),
             93 => {
-                // Not that of streams: see `NOT_ASKED`.
-                let names = ["hash-max-listpack-entries", "hash-max-listpack-value"];
+                let names = ["hash-max-listpack-entries", "hash-max-listpack-value", "stream-node-max-entries"];
                 let (name, value) = (self.pick(&names), self.pick(&["0", "4", "64", "512"]));
                 self.line("CONFIG", [b"SET".to_vec(), name.into(), value.into()].into())
             }
