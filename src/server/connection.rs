@@ -61,6 +61,7 @@ pub fn serve<S: AsyncRead + AsyncWrite + Unpin>(node: Rc<Node>, stream: S, peer:
         read_ahead: READ_AHEAD,
         began_us: None,
         waits_for: None,
+        rests: false,
     }
 }
 
@@ -93,6 +94,8 @@ struct Connection<S> {
     began_us: Option<u64>,
     /// The ticket that the gate will wake this task for.
     waits_for: Option<Ticket>,
+    /// Whether the last turn left nothing to do but to read.
+    rests: bool,
 }
 
 /// What a turn ended with.
@@ -133,21 +136,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Connection<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     fn turns(&mut self, node: &Node, cx: &mut Context<'_>) -> Poll<()> {
         self.began_us = None;
+        node.engine.borrow_mut().glance_at_clock();
         for _ in 0..READS_A_TURN {
-            let turn = self.turn(&mut node.engine.borrow_mut(), cx);
-            let may_read = match turn {
-                Turn::Closed => return Poll::Ready(()),
-                Turn::Idle => true,
-                Turn::Waiting | Turn::NoRoom | Turn::Leaving => self.query.len() < self.read_ahead,
-                // A client may well send a whole pipeline before it reads: its requests wait, which are small.
-                Turn::Full => true,
-                Turn::Yield => break,
-            };
-            if self.at_eof || !may_read {
-                return Poll::Pending;
+            // A request has come, most likely; if not, the turn finds out what the task was woken for.
+            let rests = std::mem::take(&mut self.rests);
+            if !rests {
+                let may_read = match self.turn(&mut node.engine.borrow_mut(), cx) {
+                    Turn::Closed => return Poll::Ready(()),
+                    Turn::Idle => true,
+                    Turn::Waiting | Turn::NoRoom | Turn::Leaving => self.query.len() < self.read_ahead,
+                    // A client may well send a whole pipeline before it reads: its requests wait, which are small.
+                    Turn::Full => true,
+                    Turn::Yield => break,
+                };
+                if self.at_eof || !may_read {
+                    return Poll::Pending;
+                }
             }
             let mut room = self.query.room().limit(READ_LIMIT);
             match pin!(self.stream.read_buf(&mut room)).poll(cx) {
+                Poll::Pending if rests => {}
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Err(_)) => return Poll::Ready(()),
                 Poll::Ready(Ok(0)) => self.at_eof = true,
@@ -170,7 +178,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Executes what was received and sends what may leave.
     fn turn(&mut self, engine: &mut Engine, cx: &mut Context<'_>) -> Turn {
-        engine.read_clock();
         let (started_us, commands) = (engine.monotonic_us(), engine.stats.total_commands);
         let mut client = engine.clients.take(self.registration.id);
         if client.waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
@@ -194,6 +201,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         // The memory of an empty buffer is on loan, and given back at the end of the turn.
         client.query_buffer = if self.query.len() == 0 { (0, 0) } else { (self.query.len(), self.query.free()) };
+        self.rests = matches!(turn, Turn::Idle) && self.query.len() == 0 && client.output.backlog() == 0;
         engine.clients.put(client);
         turn
     }
