@@ -22,6 +22,8 @@ pub mod engine;
 #[doc(hidden)]
 pub mod keyspace;
 pub mod log;
+#[doc(hidden)]
+pub mod rdb;
 pub mod resp;
 #[doc(hidden)]
 pub mod server;

@@ -14,6 +14,7 @@ pub mod hyperloglog;
 pub mod intset;
 pub mod listpack;
 pub mod longdouble;
+pub mod lzf;
 pub mod murmur;
 pub mod number;
 pub mod quoting;
