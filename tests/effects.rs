@@ -19,12 +19,9 @@ use ackd::command::table;
 use differential::accepted::Against;
 use differential::generate::session;
 use differential::step::{Arg, Step};
-use support::client::Client;
+use support::contents::{Data, assert_same, read};
 use support::oracle::Oracle;
 use support::process::Program;
-use support::reply::Value;
-
-const DATABASES: usize = 16;
 
 /// Commands without keys that belong to it.
 const OTHERS: [&str; 7] = ["SELECT", "SWAPDB", "FLUSHALL", "FLUSHDB", "MULTI", "EXEC", "DISCARD"];
@@ -49,64 +46,6 @@ fn commands(against: Against, seed: u64) -> Vec<Vec<Vec<u8>>> {
     steps.filter(concerns_data).filter(is_known).collect()
 }
 
-/// What is seen of a stream, without statistics and what is made of the rest: 7.0 counts the lag in another way.
-fn seen(value: &Value) -> String {
-    const LEFT_OUT: [&[u8]; 5] = [b"seen-time", b"active-time", b"radix-tree-keys", b"radix-tree-nodes", b"lag"];
-    match value {
-        Value::Array(items) => {
-            let is_left_out = |at: usize| {
-                let name =
-                    |at: usize| items.get(at).and_then(Value::bytes).is_some_and(|name| LEFT_OUT.contains(&name));
-                name(at) || (at > 0 && name(at - 1))
-            };
-            let shown: Vec<String> =
-                items.iter().enumerate().filter(|(at, _)| !is_left_out(*at)).map(|(_, item)| seen(item)).collect();
-            format!("[{}]", shown.join(", "))
-        }
-        other => other.to_string(),
-    }
-}
-
-/// Members with their scores, as numbers: 7.0 writes large ones in another way.
-fn scores(value: &Value) -> String {
-    let items = value.elements().unwrap();
-    let pairs =
-        items.chunks(2).map(|pair| format!("{} {:e}", pair[0], pair[1].text().unwrap().parse::<f64>().unwrap()));
-    pairs.collect::<Vec<String>>().join(", ")
-}
-
-/// Everything that the databases hold.
-fn state(client: &mut Client) -> Vec<String> {
-    let mut facts = Vec::new();
-    for database in 0..DATABASES {
-        client.call(&["SELECT", &database.to_string()]).unwrap();
-        // What has expired goes.
-        client.call(&["SCAN", "0", "COUNT", "1000000"]).unwrap();
-        let keys = client.call(&["KEYS", "*"]).unwrap().value;
-        let mut keys: Vec<Vec<u8>> = keys.elements().unwrap().iter().map(|key| key.bytes().unwrap().to_vec()).collect();
-        keys.sort();
-        for key in keys {
-            let mut ask =
-                |before: &[&[u8]], after: &[&[u8]]| client.call(&[before, &[&key[..]], after].concat()).unwrap().value;
-            let kind = ask(&[b"TYPE"], &[]).to_string();
-            let expires = ask(&[b"PEXPIRETIME"], &[]);
-            let mut fact = format!("{database} {}: {kind} {expires} ", key.escape_ascii());
-            fact += &match kind.as_str() {
-                "+zset" => scores(&ask(&[b"ZREVRANGEBYSCORE"], &[b"+inf", b"-inf", b"WITHSCORES"])),
-                "+stream" => seen(&ask(&[b"XINFO", b"STREAM"], &[b"FULL", b"COUNT", b"0"])),
-                _ => ask(&[b"DEBUG", b"DIGEST-VALUE"], &[]).to_string(),
-            };
-            facts.push(fact);
-        }
-    }
-    facts
-}
-
-fn assert_same(expected: &[String], found: &[String], what: &str) {
-    let differing = expected.iter().zip(found).find(|(l, r)| l != r);
-    assert!(differing.is_none() && expected.len() == found.len(), "{what}: {differing:#?}");
-}
-
 #[test]
 fn a_restart_and_redis_7_have_everything_that_was_there() {
     let seeds = [(Against::Redis7, 0..8), (Against::Redis8, 0..16)];
@@ -118,11 +57,11 @@ fn a_restart_and_redis_7_have_everything_that_was_there() {
             client.call(&line).unwrap();
         }
         client.call(&["DISCARD"]).unwrap();
-        let expected = state(&mut client);
-        streams += expected.iter().filter(|fact| fact.contains("+stream")).count();
+        let expected = read(&mut client);
+        streams += expected.items().filter(|(_, _, item)| matches!(item.data, Data::Stream(_))).count();
         server.kill();
         server.start();
-        assert_same(&expected, &state(&mut server.client()), &format!("{against:?}, seed {seed}, after a restart"));
+        assert_same(&expected, &read(&mut server.client()), &format!("{against:?}, seed {seed}, after a restart"));
         server.kill();
         let Some(redis) = Oracle::Redis7.program() else { continue };
         let redis = redis.start();
@@ -134,7 +73,7 @@ fn a_restart_and_redis_7_have_everything_that_was_there() {
             assert!(!reply.is_error(), "{against:?}, seed {seed}: {}: {reply}", effect.escape_ascii());
             effects += 1;
         }
-        assert_same(&expected, &state(&mut redis), &format!("{against:?}, seed {seed}, Redis 7"));
+        assert_same(&expected, &read(&mut redis), &format!("{against:?}, seed {seed}, Redis 7"));
     }
     assert!(streams > 20, "only {streams} streams");
     println!("{effects} effects");

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use super::reply::{Incomplete, Value, parse};
+use super::reply::{Extent, Incomplete, Value, parse};
 
 /// How long a test waits for a reply before it calls the server stuck.
 pub const REPLY_TIMEOUT: Duration = Duration::from_secs(20);
@@ -22,6 +22,8 @@ pub struct Client {
     stream: TcpStream,
     buffer: Vec<u8>,
     parsed: usize,
+    /// Of the reply that begins at `parsed`.
+    extent: Extent,
 }
 
 impl Client {
@@ -30,7 +32,7 @@ impl Client {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(REPLY_TIMEOUT))?;
         stream.set_write_timeout(Some(REPLY_TIMEOUT))?;
-        Ok(Self { stream, buffer: Vec::new(), parsed: 0 })
+        Ok(Self { stream, buffer: Vec::new(), parsed: 0, extent: Extent::default() })
     }
 
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -50,6 +52,11 @@ impl Client {
     /// one of kind `InvalidData`.
     pub fn receive(&mut self) -> io::Result<Reply> {
         loop {
+            if !self.extent.is_reached(&self.buffer[self.parsed..]) {
+                self.fill()?;
+                continue;
+            }
+            self.extent = Extent::default();
             match parse(&self.buffer[self.parsed..]) {
                 Ok((value, length)) => {
                     let raw = self.buffer[self.parsed..self.parsed + length].to_vec();

@@ -79,10 +79,21 @@ impl Program {
 
     /// Starts the program in a new private directory and waits until it answers.
     pub fn start(&self) -> Server {
+        self.start_with(|_| {})
+    }
+
+    /// [`Program::start`], after `prepare` has put files into the directory.
+    pub fn start_with(&self, prepare: impl FnOnce(&Path)) -> Server {
+        self.try_start_with(prepare).unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    /// [`Program::start_with`] where the server may refuse to start: then the error tells why, with what it printed.
+    pub fn try_start_with(&self, prepare: impl FnOnce(&Path)) -> Result<Server, String> {
         let dir = tempfile::Builder::new().prefix("ackd-test-").tempdir().expect("a temporary directory");
+        prepare(dir.path());
         let mut server = Server::new(self.clone(), dir);
-        server.start();
-        server
+        server.try_start()?;
+        Ok(server)
     }
 }
 
@@ -133,6 +144,11 @@ impl Server {
 
     /// Starts the (stopped) server in its directory, and waits until it answers PING.
     pub fn start(&mut self) {
+        self.try_start().unwrap_or_else(|why| panic!("{why}"));
+    }
+
+    /// [`Server::start`] where the server may refuse it: then the error tells why, with what it printed.
+    pub fn try_start(&mut self) -> Result<(), String> {
         assert!(self.child.is_none(), "the server runs already");
         for attempt in 1.. {
             // ackd is known by its port file, which it writes anew.
@@ -140,13 +156,14 @@ impl Server {
             self.port = if self.chooses_port() { 0 } else { free_port() };
             self.spawn();
             match self.wait_until_ready() {
-                Ok(()) => return,
+                Ok(()) => return Ok(()),
                 Err(why) if attempt < PORT_ATTEMPTS && self.output().contains("ddress already in use") => {
                     eprintln!("{why}; trying another port");
                 }
-                Err(why) => panic!("{} did not start: {why}\n{}", self.program.name, self.output()),
+                Err(why) => return Err(format!("{} did not start: {why}\n{}", self.program.name, self.output())),
             }
         }
+        unreachable!("the last attempt returns")
     }
 
     /// The address that a server started in this directory by other means has written down, once it has.

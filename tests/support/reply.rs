@@ -136,6 +136,50 @@ impl fmt::Display for Value {
     }
 }
 
+/// Looks for the end of a reply that arrives in pieces, and reads each byte once. (Parsing from the start with each piece
+/// would take a time that grows with the square of a collection.)
+#[derive(Debug)]
+pub struct Extent {
+    /// How far it has looked.
+    at: usize,
+    /// Values that are still to come.
+    values: usize,
+}
+
+impl Default for Extent {
+    fn default() -> Self {
+        Self { at: 0, values: 1 }
+    }
+}
+
+impl Extent {
+    /// True when `input`, which begins with what was given before, holds the whole reply, or what is none.
+    pub fn is_reached(&mut self, input: &[u8]) -> bool {
+        while self.values > 0 {
+            let rest = input.get(self.at..).unwrap_or_default();
+            let Some(end) = rest.windows(2).position(|w| w == b"\r\n") else { return false };
+            let number = || std::str::from_utf8(&rest[1..end]).ok()?.parse::<usize>().ok();
+            let mut length = end + 2;
+            let more = match rest[0] {
+                b'$' | b'!' | b'=' => {
+                    length = length.saturating_add(number().map_or(0, |bytes| bytes.saturating_add(2)));
+                    0
+                }
+                b'*' | b'~' | b'>' => number().unwrap_or(0),
+                b'%' => number().unwrap_or(0).saturating_mul(2),
+                b'|' => number().unwrap_or(0).saturating_mul(2).saturating_add(1),
+                _ => 0,
+            };
+            if rest.len() < length {
+                return false;
+            }
+            self.at += length;
+            self.values = (self.values - 1).saturating_add(more);
+        }
+        true
+    }
+}
+
 /// Parses one reply at the start of `input`; returns it with the number of bytes that it takes.
 pub fn parse(input: &[u8]) -> Result<(Value, usize), Incomplete> {
     let mut parser = Parser { input, at: 0 };
