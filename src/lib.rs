@@ -1,12 +1,12 @@
 //! ackd: a Redis-compatible server whose acknowledgement means that the write is on disk.
 //!
-//! The server is the binary of this crate; the library holds its parts. Three of them are made to be used on their
+//! The server is the binary of this crate; the library holds its parts. Four of them are made to be used on their
 //! own by people who write crash-recovery harnesses and fuzz persistence formats: [`disk`] (with a simulated disk
-//! that loses, tears and reorders writes), [`log`] (the segmented, checksummed append-only log) and [`resp`] (the wire
-//! protocol). The rest is public only so that the project's own tests can drive the server from the inside.
+//! that loses, tears and reorders writes), [`log`] (the segmented, checksummed append-only log), [`rdb`] (the files of
+//! Redis and Valkey, read and written piece by piece) and [`resp`] (the wire protocol). The rest is public only so that the project's own tests can drive the server from the inside.
 //!
 //! Imports point downwards through the layers: `cli` → `server` → `durability` → `command` → `engine` →
-//! `keyspace`, `log`, `resp` → `disk` → `base`.
+//! `keyspace`, `log`, `rdb`, `resp` → `disk` → `base`.
 
 #[doc(hidden)]
 pub mod base;
@@ -22,7 +22,6 @@ pub mod engine;
 #[doc(hidden)]
 pub mod keyspace;
 pub mod log;
-#[doc(hidden)]
 pub mod rdb;
 pub mod resp;
 #[doc(hidden)]

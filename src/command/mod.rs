@@ -18,6 +18,7 @@ pub mod counters;
 pub mod debug;
 pub mod dispatch;
 mod draws;
+pub mod dump;
 pub mod expire;
 pub mod expiry;
 pub mod failure;

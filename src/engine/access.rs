@@ -39,6 +39,17 @@ impl Access {
         if self.lfu { self.clock << 8 | NEW_FREQUENCY } else { self.clock }
     }
 
+    /// The bits of a key that was used so many seconds ago; under an LFU policy times are not kept.
+    pub fn used_before(&self, seconds: i64) -> Option<u32> {
+        let ago = u32::try_from(seconds).unwrap_or(u32::MAX).min(SECONDS);
+        (!self.lfu).then(|| self.clock.wrapping_sub(ago) & SECONDS)
+    }
+
+    /// The bits of a key with this counter; without an LFU policy counters are not kept.
+    pub fn used_as_often(&self, counter: u8) -> Option<u32> {
+        self.lfu.then(|| self.clock << 8 | u32::from(counter))
+    }
+
     /// Notes that a key is used.
     pub fn touch(&self, entry: &Entry, random: &mut fastrand::Rng) {
         let used = entry.used();

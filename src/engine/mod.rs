@@ -12,6 +12,7 @@ pub mod config;
 pub mod gate;
 pub mod lazyfree;
 pub mod output;
+pub mod serial;
 pub mod stats;
 pub mod stream;
 pub mod trial;

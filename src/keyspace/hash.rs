@@ -214,8 +214,18 @@ impl Hash {
         }
     }
 
+    /// Fields and values in turn, if the hash is small and no field has or had an expiry time.
+    pub fn as_packed(&self) -> Option<&Packed> {
+        self.packed().ok().filter(|packed| !small_hash::has_times(packed))
+    }
+
+    /// Whether it is small.
+    pub fn is_small(&self) -> bool {
+        self.packed().is_ok()
+    }
+
     /// All fields with value and expiry time.
-    pub(super) fn each(&self, mut each: impl FnMut(Text<'_>, Text<'_>, Option<i64>)) {
+    pub fn each(&self, mut each: impl FnMut(Text<'_>, Text<'_>, Option<i64>)) {
         match self.packed() {
             Ok(packed) => small_hash::iter(packed).for_each(|(field, value, expiry)| each(field, value, expiry)),
             Err(table) => table.fields.iter().for_each(|entry| {

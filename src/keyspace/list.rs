@@ -4,6 +4,7 @@
 //! listpack would exceed `list-max-listpack-size`, and small again when one node of at most half of that is left. The
 //! commands on lists call it.
 
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
 use super::collection::Collection;
@@ -35,6 +36,15 @@ pub enum End {
     Right,
 }
 
+/// What lies together in a list.
+#[derive(Clone, Copy)]
+pub enum Piece<'a> {
+    /// Elements in a row.
+    Packed(&'a Packed),
+    /// One large element.
+    Large(&'a [u8]),
+}
+
 /// A list.
 #[derive(Clone)]
 pub struct List(Compact<Quicklist>);
@@ -58,6 +68,25 @@ impl List {
             Form::Packed(packed) => packed.len(),
             Form::Intset(_) => unreachable!("{NO_INTSET}"),
         }
+    }
+
+    /// The nodes in order; a small list is one.
+    pub fn pieces(&self) -> impl ExactSizeIterator<Item = Piece<'_>> {
+        let (small, large) = match self.0.form() {
+            Form::Packed(packed) => (Some(packed), None),
+            Form::Large(quicklist) => (None, Some(quicklist.nodes())),
+            Form::Intset(_) => unreachable!("{NO_INTSET}"),
+        };
+        (0..large.map_or(1, VecDeque::len)).map(move |index| match (small, large.map(|nodes| &nodes[index])) {
+            (Some(packed), _) | (None, Some(Node::Packed(packed, _))) => Piece::Packed(packed),
+            (None, Some(Node::Plain(blob))) => Piece::Large(blob.bytes()),
+            (None, None) => unreachable!("it is one or the other"),
+        })
+    }
+
+    /// Whether it is small.
+    pub fn is_small(&self) -> bool {
+        matches!(self.0.form(), Form::Packed(_))
     }
 
     /// Whether there are none.

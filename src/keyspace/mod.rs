@@ -54,7 +54,7 @@ pub use entry::{EMBEDDED_MAX, Entry, make_room};
 pub use hash::{Hash, HashLimits, NewExpiry};
 pub use intset::Intset;
 pub use kind::{Encoding, Kind};
-pub use list::{End, List, ListLimits};
+pub use list::{End, List, ListLimits, Piece};
 pub use member::{Field, Member};
 pub use packed::{At, Packed};
 pub use ranked::Ranked;

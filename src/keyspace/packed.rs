@@ -50,6 +50,13 @@ impl Packed {
         Self(Thin::new(0))
     }
 
+    /// Elements as [`Packed::bytes`] shows them: so many, all canonical.
+    pub fn of_bytes(elements: &[u8], count: usize) -> Self {
+        let mut packed = Self(Thin::new(count as u32));
+        packed.0.splice(0, 0, elements.len()).copy_from_slice(elements);
+        packed
+    }
+
     /// Number of elements.
     pub fn len(&self) -> usize {
         self.0.word() as usize

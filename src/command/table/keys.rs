@@ -1,11 +1,11 @@
 //! Table rows: the commands on keys of any type.
 
 use super::super::spec::{
-    ACCESS, Arg, BLOCKING, DELETE, DENYOOM, FAST, Group, INSERT, KeySpec, LOADING, MOVABLEKEYS, OW, READONLY, RM, RO,
-    RW, STALE, Spec, UPDATE, WRITE, acl, block, integer, key, one_of, pattern, string, unix_time, word,
+    ACCESS, ASKING, Arg, BLOCKING, DELETE, DENYOOM, FAST, Group, INSERT, KeySpec, LOADING, MOVABLEKEYS, OW, READONLY,
+    RM, RO, RW, STALE, Spec, UPDATE, WRITE, acl, block, integer, key, one_of, pattern, string, unix_time, word,
 };
 
-use crate::command::{blocking, expire, help, keys, scan, sort};
+use crate::command::{blocking, dump, expire, help, keys, scan, sort};
 
 /// The key that SORT sorts, those that its patterns name, and that in which it stores.
 const SORTED: KeySpec = KeySpec::one(1, &[RO, ACCESS]);
@@ -24,6 +24,17 @@ const SORT_GET: Arg =
     pattern("get-pattern").display("pattern").of_key(1).token("GET").optional().multiple().multiple_token();
 const SORT_ORDER: Arg = one_of("order", &[word("asc", "ASC"), word("desc", "DESC")]).optional();
 const SORT_ALPHA: Arg = word("sorting", "ALPHA").optional();
+
+const RESTORE_ARGS: &[Arg] = &[
+    key("key", 0),
+    integer("ttl"),
+    string("serialized-value"),
+    word("replace", "REPLACE").optional().since("3.0.0"),
+    word("absttl", "ABSTTL").optional().since("5.0.0"),
+    integer("seconds").token("IDLETIME").optional().since("5.0.0"),
+    integer("frequency").token("FREQ").optional().since("5.0.0"),
+];
+const RESTORE_HISTORY: &[(&str, &str)] = &[("3.0.0", "REPLACE"), ("5.0.0", "ABSTTL"), ("5.0.0", "IDLETIME and FREQ")];
 
 /// Rows, by name.
 pub static KEYS: &[Spec] = &[
@@ -47,6 +58,17 @@ pub static KEYS: &[Spec] = &[
         .args(&[key("key", 0).multiple()])
         .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
         .handler(keys::del),
+    Spec::new("dump", 2, Group::Generic, "2.6.0")
+        .about(
+            "Answers a value as bytes, for RESTORE.",
+            "O(N) in the size of the value; O(log N) for members of sorted sets",
+        )
+        .flags(&[READONLY])
+        .acl(&[acl::KEYSPACE])
+        .keys(&[KeySpec::one(1, &[RO, ACCESS])])
+        .args(&[key("key", 0)])
+        .tips(&["nondeterministic_output"])
+        .handler(dump::dump),
     Spec::new("exists", -2, Group::Generic, "1.0.0")
         .about("Counts how many of the keys exist; a key named twice counts twice.", "O(N) in the number of keys")
         .flags(&[READONLY, FAST])
@@ -180,6 +202,29 @@ pub static KEYS: &[Spec] = &[
         .args(&[key("key", 0), key("newkey", 1)])
         .history(&[("3.2.0", "equal names are no error")])
         .handler(keys::renamenx),
+    Spec::new("restore", -4, Group::Generic, "2.6.0")
+        .about(
+            "Makes a key of a value that DUMP has answered.",
+            "O(N) in the size of the value; O(N*log N) for sorted sets",
+        )
+        .flags(&[WRITE, DENYOOM])
+        .acl(&[acl::KEYSPACE, acl::DANGEROUS])
+        .keys(&[KeySpec::one(1, &[OW, UPDATE])])
+        .args(RESTORE_ARGS)
+        .history(RESTORE_HISTORY)
+        .handler(dump::restore),
+    Spec::new("restore-asking", -4, Group::Server, "3.0.0")
+        .about(
+            "RESTORE, as MIGRATE sends it to a node of a cluster.",
+            "O(N) in the size of the value; O(N*log N) for sorted sets",
+        )
+        .flags(&[WRITE, DENYOOM, ASKING])
+        .system()
+        .acl(&[acl::KEYSPACE, acl::DANGEROUS])
+        .keys(&[KeySpec::one(1, &[OW, UPDATE])])
+        .args(RESTORE_ARGS)
+        .history(RESTORE_HISTORY)
+        .handler(dump::restore),
     Spec::new("scan", -2, Group::Generic, "2.8.0")
         .about("Walks over the keys of the database, a few a call.", "O(1) a call, O(N) for a whole walk over N keys")
         .flags(&[READONLY])

@@ -220,6 +220,7 @@ live! {
     latency_tracking: bool = "latency-tracking";
     lazyfree_lazy_user_flush: bool = "lazyfree-lazy-user-flush";
     lazyfree_lazy_user_del: bool = "lazyfree-lazy-user-del";
+    rdbcompression: bool = "rdbcompression";
     lazyfree_lazy_server_del: bool = "lazyfree-lazy-server-del";
     port: u16 = "port";
     unixsocketperm: u32 = "unixsocketperm";

@@ -35,7 +35,7 @@ pub enum Refused {
 pub struct StreamEntries {
     pub(super) nodes: BTreeMap<StreamId, Packed>,
     /// Nodes of Redis' radix tree, less that of an empty one.
-    radix_nodes: i64,
+    pub(super) radix_nodes: i64,
     pub(super) length: u64,
     pub(super) last_id: StreamId,
     pub(super) added: i64,

@@ -4,6 +4,7 @@
 //! first ids: an end, a place in the middle and the removal of a node are O(log N). A stream may be without entries: its ids
 //! go on from where they were.
 
+mod adopt;
 mod entries;
 mod group;
 mod id;

@@ -18,10 +18,10 @@ use crate::base::listpack;
 use crate::base::text::Text;
 use crate::keyspace::packed::{At, Packed};
 
-const DELETED: i64 = 1;
-const SAME_FIELDS: i64 = 2;
+pub(super) const DELETED: i64 = 1;
+pub(super) const SAME_FIELDS: i64 = 2;
 /// Flags and both parts of the id.
-const HEAD: usize = 3;
+pub(super) const HEAD: usize = 3;
 /// The most elements of an entry, and of a node made for it, that are no fields and values: the node's four, the head, the
 /// number of fields and that of elements.
 pub(super) const OWN_ELEMENTS: usize = 4 + HEAD + 2;

@@ -49,13 +49,13 @@ pub static SNAPSHOTS: Section = Section {
             "Name of Redis' snapshot file. ackd does not start beside one while it has no data of its own.",
         )
         .protected(),
-        toggle("rdbcompression", "yes", "Compresses strings in snapshots.").remembered(),
+        toggle("rdbcompression", "yes", "Compresses strings in what DUMP answers, and in snapshots."),
         toggle("rdbchecksum", "yes", "Ends snapshots with a checksum.").at_start().remembered(),
         choice(
             "sanitize-dump-payload",
             "no",
             &[("no", 0), ("yes", 1), ("clients", 2)],
-            "Whether RESTORE and snapshots are checked in depth.",
+            "Whether Redis checks in depth what RESTORE is given. ackd always does.",
         )
         .remembered(),
         toggle("stop-writes-on-bgsave-error", "yes", "Refuses writes after a snapshot failed.").remembered(),

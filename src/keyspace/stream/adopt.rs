@@ -1,0 +1,114 @@
+//! Nodes that come from outside, as RDB files and payloads of DUMP hold them.
+
+use super::entries::StreamEntries;
+use super::{StreamId, node, radix};
+use crate::base::text::Text;
+use crate::keyspace::packed::Packed;
+
+impl StreamEntries {
+    /// The nodes in order, each with the id to which those of its entries are relative.
+    pub fn nodes(&self) -> impl ExactSizeIterator<Item = (StreamId, &Packed)> {
+        self.nodes.iter().map(|(first, node)| (*first, node))
+    }
+
+    /// Adds a node behind all others. `false`, and nothing is changed, if it is none or its entries are not above those
+    /// that are there.
+    pub fn adopt(&mut self, first: StreamId, node: Packed) -> bool {
+        let before = self.nodes.last_key_value().map(|(first, node)| node::Reader::new(*first, node).last_id());
+        let Some(live) = check(before, first, node.iter()) else { return false };
+        self.radix_nodes += radix::change(&self.nodes, first);
+        self.nodes.insert(first, node);
+        self.length += live;
+        true
+    }
+}
+
+/// How many live entries the node has, if it is one and has any.
+fn check<'a>(before: Option<StreamId>, first: StreamId, mut elements: impl Iterator<Item = Text<'a>>) -> Option<u64> {
+    let number = |element: Option<Text<'_>>| match element {
+        Some(Text::Int(value)) => Some(value),
+        _ => None,
+    };
+    let claimed = [number(elements.next())?, number(elements.next())?];
+    let fields = usize::try_from(number(elements.next())?).ok()?;
+    if elements.by_ref().take(fields).count() < fields || number(elements.next())? != 0 {
+        return None;
+    }
+    let (mut counts, mut last) = ([0, 0], before);
+    while let Some(flags) = elements.next() {
+        let flags = number(Some(flags)).filter(|flags| flags & !(node::DELETED | node::SAME_FIELDS) == 0)?;
+        let mut part = |of: u64| Some(of.wrapping_add(number(elements.next())? as u64));
+        let id = StreamId { ms: part(first.ms)?, seq: part(first.seq)? };
+        if id < first || last.is_some_and(|last| id <= last) {
+            return None;
+        }
+        last = Some(id);
+        let (own, texts) = if flags & node::SAME_FIELDS != 0 {
+            (node::HEAD, fields)
+        } else {
+            let fields = usize::try_from(number(elements.next())?).ok()?;
+            (node::HEAD + 1, fields.checked_mul(2)?)
+        };
+        if elements.by_ref().take(texts).count() < texts {
+            return None;
+        }
+        if usize::try_from(number(elements.next())?).ok()? != own.checked_add(texts)? {
+            return None;
+        }
+        counts[usize::from(flags & node::DELETED != 0)] += 1;
+    }
+    (counts == claimed && counts[0] > 0).then_some(counts[0] as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keyspace::stream::StreamLimits;
+
+    const LIMITS: StreamLimits = StreamLimits { node_bytes: 4096, node_entries: 10 };
+
+    fn id(ms: u64, seq: u64) -> StreamId {
+        StreamId { ms, seq }
+    }
+
+    fn filled() -> StreamEntries {
+        let mut entries = StreamEntries::default();
+        for ms in 1..=25 {
+            let other: &[u8] = if ms % 3 == 0 { b"other" } else { b"field" };
+            assert!(entries.append(id(ms, ms % 4), &[other, b"1", b"second", b"value"], &LIMITS).is_ok());
+        }
+        assert!(entries.delete(id(7, 3)) && entries.delete(id(25, 1)));
+        entries
+    }
+
+    #[test]
+    fn nodes_that_are_adopted_are_what_they_were() {
+        let entries = filled();
+        let mut copy = StreamEntries::default();
+        assert!(entries.nodes().len() > 2);
+        assert!(entries.nodes().all(|(first, node)| copy.adopt(first, node.clone())));
+        let ids = |entries: &StreamEntries| {
+            entries.range(StreamId::MIN, StreamId::MAX).map(|entry| (entry.id, entry.len())).collect::<Vec<_>>()
+        };
+        assert_eq!((ids(&copy), copy.len(), copy.radix()), (ids(&entries), entries.len(), entries.radix()));
+        let (first, node) = entries.nodes().next().expect("there are several");
+        assert!(!copy.adopt(first, node.clone()), "ids do not go back");
+    }
+
+    #[test]
+    fn a_node_in_which_anything_is_missing_or_wrong_is_refused() {
+        let entries = filled();
+        let (first, node) = entries.nodes().next().expect("there are several");
+        let elements: Vec<_> = node.iter().collect();
+        for wrong in 0..elements.len() {
+            let mut short = Packed::new();
+            short.extend(elements[..wrong].iter().copied());
+            assert!(!StreamEntries::default().adopt(first, short), "cut at {wrong}");
+            let mut longer = elements.clone();
+            longer.insert(wrong, Text::Int(1 << 40));
+            let mut packed = Packed::new();
+            packed.extend(longer.into_iter());
+            assert!(!StreamEntries::default().adopt(first, packed), "one too many at {wrong}");
+        }
+    }
+}

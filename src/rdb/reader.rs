@@ -1,0 +1,535 @@
+//! Reads a file, or a payload of DUMP, from its beginning to its end.
+
+use std::io::Read;
+
+use super::codes::{code, module, node, op};
+use super::error::{Error, Fault};
+use super::event::{Event, Key, Kind, Part, Shape, StreamId, StreamState};
+use super::input::Input;
+use super::packed::{self, Packed};
+use super::{FOOTER, Version};
+use crate::base::crc64::crc64;
+use crate::base::text::Text;
+
+/// Hands out what a file consists of, piece by piece.
+///
+/// Memory: two strings (the longest of the file, and before it is decompressed), and 64 KiB.
+///
+/// ```
+/// use ackd::rdb::{Event, Part, Reader};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let file: &[u8] = b"REDIS0003\xfe\x00\x00\x05hello\x05world\xff";
+/// let mut reader = Reader::new(file)?;
+/// loop {
+///     match reader.next()? {
+///         Event::Key(key) => println!("{:?} is a {:?}", String::from_utf8_lossy(key.name), key.kind),
+///         Event::Part(Part::String(text)) => println!("{:?}", text.to_vec()),
+///         Event::End { .. } => break,
+///         _ => {}
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct Reader<R> {
+    input: Input<R>,
+    version: Version,
+    state: State,
+    skips_modules: bool,
+    name: Vec<u8>,
+    first: Vec<u8>,
+    second: Vec<u8>,
+    spare: Vec<u8>,
+}
+
+/// What comes next.
+#[derive(Clone, Copy)]
+enum State {
+    Between,
+    String,
+    Packed(u8),
+    /// Elements in this form, so many of them, with times relative to this one.
+    Elements(u8, u64, i64),
+    /// Fields of the listpack in `first`, from this offset on; times are relative to this one.
+    PackedFields(usize),
+    Nodes(u8, u64),
+    Entries(u8, u64),
+    Groups(Groups),
+    Pending(Groups, u64),
+    Consumers(Groups),
+    Owned(Groups, u64),
+    KeyEnd,
+    End(bool),
+    /// The value of a payload of DUMP.
+    Dump,
+}
+
+/// Where in a stream's groups.
+#[derive(Clone, Copy)]
+struct Groups {
+    code: u8,
+    groups: u64,
+    consumers: u64,
+}
+
+impl<R: Read> Reader<R> {
+    /// Reads the head of a file. An error if it is none, or of a version that is not known.
+    pub fn new(source: R) -> Result<Self, Error> {
+        let mut input = Input::new(source, usize::MAX);
+        let start = |input: &Input<R>, fault| Error { offset: 0, ..input.fault(fault) };
+        let mut head = [0; 9];
+        for byte in &mut head {
+            *byte = match input.byte() {
+                Err(Error { fault: Fault::Truncated, .. }) => return Err(start(&input, Fault::NotRdb)),
+                other => other?,
+            };
+        }
+        let digits = if head.starts_with(b"REDIS") {
+            &head[5..]
+        } else if head.starts_with(b"VALKEY") {
+            &head[6..]
+        } else {
+            return Err(start(&input, Fault::NotRdb));
+        };
+        let number = digits.iter().try_fold(0, |number, digit| match digit {
+            b'0'..=b'9' => Some(number * 10 + u32::from(digit - b'0')),
+            _ => None,
+        });
+        let number = number.ok_or_else(|| start(&input, Fault::NotRdb))?;
+        let version = Version::known(number).ok_or_else(|| start(&input, Fault::Version(number)))?;
+        Ok(Self::with(input, version, State::Between))
+    }
+
+    fn with(input: Input<R>, version: Version, state: State) -> Self {
+        let [name, first, second, spare] = [const { Vec::new() }; 4];
+        Self { input, version, state, skips_modules: false, name, first, second, spare }
+    }
+
+    /// Leaves data of modules out, instead of refusing the file.
+    pub fn skip_modules(mut self) -> Self {
+        self.skips_modules = true;
+        self
+    }
+
+    /// The version of the file.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// How many bytes have been read.
+    pub fn offset(&self) -> u64 {
+        self.input.offset()
+    }
+
+    /// The next piece. After [`Event::End`] there is nothing more: that is answered again.
+    // Not an iterator: what is answered is borrowed from the reader.
+    #[allow(clippy::should_implement_trait)]
+    pub fn next(&mut self) -> Result<Event<'_>, Error> {
+        match self.state {
+            State::Between => self.between(),
+            State::String => {
+                self.state = State::KeyEnd;
+                self.input.text(&mut self.first).map(|text| Event::Part(Part::String(text)))
+            }
+            State::Packed(code) => self.packed(code),
+            State::PackedFields(at) => Ok(self.packed_field(at)),
+            State::Elements(_, 0, _) | State::Nodes(_, 0) => self.key_end(),
+            State::Elements(code, left, from_ms) => {
+                self.state = State::Elements(code, left - 1, from_ms);
+                self.element(code, from_ms).map(Event::Part)
+            }
+            State::Nodes(code, left) => {
+                self.state = State::Nodes(code, left - 1);
+                self.node(code).map(Event::Part)
+            }
+            State::KeyEnd => self.key_end(),
+            State::End(checked) => Ok(Event::End { checked }),
+            State::Dump => self.dump(),
+            _ => self.stream(),
+        }
+    }
+
+    fn key_end(&mut self) -> Result<Event<'_>, Error> {
+        self.state = State::Between;
+        Ok(Event::KeyEnd)
+    }
+
+    /// The head of a value without a key.
+    fn dump(&mut self) -> Result<Event<'_>, Error> {
+        let code = self.input.byte()?;
+        if matches!(code, code::MODULE | code::MODULE_2) {
+            let module = self.module_name()?;
+            return Err(self.input.fault(Fault::Module(String::from_utf8_lossy(&module).into_owned())));
+        }
+        let (kind, shape, fields_expire_from_ms) = self.value_head(code)?;
+        Ok(Event::Key(Key { fields_expire_from_ms, ..Key::new(&[], kind, shape) }))
+    }
+
+    /// Operations between keys, and the head of a key.
+    fn between(&mut self) -> Result<Event<'_>, Error> {
+        let (mut expires_ms, mut idle_s, mut frequency) = (None, None, None);
+        loop {
+            match self.input.byte()? {
+                op::EXPIRES_S => {
+                    let seconds = i32::from_le_bytes(self.input.array()?);
+                    expires_ms = Some(i64::from(seconds) * 1000);
+                }
+                op::EXPIRES_MS => expires_ms = Some(self.input.i64()?),
+                op::IDLE => idle_s = Some(self.input.length()?),
+                op::FREQUENCY => frequency = Some(self.input.byte()?),
+                op::SLOT => {
+                    for _ in 0..3 {
+                        self.input.length()?;
+                    }
+                }
+                op::END => {
+                    let checked = self.check_end()?;
+                    self.state = State::End(checked);
+                    return Ok(Event::End { checked });
+                }
+                op::DATABASE => return Ok(Event::Database(self.input.length()?)),
+                op::SIZES => {
+                    return Ok(Event::Sizes { keys: self.input.length()?, expiring: self.input.length()? });
+                }
+                op::AUX => {
+                    self.input.string(&mut self.first)?;
+                    self.input.string(&mut self.second)?;
+                    return Ok(Event::Aux { name: &self.first, value: &self.second });
+                }
+                op::FUNCTION => {
+                    self.input.string(&mut self.first)?;
+                    return Ok(Event::Function(&self.first));
+                }
+                op::FUNCTION_BEFORE_RELEASE => {
+                    return Err(self.input.malformed("functions in the form of a release candidate of Redis 7.0"));
+                }
+                op::MODULE => {
+                    let module = self.module_name()?;
+                    // When it was saved: before or after the keys.
+                    self.input.length()?;
+                    self.input.length()?;
+                    self.skip_module()?;
+                    return Ok(Event::SkippedModule { key: None, module });
+                }
+                code => {
+                    self.input.string(&mut self.name)?;
+                    if matches!(code, code::MODULE | code::MODULE_2) {
+                        let module = self.module_name()?;
+                        if code == code::MODULE {
+                            return Err(self.input.malformed("data of a module in the form of a release candidate"));
+                        }
+                        self.skip_module()?;
+                        return Ok(Event::SkippedModule { key: Some(&self.name), module });
+                    }
+                    let (kind, shape, from_ms) = self.value_head(code)?;
+                    return Ok(Event::Key(Key {
+                        name: &self.name,
+                        kind,
+                        shape,
+                        expires_ms,
+                        idle_s,
+                        frequency,
+                        fields_expire_from_ms: from_ms,
+                    }));
+                }
+            }
+        }
+    }
+
+    /// What comes before the parts of a value of that type.
+    fn value_head(&mut self, code: u8) -> Result<(Kind, Shape, Option<i64>), Error> {
+        let kind = match code {
+            code::STRING => Kind::String,
+            code::LIST | code::LIST_ZIPLIST | code::LIST_QUICKLIST | code::LIST_QUICKLIST_2 => Kind::List,
+            code::SET | code::SET_INTSET | code::SET_LISTPACK => Kind::Set,
+            code::ZSET | code::ZSET_2 | code::ZSET_ZIPLIST | code::ZSET_LISTPACK => Kind::Zset,
+            code::HASH | code::HASH_ZIPMAP | code::HASH_ZIPLIST | code::HASH_LISTPACK => Kind::Hash,
+            code::HASH_FIELDS | code::HASH_LISTPACK_TIMES_OLD | code::HASH_TIMES | code::HASH_LISTPACK_TIMES => {
+                Kind::Hash
+            }
+            code::STREAM | code::STREAM_2 | code::STREAM_3 => Kind::Stream,
+            unknown => return Err(self.input.fault(Fault::Type(unknown))),
+        };
+        let from_ms = match code {
+            code::HASH_TIMES | code::HASH_LISTPACK_TIMES => Some(self.input.i64()?),
+            code::HASH_FIELDS | code::HASH_LISTPACK_TIMES_OLD => Some(0),
+            _ => None,
+        };
+        let shape = match code {
+            code::STRING => {
+                self.state = State::String;
+                Shape::String
+            }
+            code::LIST | code::SET | code::ZSET | code::ZSET_2 | code::HASH | code::HASH_FIELDS | code::HASH_TIMES => {
+                let count = self.input.length()?;
+                self.state = State::Elements(code, count, from_ms.unwrap_or(0));
+                Shape::Elements(count)
+            }
+            code::LIST_QUICKLIST | code::LIST_QUICKLIST_2 => {
+                let nodes = self.input.length()?;
+                self.state = State::Nodes(code, nodes);
+                Shape::Nodes(nodes)
+            }
+            code::STREAM | code::STREAM_2 | code::STREAM_3 => {
+                let nodes = self.input.length()?;
+                self.state = State::Entries(code, nodes);
+                Shape::Stream(nodes)
+            }
+            code::HASH_LISTPACK_TIMES | code::HASH_LISTPACK_TIMES_OLD => {
+                self.read_timed_fields()?;
+                Shape::Packed
+            }
+            _ => {
+                self.state = State::Packed(code);
+                Shape::Packed
+            }
+        };
+        Ok((kind, shape, from_ms))
+    }
+
+    /// The one part of a value that is a single string.
+    fn packed(&mut self, code: u8) -> Result<Event<'_>, Error> {
+        self.state = State::KeyEnd;
+        self.input.string(&mut self.first)?;
+        self.unpack(code).map(|packed| Event::Part(Part::Packed(packed)))
+    }
+
+    /// The string in `first`, checked.
+    fn unpack(&mut self, code: u8) -> Result<Packed<'_>, Error> {
+        let Self { input, first, spare, .. } = self;
+        let packed = match code {
+            code::HASH_ZIPMAP => packed::read_zipmap(first, spare),
+            code::LIST_ZIPLIST | code::ZSET_ZIPLIST | code::HASH_ZIPLIST | code::LIST_QUICKLIST => {
+                packed::read_ziplist(first, spare)
+            }
+            code::SET_INTSET => packed::read_intset(first),
+            _ => packed::read_listpack(first, spare),
+        };
+        let packed = packed.map_err(|what| input.malformed(what))?;
+        let is_zset = matches!(code, code::ZSET_ZIPLIST | code::ZSET_LISTPACK);
+        let is_hash = matches!(code, code::HASH_ZIPMAP | code::HASH_ZIPLIST | code::HASH_LISTPACK);
+        if (is_zset || is_hash) && !packed.len().is_multiple_of(2) {
+            return Err(input.malformed("an odd number of elements in pairs"));
+        }
+        if is_zset && !packed.iter().skip(1).step_by(2).all(|text| super::score(text).is_some()) {
+            return Err(input.malformed("a score that is no number"));
+        }
+        Ok(packed)
+    }
+
+    fn element(&mut self, code: u8, from_ms: i64) -> Result<Part<'_>, Error> {
+        let Self { input, first, second, .. } = self;
+        match code {
+            code::LIST | code::SET => input.text(first).map(Part::Element),
+            code::ZSET => Ok(Part::Scored { member: input.text(first)?, score: input.score_text()? }),
+            code::ZSET_2 => Ok(Part::Scored { member: input.text(first)?, score: input.score()? }),
+            code::HASH => Ok(Part::Field { field: input.text(first)?, value: input.text(second)?, expires_ms: None }),
+            code::HASH_FIELDS if self.version.is_valkey() => {
+                let (field, value) = (input.text(first)?, input.text(second)?);
+                let expires_ms = Some(input.i64()?).filter(|time| *time != -1);
+                Ok(Part::Field { field, value, expires_ms })
+            }
+            _ => {
+                let ttl = input.length()?;
+                let offset = if code == code::HASH_FIELDS { 0 } else { from_ms.saturating_sub(1) };
+                let expires_ms = match (ttl, i64::try_from(ttl).ok().and_then(|ttl| ttl.checked_add(offset))) {
+                    (0, _) => None,
+                    (_, Some(time)) => Some(time),
+                    (_, None) => return Err(input.malformed("a field's expiry time that is beyond all times")),
+                };
+                Ok(Part::Field { field: input.text(first)?, value: input.text(second)?, expires_ms })
+            }
+        }
+    }
+
+    fn node(&mut self, code: u8) -> Result<Part<'_>, Error> {
+        if code == code::LIST_QUICKLIST_2 {
+            match self.input.length()? {
+                node::PLAIN => return self.input.text(&mut self.first).map(Part::Element),
+                node::PACKED => {}
+                _ => return Err(self.input.malformed("a list's node of unknown form")),
+            }
+        }
+        self.input.string(&mut self.first)?;
+        self.unpack(code).map(Part::Packed)
+    }
+
+    /// Reads a listpack of field, value and expiry time, and leaves its elements in `first`.
+    fn read_timed_fields(&mut self) -> Result<(), Error> {
+        self.input.string(&mut self.second)?;
+        let elements =
+            packed::read_listpack(&self.second, &mut self.spare).map_err(|what| self.input.malformed(what))?;
+        let is_time = |text| matches!(text, Text::Int(time) if time >= 0);
+        if !elements.len().is_multiple_of(3) || !elements.iter().skip(2).step_by(3).all(is_time) {
+            return Err(self.input.malformed("fields that are not followed by value and expiry time"));
+        }
+        self.first.clear();
+        self.first.extend_from_slice(elements.elements().unwrap_or_default());
+        self.state = State::PackedFields(0);
+        Ok(())
+    }
+
+    fn packed_field(&mut self, at: usize) -> Event<'_> {
+        if at == self.first.len() {
+            self.state = State::Between;
+            return Event::KeyEnd;
+        }
+        let mut elements = Packed::listpack(&self.first[at..], 3).iter();
+        let mut next = || elements.next().unwrap_or(Text::Int(0));
+        let (field, value, time) = (next(), next(), next());
+        let sizes = [field, value, time].map(|text| crate::base::listpack::encode(text).size());
+        self.state = State::PackedFields(at + sizes.iter().sum::<usize>());
+        Event::Part(Part::Field { field, value, expires_ms: time.to_int().filter(|time| *time != 0) })
+    }
+
+    /// A stream's parts.
+    fn stream(&mut self) -> Result<Event<'_>, Error> {
+        loop {
+            match self.state {
+                State::Entries(code, 0) => {
+                    let state = self.stream_state(code)?;
+                    self.state = State::Groups(Groups { code, groups: state.groups, consumers: 0 });
+                    return Ok(Event::Part(Part::StreamState(state)));
+                }
+                State::Entries(code, left) => {
+                    self.state = State::Entries(code, left - 1);
+                    return self.entries(code).map(Event::Part);
+                }
+                State::Groups(Groups { groups: 0, .. }) => return self.key_end(),
+                State::Groups(at) => return self.group(at).map(Event::Part),
+                State::Pending(at, 0) => {
+                    let consumers = self.input.length()?;
+                    self.state = State::Consumers(Groups { consumers, ..at });
+                    return Ok(Event::Part(Part::Consumers(consumers)));
+                }
+                State::Pending(at, left) => {
+                    self.state = State::Pending(at, left - 1);
+                    let (id, delivered_ms) = (raw_id(self.input.array()?), self.input.i64()?);
+                    return Ok(Event::Part(Part::Pending { id, delivered_ms, deliveries: self.input.length()? }));
+                }
+                State::Consumers(at) if at.consumers == 0 => self.state = State::Groups(at),
+                State::Consumers(at) => return self.consumer(at).map(Event::Part),
+                State::Owned(at, 0) => self.state = State::Consumers(at),
+                State::Owned(at, left) => {
+                    self.state = State::Owned(at, left - 1);
+                    return Ok(Event::Part(Part::Owned(raw_id(self.input.array()?))));
+                }
+                _ => return Err(self.input.malformed("a stream whose parts are not in order")),
+            }
+        }
+    }
+
+    fn entries(&mut self, code: u8) -> Result<Part<'_>, Error> {
+        self.input.string(&mut self.second)?;
+        let first = <[u8; 16]>::try_from(&self.second[..]).map(raw_id);
+        let first = first.map_err(|_| self.input.malformed("a stream's node whose id has not 16 bytes"))?;
+        self.input.string(&mut self.first)?;
+        let node = self.unpack(code)?;
+        Ok(Part::Entries { first, node })
+    }
+
+    fn id(&mut self) -> Result<StreamId, Error> {
+        Ok(StreamId { ms: self.input.length()?, seq: self.input.length()? })
+    }
+
+    fn stream_state(&mut self, code: u8) -> Result<StreamState, Error> {
+        let (length, last_id) = (self.input.length()?, self.id()?);
+        let (mut first_id, mut max_deleted_id, mut added) = (None, StreamId::default(), length);
+        if code != code::STREAM {
+            (first_id, max_deleted_id, added) = (Some(self.id()?), self.id()?, self.input.length()?);
+        }
+        Ok(StreamState { length, last_id, first_id, max_deleted_id, added, groups: self.input.length()? })
+    }
+
+    fn group(&mut self, at: Groups) -> Result<Part<'_>, Error> {
+        self.input.string(&mut self.first)?;
+        let last_id = self.id()?;
+        let entries_read = match at.code {
+            code::STREAM => None,
+            // What is not known is stored as -1.
+            _ => Some(self.input.length()? as i64).filter(|count| *count >= 0),
+        };
+        let pending = self.input.length()?;
+        self.state = State::Pending(Groups { groups: at.groups - 1, ..at }, pending);
+        Ok(Part::Group { name: &self.first, last_id, entries_read, pending })
+    }
+
+    fn consumer(&mut self, at: Groups) -> Result<Part<'_>, Error> {
+        self.input.string(&mut self.first)?;
+        let seen_ms = self.input.i64()?;
+        let active_ms = match at.code {
+            code::STREAM_3 => Some(self.input.i64()?).filter(|time| *time != -1),
+            _ => Some(seen_ms),
+        };
+        let pending = self.input.length()?;
+        self.state = State::Owned(Groups { consumers: at.consumers - 1, ..at }, pending);
+        Ok(Part::Consumer { name: &self.first, seen_ms, active_ms, pending })
+    }
+
+    /// The name in a module's number: nine characters of six bits, and ten bits for a version.
+    fn module_name(&mut self) -> Result<[u8; 9], Error> {
+        const CHARACTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        let number = self.input.length()?;
+        let name = std::array::from_fn(|index| CHARACTERS[(number >> (58 - 6 * index) & 63) as usize]);
+        if !self.skips_modules {
+            return Err(self.input.fault(Fault::Module(String::from_utf8_lossy(&name).into_owned())));
+        }
+        Ok(name)
+    }
+
+    /// Goes on behind a module's data.
+    fn skip_module(&mut self) -> Result<(), Error> {
+        loop {
+            match self.input.length()? {
+                module::END => return Ok(()),
+                module::SIGNED | module::UNSIGNED => drop(self.input.length()?),
+                module::FLOAT => self.input.skip(4)?,
+                module::DOUBLE => self.input.skip(8)?,
+                module::STRING => self.input.string(&mut self.first)?,
+                _ => return Err(self.input.malformed("data of a module that consist of something unknown")),
+            }
+        }
+    }
+
+    /// Compares the checksum behind the end, and sees that nothing follows. Answers whether there was one.
+    fn check_end(&mut self) -> Result<bool, Error> {
+        let computed = self.input.checksum();
+        let mut stored = 0;
+        if self.version.has_checksum() {
+            stored = u64::from_le_bytes(self.input.array()?);
+            if stored != 0 && stored != computed {
+                return Err(self.input.fault(Fault::Checksum { stored, computed }));
+            }
+        }
+        if !self.input.is_at_end()? {
+            return Err(self.input.malformed("bytes behind the end"));
+        }
+        Ok(stored != 0)
+    }
+}
+
+impl<'p> Reader<&'p [u8]> {
+    /// Reads a payload of DUMP: a value without a key, which may be of any type that is known, and of the version that
+    /// stands at its end. `None` if its version or its checksum is wrong.
+    pub fn of_dump(payload: &'p [u8]) -> Option<Self> {
+        let (value, footer) = payload.split_last_chunk::<FOOTER>()?;
+        let [low, high, sum @ ..] = *footer;
+        let version = Version::known(u32::from(u16::from_le_bytes([low, high])))?;
+        let stored = u64::from_le_bytes(sum);
+        if stored != 0 && stored != crc64(0, &payload[..payload.len() - size_of::<u64>()]) {
+            return None;
+        }
+        Some(Self::with(Input::new(value, value.len()), version, State::Dump))
+    }
+
+    /// Whether all of it has been read, as it should be behind [`Event::KeyEnd`].
+    pub fn is_at_end(&mut self) -> Result<bool, Error> {
+        self.input.is_at_end()
+    }
+}
+
+fn raw_id(bytes: [u8; 16]) -> StreamId {
+    let id = u128::from_be_bytes(bytes);
+    StreamId { ms: (id >> 64) as u64, seq: id as u64 }
+}
