@@ -5,10 +5,9 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::{Tool, data};
+use super::{Tool, bar, data};
 use crate::base::calendar::utc;
 use crate::log::inspect::{self, Damage, Report, Role};
 
@@ -32,15 +31,9 @@ fn command() -> Command {
 
 fn run(matches: &ArgMatches) -> ExitCode {
     let started = Instant::now();
-    let bar = ProgressBar::new(0);
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes}  {binary_bytes_per_sec}  {eta}") {
-        bar.set_style(style);
-    }
+    let bar = bar::of_bytes();
     let checked = data::directory(matches).and_then(|directory| {
-        let mut show = |progress: crate::log::Progress| {
-            bar.set_length(progress.total);
-            bar.set_position(progress.bytes);
-        };
+        let mut show = |progress: crate::log::Progress| bar::show(&bar, progress.bytes, progress.total);
         inspect::check(&directory, &mut show).map_err(|error| error.to_string())
     });
     bar.finish_and_clear();

@@ -3,8 +3,10 @@
 //! `ackd` alone serves, as do `ackd serve …` and Redis' own habit, `ackd FILE.conf --directive value …`. A tool is a
 //! row of [`TOOLS`]: its name is found here, the rest of the line is its own.
 
+mod bar;
 pub mod check;
 mod data;
+pub mod import;
 pub mod log;
 pub mod serve;
 
@@ -20,7 +22,7 @@ pub struct Tool {
 }
 
 /// All of them, in the order in which help shows them.
-pub const TOOLS: &[Tool] = &[check::TOOL, log::TOOL];
+pub const TOOLS: &[Tool] = &[check::TOOL, import::TOOL, log::TOOL];
 
 /// What the command line asks for.
 pub enum Invocation {

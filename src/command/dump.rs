@@ -116,28 +116,47 @@ pub fn restore(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Why a payload holds no value.
+#[derive(Debug)]
+pub enum NoValue {
+    /// Its version or its checksum is wrong.
+    Footer,
+    /// Something in the value is wrong.
+    Data(String),
+}
+
+impl From<NoValue> for Failure {
+    fn from(why: NoValue) -> Self {
+        match why {
+            NoValue::Footer => WRONG_FOOTER,
+            NoValue::Data(why) => {
+                tracing::debug!(why, "a payload of RESTORE is refused");
+                BAD_DATA
+            }
+        }
+    }
+}
+
 /// The value in a payload, for this key.
-fn restored(key: &[u8], expires_ms: Option<i64>, payload: &[u8], limits: Limits) -> Result<Entry, Failure> {
-    let mut reader = Reader::of_dump(payload).ok_or(WRONG_FOOTER)?;
-    let refused = |error: rdb::Error| {
-        tracing::debug!(%error, "a payload of RESTORE is refused");
-        BAD_DATA
-    };
+pub fn restored(key: &[u8], expires_ms: Option<i64>, payload: &[u8], limits: Limits) -> Result<Entry, NoValue> {
+    let mut reader = Reader::of_dump(payload).ok_or(NoValue::Footer)?;
+    let refused = |error: rdb::Error| NoValue::Data(error.to_string());
+    let wrong = |what: &str| NoValue::Data(what.to_owned());
     let mut loading = match reader.next().map_err(refused)? {
         Event::Key(key) => Loading::new(&key, limits),
-        _ => return Err(BAD_DATA),
+        _ => return Err(wrong("no value")),
     };
     loop {
         match reader.next().map_err(refused)? {
-            Event::Part(part) => loading.part(&part).map_err(|_| BAD_DATA)?,
+            Event::Part(part) => loading.part(&part).map_err(wrong)?,
             Event::KeyEnd => break,
-            _ => return Err(BAD_DATA),
+            _ => return Err(wrong("something else than a value")),
         }
     }
     if !reader.is_at_end().map_err(refused)? {
-        return Err(BAD_DATA);
+        return Err(wrong("bytes behind the value"));
     }
-    loading.finish(key, expires_ms).map_err(|_| BAD_DATA)
+    loading.finish(key, expires_ms).map_err(wrong)
 }
 
 /// The time of what is restored is over: all that is left to do is to remove what it would have replaced.

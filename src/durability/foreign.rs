@@ -8,8 +8,7 @@ use crate::engine::config::Config;
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{} looks like Redis' data, and ackd has none in {}. Starting would show an empty server. \
-     'ackd import {} {}' is to bring the data in, and this version cannot import yet; \
-     --start-empty starts without them",
+     'ackd import {} {}' brings the data in; --start-empty starts without them",
     found.display(), directory.display(), found.display(), directory.display()
 )]
 pub struct ForeignData {

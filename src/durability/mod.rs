@@ -2,4 +2,5 @@
 
 pub mod commit;
 pub mod foreign;
+pub mod import;
 pub mod recovery;

@@ -37,6 +37,7 @@ pub struct Reader<R> {
     version: Version,
     state: State,
     skips_modules: bool,
+    has_tail: bool,
     name: Vec<u8>,
     first: Vec<u8>,
     second: Vec<u8>,
@@ -103,12 +104,19 @@ impl<R: Read> Reader<R> {
 
     fn with(input: Input<R>, version: Version, state: State) -> Self {
         let [name, first, second, spare] = [const { Vec::new() }; 4];
-        Self { input, version, state, skips_modules: false, name, first, second, spare }
+        Self { input, version, state, skips_modules: false, has_tail: false, name, first, second, spare }
     }
 
     /// Leaves data of modules out, instead of refusing the file.
     pub fn skip_modules(mut self) -> Self {
         self.skips_modules = true;
+        self
+    }
+
+    /// Lets something follow behind the end, as in append-only files that begin with an RDB file. It may have been read from
+    /// the source already; [`Reader::offset`] is where it begins.
+    pub fn allow_tail(mut self) -> Self {
+        self.has_tail = true;
         self
     }
 
@@ -502,10 +510,25 @@ impl<R: Read> Reader<R> {
                 return Err(self.input.fault(Fault::Checksum { stored, computed }));
             }
         }
-        if !self.input.is_at_end()? {
+        if !self.has_tail && !self.is_at_end_or_mark()? {
             return Err(self.input.malformed("bytes behind the end"));
         }
         Ok(stored != 0)
+    }
+}
+
+impl<R: Read> Reader<R> {
+    /// Whether nothing follows, or only the 40 random hex digits with which a primary without a disk ends what it sends:
+    /// `redis-cli --rdb` of old left them in its file.
+    fn is_at_end_or_mark(&mut self) -> Result<bool, Error> {
+        let mut digits = 0;
+        while !self.input.is_at_end()? {
+            if digits == 40 || !self.input.byte()?.is_ascii_hexdigit() {
+                return Ok(false);
+            }
+            digits += 1;
+        }
+        Ok(digits == 0 || digits == 40)
     }
 }
 

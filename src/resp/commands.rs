@@ -24,6 +24,8 @@ pub struct Command<'a> {
 pub struct NoCommand {
     /// Where the command should begin.
     pub at: usize,
+    /// Whether one begins there, and the bytes end inside it.
+    pub is_cut: bool,
 }
 
 /// The commands in `bytes`, which begin and end between two of them. Ends at the first thing that is none.
@@ -47,9 +49,10 @@ impl<'a> Iterator for Commands<'a> {
                     let arguments = spans.iter().map(|span| &rest[span.start..span.start + span.len]).collect();
                     return Some(Ok(Command { at, arguments }));
                 }
-                _ => {
+                other => {
                     self.at = self.bytes.len();
-                    return Some(Err(NoCommand { at }));
+                    let is_cut = rest[0] == b'*' && matches!(other, Ok(Step::Incomplete { .. }));
+                    return Some(Err(NoCommand { at, is_cut }));
                 }
             }
         }
@@ -76,9 +79,9 @@ mod tests {
             [
                 Ok(Command { at: 0, arguments: vec![b"SELECT", b"1"] }),
                 Ok(Command { at: second, arguments: vec![b"SET", b"\r\n", b""] }),
-                Err(NoCommand { at: third }),
+                Err(NoCommand { at: third, is_cut: true }),
             ]
         );
-        assert_eq!(commands(b"PING\r\n").next(), Some(Err(NoCommand { at: 0 })));
+        assert_eq!(commands(b"PING\r\n").next(), Some(Err(NoCommand { at: 0, is_cut: false })));
     }
 }

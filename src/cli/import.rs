@@ -1,0 +1,154 @@
+//! `ackd import SOURCE DIR`: brings the data of Redis or Valkey in. The work is `durability::import`'s.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use serde_json::{Value, json};
+use tokio::task::LocalSet;
+
+use super::{Tool, bar};
+use crate::durability::import::{self, ImportError, Options, Source, Summary};
+use crate::server::run::DATA_DIRECTORY;
+
+/// Its row.
+pub const TOOL: Tool = Tool { command, run };
+
+/// The exit code when something was dropped, as `--salvage` allows.
+const SALVAGED: u8 = 3;
+
+const TYPES: [&str; 6] = ["strings", "lists", "sets", "sorted sets", "hashes", "streams"];
+
+fn command() -> Command {
+    let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
+    let path = |name: &'static str, help: &'static str| {
+        Arg::new(name).required(true).value_parser(clap::value_parser!(PathBuf)).help(help)
+    };
+    Command::new("import")
+        .about("Makes a data directory of the files of Redis or Valkey")
+        .long_about(
+            "Makes a data directory of an RDB file (versions 1 to 12 of Redis, 80 of Valkey), of an append-only directory \
+             (appendonlydir, of Redis 7), or of an append-only file of older servers. The source is only read; the target \
+             exists whole at the end, or not at all.",
+        )
+        .after_help(
+            "Keys whose time is over are left out.\nExit code 0: all was imported; 1: nothing was; 3: --salvage dropped \
+             something.",
+        )
+        .arg(path("SOURCE", "dump.rdb, appendonlydir, or appendonly.aof"))
+        .arg(path("DIR", "What the server's `dir` will name; the data will be in DIR/ackd-data"))
+        .arg(flag("salvage", "Keeps what stands before damage, and says what was dropped"))
+        .arg(flag("skip-modules", "Leaves data of modules out, instead of refusing the source"))
+        .arg(flag("skip-functions", "Leaves functions out, instead of refusing the source"))
+        .arg(flag("json", "Prints the summary as one JSON object"))
+}
+
+fn run(matches: &ArgMatches) -> ExitCode {
+    let path = |name: &str| matches.get_one::<PathBuf>(name).map_or(Path::new("."), PathBuf::as_path);
+    let (source, data) = (path("SOURCE"), data_directory(path("DIR")));
+    let options = Options {
+        salvage: matches.get_flag("salvage"),
+        skip_modules: matches.get_flag("skip-modules"),
+        skip_functions: matches.get_flag("skip-functions"),
+    };
+    let started = Instant::now();
+    match work(source, &data, options) {
+        Ok(summary) => {
+            let (seconds, dropped) = (started.elapsed(), summary.dropped.is_some());
+            let text = match matches.get_flag("json") {
+                true => format!("{}\n", as_json(&summary, &data, seconds)),
+                false => as_text(&summary, &data, seconds),
+            };
+            print!("{text}");
+            if dropped { ExitCode::from(SALVAGED) } else { ExitCode::SUCCESS }
+        }
+        Err(error) => {
+            eprintln!("ackd import: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// `DIR/ackd-data`; DIR itself if that is its name.
+fn data_directory(named: &Path) -> PathBuf {
+    if named.file_name().is_some_and(|name| name == DATA_DIRECTORY) {
+        named.to_owned()
+    } else {
+        named.join(DATA_DIRECTORY)
+    }
+}
+
+fn work(source: &Path, data: &Path, options: Options) -> Result<Summary, ImportError> {
+    let source = Source::open(source)?;
+    if let Some(folder) = data.parent() {
+        std::fs::create_dir_all(folder)
+            .map_err(|error| ImportError::Target { path: folder.to_owned(), reason: error.to_string() })?;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| ImportError::Source(format!("cannot start the runtime: {error}")))?;
+    let bar = bar::of_bytes();
+    let mut show = |progress: import::Progress| bar::show(&bar, progress.bytes, progress.total);
+    let result = LocalSet::new().block_on(&runtime, import::import(&source, data, options, &mut show));
+    bar.finish_and_clear();
+    result
+}
+
+fn megabytes_a_second(summary: &Summary, seconds: Duration) -> f64 {
+    summary.bytes as f64 / 1e6 / seconds.as_secs_f64().max(1e-6)
+}
+
+fn as_text(summary: &Summary, data: &Path, seconds: Duration) -> String {
+    let keys: u64 = summary.keys.iter().sum();
+    let types = TYPES.iter().zip(summary.keys).filter(|(_, count)| *count > 0);
+    let types: Vec<_> = types.map(|(name, count)| format!("{count} {name}")).collect();
+    let mut text = format!("imported {keys} keys into {}", data.display());
+    if !types.is_empty() {
+        let _ = write!(text, ": {}", types.join(", "));
+    }
+    let _ = write!(
+        text,
+        "\n{} bytes in {:.2} seconds, {:.0} MB/s\n",
+        summary.bytes,
+        seconds.as_secs_f64(),
+        megabytes_a_second(summary, seconds)
+    );
+    let mut note = |count: u64, what: &str| {
+        if count > 0 {
+            let _ = writeln!(text, "left out: {count} {what}");
+        }
+    };
+    note(summary.expired, "keys whose time was over");
+    note(summary.skipped_modules, "values of modules");
+    note(summary.skipped_functions, "libraries of functions");
+    if let Some(dropped) = &summary.dropped {
+        let _ = writeln!(text, "DROPPED: {} bytes, from this on: {}", dropped.bytes, dropped.damage);
+    }
+    if summary.last_database >= 16 {
+        let databases = summary.last_database + 1;
+        let _ = writeln!(
+            text,
+            "start the server with `databases {databases}` or more: it has a database {}",
+            summary.last_database
+        );
+    }
+    text
+}
+
+fn as_json(summary: &Summary, data: &Path, seconds: Duration) -> Value {
+    let types = TYPES.iter().zip(summary.keys).map(|(name, count)| (name.replace(' ', "_"), count.into()));
+    json!({
+        "data": data.display().to_string(),
+        "keys": summary.keys.iter().sum::<u64>(),
+        "types": types.collect::<serde_json::Map<_, _>>(),
+        "last_database": summary.last_database,
+        "commands": summary.commands,
+        "bytes": summary.bytes,
+        "seconds": seconds.as_secs_f64(),
+        "expired": summary.expired,
+        "skipped_modules": summary.skipped_modules,
+        "skipped_functions": summary.skipped_functions,
+        "dropped": summary.dropped.as_ref().map(|dropped| json!({ "bytes": dropped.bytes, "damage": dropped.damage })),
+    })
+}

@@ -1,0 +1,147 @@
+//! What there is to import: the files of a source, in the order in which they are read.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::{ImportError, unreadable};
+use crate::base::quoting;
+
+/// The files to read.
+#[derive(Debug)]
+pub struct Source {
+    parts: Vec<Part>,
+}
+
+/// One of them.
+#[derive(Debug)]
+pub enum Part {
+    /// An RDB file, and its size.
+    Rdb(PathBuf, u64),
+    /// An append-only file, and its size. It may begin with an RDB file.
+    Aof(PathBuf, u64),
+    /// A file that a manifest names, and that is not there.
+    Missing(PathBuf),
+}
+
+impl Part {
+    /// Its size.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::Rdb(_, bytes) | Self::Aof(_, bytes) => *bytes,
+            Self::Missing(_) => 0,
+        }
+    }
+}
+
+impl Source {
+    /// Looks at what is there: an RDB file, an append-only file, or an append-only directory of Redis 7.
+    pub fn open(path: &Path) -> Result<Self, ImportError> {
+        let found = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
+        if found.is_dir() {
+            return Self::directory(path);
+        }
+        let part = match begins_with(path, &[b"REDIS", b"VALKEY", b"*", b"#"]) {
+            Err(error) => return Err(unreadable(path, &error)),
+            Ok(false) => {
+                return Err(ImportError::Source(format!(
+                    "{} is neither an RDB file nor an append-only file of Redis or Valkey",
+                    path.display()
+                )));
+            }
+            Ok(true) => Part::of(path),
+        };
+        Ok(Self { parts: vec![part] })
+    }
+
+    /// The files.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// Their size together.
+    pub fn bytes(&self) -> u64 {
+        self.parts.iter().map(Part::bytes).sum()
+    }
+
+    fn directory(path: &Path) -> Result<Self, ImportError> {
+        let names = std::fs::read_dir(path).map_err(|error| unreadable(path, &error))?;
+        let is_manifest = |entry: &PathBuf| entry.extension().is_some_and(|extension| extension == "manifest");
+        let mut manifests: Vec<_> = names.flatten().map(|entry| entry.path()).filter(is_manifest).collect();
+        match (manifests.pop(), manifests.pop()) {
+            (Some(manifest), None) => Self::manifest(&manifest, path),
+            (None, _) => Err(ImportError::Source(format!(
+                "{} holds no manifest of an append-only directory: name the file or the append-only directory itself",
+                path.display()
+            ))),
+            (Some(one), Some(other)) => Err(ImportError::Source(format!(
+                "{} holds more than one manifest: {} and {}",
+                path.display(),
+                one.display(),
+                other.display()
+            ))),
+        }
+    }
+
+    /// The base and then the increments; what the manifest calls history is over.
+    fn manifest(manifest: &Path, folder: &Path) -> Result<Self, ImportError> {
+        let text = std::fs::read(manifest).map_err(|error| unreadable(manifest, &error))?;
+        let (mut base, mut increments) = (Vec::new(), Vec::new());
+        for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
+            if line.is_empty() || line.starts_with(b"#") {
+                continue;
+            }
+            let (name, sequence, kind) = manifest_line(line).ok_or_else(|| {
+                let (manifest, line) = (manifest.display(), index + 1);
+                ImportError::Source(format!("{manifest}: line {line} is not `file NAME seq NUMBER type b|h|i`"))
+            })?;
+            match kind {
+                b'b' => base.push(folder.join(name)),
+                b'i' => increments.push((sequence, folder.join(name))),
+                _ => {}
+            }
+        }
+        if base.len() > 1 {
+            return Err(ImportError::Source(format!("{} names more than one base file", manifest.display())));
+        }
+        increments.sort();
+        let files = base.into_iter().chain(increments.into_iter().map(|(_, path)| path));
+        let parts: Vec<_> = files.map(|path| Part::of(&path)).collect();
+        if parts.is_empty() {
+            return Err(ImportError::Source(format!("{} names no files", manifest.display())));
+        }
+        Ok(Self { parts })
+    }
+}
+
+impl Part {
+    fn of(path: &Path) -> Self {
+        let Ok(found) = std::fs::metadata(path) else { return Self::Missing(path.to_owned()) };
+        let is_rdb = path.extension().is_none_or(|extension| extension != "aof")
+            && begins_with(path, &[b"REDIS", b"VALKEY"]).unwrap_or(false);
+        if is_rdb { Self::Rdb(path.to_owned(), found.len()) } else { Self::Aof(path.to_owned(), found.len()) }
+    }
+}
+
+/// Name, sequence number and type in a line of a manifest.
+fn manifest_line(line: &[u8]) -> Option<(String, u64, u8)> {
+    let words = quoting::split(line)?;
+    let (mut name, mut sequence, mut kind) = (None, None, None);
+    for pair in words.chunks(2) {
+        let [key, value] = pair else { return None };
+        match key.as_slice() {
+            b"file" => name = String::from_utf8(value.clone()).ok().filter(|name| !name.contains('/')),
+            b"seq" => sequence = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()),
+            b"type" => kind = value.first().copied().filter(|kind| b"bhi".contains(kind) && value.len() == 1),
+            _ => {}
+        }
+    }
+    Some((name?, sequence?, kind?))
+}
+
+/// Whether a file begins with one of these.
+pub(super) fn begins_with(path: &Path, beginnings: &[&[u8]]) -> io::Result<bool> {
+    let mut head = Vec::new();
+    File::open(path)?.take(16).read_to_end(&mut head)?;
+    Ok(beginnings.iter().any(|beginning| head.starts_with(beginning)))
+}

@@ -1,0 +1,215 @@
+//! The data directory that an import makes: an engine and its log, without a server.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::task::Poll;
+
+use tokio::task::{JoinHandle, spawn_local, yield_now};
+
+use super::{ImportError, Summary};
+use crate::base::clock::SystemClock;
+use crate::command::dispatch::{self, Outcome};
+use crate::command::dump::{self, NoValue};
+use crate::disk::{Disk, PortableDisk};
+use crate::durability::{commit, commit::Committer, recovery};
+use crate::engine::Engine;
+use crate::engine::client::{Client, Peer};
+use crate::engine::config::{Config, Reader};
+use crate::engine::gate::Level;
+use crate::keyspace::Kind;
+use crate::log::Directory;
+
+/// Settings of the engine that imports: the log is synced when it is complete, and there are databases for every source.
+const SETTINGS: [[&str; 2]; 2] = [["appendfsync", "no"], ["databases", "16384"]];
+
+/// Bytes of effects that wait before the log gets its turn.
+const PENDING_MAX: usize = 1 << 20;
+
+/// See the module.
+pub(super) struct Target {
+    /// What will have the name at the end, and what has it meanwhile.
+    data: PathBuf,
+    under_way: PathBuf,
+    engine: Rc<RefCell<Engine>>,
+    committer: Rc<Committer>,
+    writer: JoinHandle<()>,
+    helpers: [JoinHandle<()>; 2],
+    client: Client,
+}
+
+impl Target {
+    /// Begins. An error if there is something already.
+    pub(super) async fn create(data: &Path) -> Result<Self, ImportError> {
+        if std::fs::read_dir(data).is_ok_and(|mut entries| entries.next().is_some()) || data.is_file() {
+            return Err(ImportError::Occupied(data.to_owned()));
+        }
+        let mut name = data.file_name().unwrap_or_default().to_owned();
+        name.push(".importing");
+        let under_way = data.with_file_name(name);
+        let failed =
+            |error: &dyn std::fmt::Display| ImportError::Target { path: under_way.clone(), reason: error.to_string() };
+        match std::fs::remove_dir_all(&under_way) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(&error)),
+            _ => {}
+        }
+        let mut config = Config::new();
+        for words in SETTINGS {
+            let words = words.map(|word| word.as_bytes().to_vec());
+            Reader::new(&mut config).command_line(&words).map_err(|error| failed(&error))?;
+        }
+        let disk: Rc<dyn Disk> = Rc::new(PortableDisk::new());
+        let directory = Directory::open(disk, &under_way).await.map_err(|error| failed(&error))?;
+        let engine = Rc::new(RefCell::new(Engine::new(Rc::new(SystemClock::new()), fastrand::Rng::new(), config)));
+        let log = recovery::recover(&engine, directory).await.map_err(|error| failed(&error))?;
+        let committer = Committer::new(engine.clone(), log);
+        let writer = spawn_local(commit::write_batches(committer.clone()));
+        let helpers = [
+            spawn_local(commit::sync_in_background(committer.clone())),
+            spawn_local(commit::prepare_segments(committer.clone())),
+        ];
+        let mut client = Client::new(0, Peer::default(), 0);
+        client.level = Some(Level::Memory);
+        Ok(Self { data: data.to_owned(), under_way, engine, committer, writer, helpers, client })
+    }
+
+    /// The time that expiry goes by.
+    pub(super) fn now_ms(&self) -> i64 {
+        self.engine.borrow().now_ms() as i64
+    }
+
+    /// Number of keys so far.
+    pub(super) fn keys(&self) -> u64 {
+        self.engine.borrow().dbs.iter().map(|db| db.len() as u64).sum()
+    }
+
+    /// Goes on in a database.
+    pub(super) async fn select(&mut self, number: u64) -> Result<(), ImportError> {
+        let text = number.to_string();
+        self.execute(&[b"SELECT", text.as_bytes()])
+            .await?
+            .map_err(|error| ImportError::Unsupported(format!("the source has a database {number}: {error}")))
+    }
+
+    /// Executes a command; an inner error is its reply.
+    pub(super) async fn execute(&mut self, arguments: &[&[u8]]) -> Result<Result<(), String>, ImportError> {
+        let failures = self.engine.borrow().stats.error_replies;
+        loop {
+            let outcome = {
+                let mut engine = self.engine.borrow_mut();
+                engine.read_clock();
+                dispatch::request(&mut engine, &mut self.client, arguments)
+            };
+            match outcome {
+                Outcome::Done => break,
+                Outcome::NoRoom | Outcome::Paused => self.wait_for_room().await?,
+            }
+        }
+        if self.engine.borrow().stream.pending() > PENDING_MAX {
+            yield_now().await;
+        }
+        let engine = self.engine.borrow();
+        let mut error = (engine.stats.error_replies > failures).then(|| "an error inside a transaction".to_owned());
+        loop {
+            let reply = self.client.output.sendable(&engine.gate);
+            if reply.is_empty() {
+                break;
+            }
+            if let Some(text) = reply.strip_prefix(b"-") {
+                error = Some(String::from_utf8_lossy(text).trim_end().to_owned());
+            }
+            let len = reply.len();
+            self.client.output.consume(len);
+        }
+        match error {
+            Some(error) if error.starts_with("MISCONF") => Err(self.failed(&error)),
+            Some(error) => Ok(Err(error)),
+            None => Ok(Ok(())),
+        }
+    }
+
+    /// Why RESTORE does not take a payload.
+    pub(super) fn why_refused(&self, payload: &[u8]) -> Option<String> {
+        match dump::restored(b"", None, payload, dump::limits(&self.engine.borrow())) {
+            Err(NoValue::Data(why)) => Some(why),
+            _ => None,
+        }
+    }
+
+    fn failed(&self, reason: &dyn std::fmt::Display) -> ImportError {
+        ImportError::Target { path: self.under_way.clone(), reason: reason.to_string() }
+    }
+
+    async fn wait_for_room(&self) -> Result<(), ImportError> {
+        let mut asked = false;
+        poll_fn(|cx| {
+            let mut engine = self.engine.borrow_mut();
+            if std::mem::replace(&mut asked, true) || engine.log.failed.is_some() {
+                return Poll::Ready(());
+            }
+            engine.admission.wait(cx.waker());
+            Poll::Pending
+        })
+        .await;
+        match &self.engine.borrow().log.failed {
+            Some(reason) => Err(self.failed(reason)),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes all of it durable and gives it its name.
+    pub(super) async fn finish(self, mut summary: Summary) -> Result<Summary, ImportError> {
+        let (engine, data, under_way) = (self.engine.clone(), self.data.clone(), self.under_way.clone());
+        let failed = |reason: String| ImportError::Target { path: under_way.clone(), reason };
+        self.stop().await;
+        if let Some(reason) = engine.borrow().log.failed.clone() {
+            return Err(failed(reason));
+        }
+        for (number, db) in engine.borrow().dbs.iter().enumerate().filter(|(_, db)| !db.is_empty()) {
+            summary.last_database = number as u64;
+            for entry in db.iter() {
+                summary.keys[place(entry.kind())] += 1;
+            }
+        }
+        let rename = || {
+            match std::fs::remove_dir(&data) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            std::fs::rename(&under_way, &data)?;
+            let folder = data.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            std::fs::File::open(folder)?.sync_all()
+        };
+        rename().map_err(|error| failed(error.to_string()))?;
+        Ok(summary)
+    }
+
+    /// Leaves nothing behind.
+    pub(super) async fn abandon(self) {
+        let under_way = self.under_way.clone();
+        self.stop().await;
+        let _ = std::fs::remove_dir_all(under_way);
+    }
+
+    async fn stop(self) {
+        self.committer.end_helpers();
+        for task in self.helpers {
+            let _ = task.await;
+        }
+        self.committer.stop();
+        let _ = self.writer.await;
+    }
+}
+
+/// The place of a type in [`Summary::keys`].
+fn place(kind: Kind) -> usize {
+    match kind {
+        Kind::String => 0,
+        Kind::List => 1,
+        Kind::Set => 2,
+        Kind::Zset => 3,
+        Kind::Hash => 4,
+        Kind::Stream => 5,
+    }
+}

@@ -1,0 +1,193 @@
+//! `ackd import`: what other servers wrote, sound and damaged.
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use support::contents::{Contents, assert_same, read};
+use support::fixtures::{AOF_DIRECTORY, DAMAGED_AOF, Rdb, SOUND_AOF, assemble_aof, expected_of_aof};
+use support::oracle::Oracle;
+use support::population::Population;
+use support::process::{Program, Server};
+use tempfile::TempDir;
+
+fn import(source: &Path, target: &Path, options: &[&str]) -> Output {
+    let mut command = Command::new(Program::ackd().path);
+    command.arg("import").args(options).arg(source).arg(target).output().expect("run ackd import")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A server on what was imported.
+fn start_on(source: &Path, options: &[&str]) -> Result<Server, String> {
+    Program::ackd().try_start_with(|dir| {
+        let output = import(source, dir, options);
+        assert!(output.status.code() != Some(1), "{}", text(&output.stderr));
+    })
+}
+
+/// Functions are left out.
+fn without_functions(contents: &Contents) -> Contents {
+    Contents { functions: Default::default(), ..contents.clone() }
+}
+
+fn assembled(name: &str) -> (TempDir, PathBuf) {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = dir.path().join(AOF_DIRECTORY);
+    assemble_aof(name, &path);
+    (dir, path)
+}
+
+#[test]
+fn every_rdb_file_is_imported_with_what_it_holds() {
+    for rdb in Rdb::all() {
+        let Some(expected) = &rdb.expected else { continue };
+        let server = start_on(&rdb.path, &["--skip-functions"]).unwrap_or_else(|why| panic!("{}: {why}", rdb.name));
+        let found = read(&mut server.client()).without_delivery_times();
+        assert_same(&without_functions(expected), &found, &rdb.name);
+    }
+}
+
+#[test]
+fn what_only_modules_understand_is_refused_by_name_or_left_out() {
+    for rdb in Rdb::all().into_iter().filter(|rdb| rdb.expected.is_none()) {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let refused = import(&rdb.path, dir.path(), &[]);
+        assert_eq!(refused.status.code(), Some(1), "{}", rdb.name);
+        assert!(text(&refused.stderr).contains("data of the module"), "{}", text(&refused.stderr));
+        assert_eq!(fs::read_dir(dir.path()).expect("read it").count(), 0, "nothing is left of {}", rdb.name);
+        let skipped = import(&rdb.path, dir.path(), &["--skip-modules"]);
+        assert_eq!(skipped.status.code(), Some(0), "{}: {}", rdb.name, text(&skipped.stderr));
+        assert!(text(&skipped.stdout).contains("values of modules"), "{}", text(&skipped.stdout));
+    }
+}
+
+#[test]
+fn functions_are_not_dropped_without_a_word() {
+    let rdb = Rdb::all().into_iter().find(|rdb| rdb.name == "redis-7.0.15-all-types").expect("it is there");
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let refused = import(&rdb.path, dir.path(), &[]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("--skip-functions leaves it out"), "{}", text(&refused.stderr));
+}
+
+#[test]
+fn sound_append_only_directories_are_imported() {
+    for name in SOUND_AOF {
+        let (_dir, path) = assembled(name);
+        let server = start_on(&path, &["--skip-functions"]).expect("a sound append-only directory");
+        let expected = expected_of_aof(name).expect("what a sound directory holds");
+        assert_same(&without_functions(&expected), &read(&mut server.client()).without_delivery_times(), name);
+    }
+}
+
+#[test]
+fn damaged_append_only_directories_are_refused_with_place_and_reason_and_salvaged_on_request() {
+    let whole = without_functions(&expected_of_aof("base-and-incr").expect("what a sound directory holds"));
+    for name in DAMAGED_AOF {
+        let (_dir, path) = assembled(name);
+        let target = tempfile::tempdir().expect("a temporary directory");
+        let refused = import(&path, target.path(), &["--skip-functions"]);
+        let why = text(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(1), "{name}");
+        let place = match name {
+            "truncated-tail" => {
+                "at byte 3791: a transaction that does not end, for at byte 3873 the file ends inside a command"
+            }
+            "cut-inside-multi" => {
+                "at byte 3791: a transaction that does not end, for at byte 3839 the file ends inside a"
+            }
+            "corrupt-in-the-middle" => "at byte 1837: the command \"CET\" failed: ERR unknown command",
+            _ => "appendonly.aof.2.incr.aof: at byte 0: the manifest names it, and it is not there",
+        };
+        assert!(why.contains(place) && why.contains("--salvage keeps that"), "{name}: {why}");
+        assert_eq!(fs::read_dir(target.path()).expect("read it").count(), 0, "nothing is left of {name}");
+        let salvaged = import(&path, target.path(), &["--skip-functions", "--salvage"]);
+        assert_eq!(salvaged.status.code(), Some(3), "{name}: {}", text(&salvaged.stderr));
+        assert!(text(&salvaged.stdout).contains("DROPPED"), "{}", text(&salvaged.stdout));
+        let server = start_on(&path, &["--skip-functions", "--salvage"]).expect("what was salvaged is sound");
+        let found = read(&mut server.client()).without_delivery_times();
+        match name {
+            "truncated-tail" | "cut-inside-multi" => assert_same(&whole, &found, name),
+            _ => assert!(found.len() >= 118 && found.len() < whole.len(), "{name}: {} keys", found.len()),
+        }
+    }
+}
+
+#[test]
+fn damage_to_an_rdb_file_is_found_and_what_stands_before_it_can_be_kept() {
+    let rdb = Rdb::all().into_iter().find(|rdb| rdb.name == "redis-7.0.15-all-types").expect("it is there");
+    let sound = fs::read(&rdb.path).expect("read a fixture");
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let file = dir.path().join("damaged.rdb");
+    for (at, salvages) in [(sound.len() - 1, 118), (sound.len() / 2, 1), (20, 0)] {
+        let mut damaged = sound.clone();
+        damaged[at] ^= 0x40;
+        fs::write(&file, &damaged).expect("write a file");
+        let target = tempfile::tempdir().expect("a temporary directory");
+        let refused = import(&file, target.path(), &["--skip-functions"]);
+        assert_eq!(refused.status.code(), Some(1), "byte {at}");
+        let salvaged = import(&file, target.path(), &["--skip-functions", "--salvage", "--json"]);
+        assert_eq!(salvaged.status.code(), Some(3), "byte {at}: {}", text(&salvaged.stderr));
+        let summary: serde_json::Value = serde_json::from_slice(&salvaged.stdout).expect("one JSON object");
+        assert!(summary["keys"].as_u64().expect("a number") >= salvages, "byte {at}: {summary}");
+        assert!(summary["dropped"]["damage"].is_string(), "{summary}");
+    }
+}
+
+#[test]
+fn nothing_is_imported_over_data_or_from_what_is_none() {
+    let rdb = Rdb::all().into_iter().find(|rdb| rdb.name == "dictionary").expect("it is there");
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    assert_eq!(import(&rdb.path, dir.path(), &[]).status.code(), Some(0));
+    let before = fs::read(dir.path().join("ackd-data/MANIFEST")).expect("a manifest");
+    let again = import(&rdb.path, dir.path(), &[]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(text(&again.stderr).contains("nothing is ever imported over them"), "{}", text(&again.stderr));
+    assert_eq!(fs::read(dir.path().join("ackd-data/MANIFEST")).expect("a manifest"), before);
+    for (source, why) in [
+        (Path::new("Cargo.toml"), "is neither an RDB file nor an append-only file"),
+        (Path::new("src"), "holds no manifest of an append-only directory"),
+        (Path::new("missing.rdb"), "cannot read missing.rdb"),
+    ] {
+        let target = tempfile::tempdir().expect("a temporary directory");
+        let refused = import(source, target.path(), &[]);
+        assert_eq!(refused.status.code(), Some(1), "{}", source.display());
+        assert!(text(&refused.stderr).contains(why), "{}", text(&refused.stderr));
+    }
+}
+
+#[test]
+fn what_other_servers_save_is_imported_as_they_had_it() {
+    for (oracle, seed) in [(Oracle::Redis7, 31), (Oracle::Valkey, 32), (Oracle::Redis8, 33)] {
+        let Some(program) = oracle.program() else { continue };
+        let theirs = program.start();
+        let mut client = theirs.client();
+        Population { field_expiries: oracle == Oracle::Redis8, ..Population::new(seed, 600) }.fill(&mut client);
+        let contents = read(&mut client);
+        let reply = client.command("SAVE");
+        assert!(!reply.is_error(), "{reply}");
+        let server = start_on(&theirs.dir().join("dump.rdb"), &[]).expect("a sound file");
+        assert_same(&contents, &read(&mut server.client()), &format!("saved by {oracle:?}"));
+    }
+}
+
+#[test]
+fn an_append_only_file_of_old_is_imported_with_and_without_a_preamble() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let file = dir.path().join("appendonly.aof");
+    let commands = b"*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n*3\r\n$3\r\nSET\r\n$3\r\nnew\r\n$5\r\nvalue\r\n";
+    let preamble = Rdb::all().into_iter().find(|rdb| rdb.name == "rdb_version_5_with_checksum").expect("it is there");
+    let base = preamble.expected.expect("what it holds");
+    for head in [Vec::new(), fs::read(&preamble.path).expect("read a fixture")] {
+        fs::write(&file, [&head[..], commands].concat()).expect("write a file");
+        let server = start_on(&file, &[]).expect("a sound file");
+        let found = read(&mut server.client());
+        assert!(found.databases[&3].contains_key(&b"new"[..].to_vec()));
+        assert_eq!(found.len(), 1 + if head.is_empty() { 0 } else { base.len() });
+    }
+}
