@@ -187,7 +187,7 @@ fn an_append_only_file_of_old_is_imported_with_and_without_a_preamble() {
         fs::write(&file, [&head[..], commands].concat()).expect("write a file");
         let server = start_on(&file, &[]).expect("a sound file");
         let found = read(&mut server.client());
-        assert!(found.databases[&3].contains_key(&b"new"[..].to_vec()));
+        assert!(found.databases[&3].contains_key(&b"new"[..]));
         assert_eq!(found.len(), 1 + if head.is_empty() { 0 } else { base.len() });
     }
 }

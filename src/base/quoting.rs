@@ -121,6 +121,14 @@ pub fn quoted(bytes: &[u8]) -> String {
     text
 }
 
+/// Bytes as JSON: a string if they are UTF-8, else `{"hex": …}`.
+pub fn as_json(bytes: &[u8]) -> serde_json::Value {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.into(),
+        Err(_) => serde_json::json!({ "hex": bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>() }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

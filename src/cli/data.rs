@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::durability::Tally;
 use crate::log::inspect;
 use crate::server::run::DATA_DIRECTORY;
 
@@ -25,4 +26,21 @@ pub fn directory(matches: &clap::ArgMatches) -> Result<PathBuf, String> {
             named.join(DATA_DIRECTORY).display()
         )
     })
+}
+
+/// Numbers of keys, in words.
+pub fn keys(tally: &Tally) -> String {
+    let types: Vec<_> =
+        tally.by_type().filter(|(_, count)| *count > 0).map(|(name, count)| format!("{count} {name}")).collect();
+    let total = tally.total();
+    if types.is_empty() { format!("{total} keys") } else { format!("{total} keys ({})", types.join(", ")) }
+}
+
+/// Numbers of keys by type.
+pub fn keys_as_json(tally: &Tally) -> serde_json::Value {
+    tally
+        .by_type()
+        .map(|(name, count)| (name.replace(' ', "_"), count.into()))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }

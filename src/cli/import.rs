@@ -9,7 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Value, json};
 use tokio::task::LocalSet;
 
-use super::{Tool, bar};
+use super::{Tool, bar, data};
 use crate::durability::import::{self, ImportError, Options, Source, Summary};
 use crate::server::run::DATA_DIRECTORY;
 
@@ -18,8 +18,6 @@ pub const TOOL: Tool = Tool { command, run };
 
 /// The exit code when something was dropped, as `--salvage` allows.
 const SALVAGED: u8 = 3;
-
-const TYPES: [&str; 6] = ["strings", "lists", "sets", "sorted sets", "hashes", "streams"];
 
 fn command() -> Command {
     let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
@@ -47,19 +45,19 @@ fn command() -> Command {
 
 fn run(matches: &ArgMatches) -> ExitCode {
     let path = |name: &str| matches.get_one::<PathBuf>(name).map_or(Path::new("."), PathBuf::as_path);
-    let (source, data) = (path("SOURCE"), data_directory(path("DIR")));
+    let (source, directory) = (path("SOURCE"), data_directory(path("DIR")));
     let options = Options {
         salvage: matches.get_flag("salvage"),
         skip_modules: matches.get_flag("skip-modules"),
         skip_functions: matches.get_flag("skip-functions"),
     };
     let started = Instant::now();
-    match work(source, &data, options) {
+    match work(source, &directory, options) {
         Ok(summary) => {
             let (seconds, dropped) = (started.elapsed(), summary.dropped.is_some());
             let text = match matches.get_flag("json") {
-                true => format!("{}\n", as_json(&summary, &data, seconds)),
-                false => as_text(&summary, &data, seconds),
+                true => format!("{}\n", as_json(&summary, &directory, seconds)),
+                false => as_text(&summary, &directory, seconds),
             };
             print!("{text}");
             if dropped { ExitCode::from(SALVAGED) } else { ExitCode::SUCCESS }
@@ -99,14 +97,8 @@ fn megabytes_a_second(summary: &Summary, seconds: Duration) -> f64 {
     summary.bytes as f64 / 1e6 / seconds.as_secs_f64().max(1e-6)
 }
 
-fn as_text(summary: &Summary, data: &Path, seconds: Duration) -> String {
-    let keys: u64 = summary.keys.iter().sum();
-    let types = TYPES.iter().zip(summary.keys).filter(|(_, count)| *count > 0);
-    let types: Vec<_> = types.map(|(name, count)| format!("{count} {name}")).collect();
-    let mut text = format!("imported {keys} keys into {}", data.display());
-    if !types.is_empty() {
-        let _ = write!(text, ": {}", types.join(", "));
-    }
+fn as_text(summary: &Summary, directory: &Path, seconds: Duration) -> String {
+    let mut text = format!("imported {} into {}", data::keys(&summary.keys), directory.display());
     let _ = write!(
         text,
         "\n{} bytes in {:.2} seconds, {:.0} MB/s\n",
@@ -136,12 +128,11 @@ fn as_text(summary: &Summary, data: &Path, seconds: Duration) -> String {
     text
 }
 
-fn as_json(summary: &Summary, data: &Path, seconds: Duration) -> Value {
-    let types = TYPES.iter().zip(summary.keys).map(|(name, count)| (name.replace(' ', "_"), count.into()));
+fn as_json(summary: &Summary, directory: &Path, seconds: Duration) -> Value {
     json!({
-        "data": data.display().to_string(),
-        "keys": summary.keys.iter().sum::<u64>(),
-        "types": types.collect::<serde_json::Map<_, _>>(),
+        "data": directory.display().to_string(),
+        "keys": summary.keys.total(),
+        "types": data::keys_as_json(&summary.keys),
         "last_database": summary.last_database,
         "commands": summary.commands,
         "bytes": summary.bytes,

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{Tool, data};
 use crate::base::calendar::{parse_utc, utc};
-use crate::base::quoting::quoted;
+use crate::base::quoting::{as_json, quoted};
 use crate::log::inspect::{Damage, Inspection};
 use crate::log::reader::FrameAt;
 use crate::log::{FrameKind, LogError, Point, Segment, StartMark, TornTail};
@@ -337,7 +337,7 @@ impl View {
                 },
                 || {
                     json!({ "type": "command", "offset": offset, "db": db,
-                           "argv": words.iter().map(|word| argument(word)).collect::<Vec<_>>() })
+                           "argv": words.iter().map(|word| as_json(word)).collect::<Vec<_>>() })
                 },
             )?;
         }
@@ -362,12 +362,5 @@ fn kind(kind: FrameKind) -> &'static str {
         FrameKind::Start => "start",
         FrameKind::Seal => "seal",
         FrameKind::NoOp => "no-op",
-    }
-}
-
-fn argument(word: &[u8]) -> Value {
-    match std::str::from_utf8(word) {
-        Ok(text) => json!(text),
-        Err(_) => json!({ "hex": word.iter().map(|byte| format!("{byte:02x}")).collect::<String>() }),
     }
 }

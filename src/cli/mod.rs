@@ -6,6 +6,7 @@
 mod bar;
 pub mod check;
 mod data;
+pub mod export;
 pub mod import;
 pub mod log;
 pub mod serve;
@@ -22,7 +23,7 @@ pub struct Tool {
 }
 
 /// All of them, in the order in which help shows them.
-pub const TOOLS: &[Tool] = &[check::TOOL, import::TOOL, log::TOOL];
+pub const TOOLS: &[Tool] = &[check::TOOL, export::TOOL, import::TOOL, log::TOOL];
 
 /// What the command line asks for.
 pub enum Invocation {

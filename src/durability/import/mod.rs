@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 pub use source::{Part, Source};
 
+use super::tally::Tally;
 use crate::base::quoting::quoted;
 use crate::rdb::{self, Event, Reader, Version, Writer};
 use target::Target;
@@ -41,8 +42,8 @@ pub struct Progress {
 /// What was imported.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
-    /// Keys of each type: strings, lists, sets, sorted sets, hashes, streams.
-    pub keys: [u64; 6],
+    /// The keys.
+    pub keys: Tally,
     /// The highest database with keys.
     pub last_database: u64,
     /// Keys whose time was over.

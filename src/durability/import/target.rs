@@ -18,7 +18,6 @@ use crate::engine::Engine;
 use crate::engine::client::{Client, Peer};
 use crate::engine::config::{Config, Reader};
 use crate::engine::gate::Level;
-use crate::keyspace::Kind;
 use crate::log::Directory;
 
 /// Settings of the engine that imports: the log is synced when it is complete, and there are databases for every source.
@@ -169,7 +168,7 @@ impl Target {
         for (number, db) in engine.borrow().dbs.iter().enumerate().filter(|(_, db)| !db.is_empty()) {
             summary.last_database = number as u64;
             for entry in db.iter() {
-                summary.keys[place(entry.kind())] += 1;
+                summary.keys.add(entry.kind());
             }
         }
         let rename = || {
@@ -199,17 +198,5 @@ impl Target {
         }
         self.committer.stop();
         let _ = self.writer.await;
-    }
-}
-
-/// The place of a type in [`Summary::keys`].
-fn place(kind: Kind) -> usize {
-    match kind {
-        Kind::String => 0,
-        Kind::List => 1,
-        Kind::Set => 2,
-        Kind::Zset => 3,
-        Kind::Hash => 4,
-        Kind::Stream => 5,
     }
 }

@@ -1,0 +1,288 @@
+//! From a data directory to files of others: an RDB file, an append-only directory of Redis 7, or lines of JSON.
+//!
+//! The log is read as the offline tools read it, also beside a running server, and applied to an engine; the directory is not
+//! changed. The target is written under another name, synced, and renamed: it exists whole or not at all.
+
+mod lines;
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use super::tally::Tally;
+use crate::base::clock::SystemClock;
+use crate::base::glob;
+use crate::command::apply::Applier;
+use crate::engine::config::{Config, Reader};
+use crate::engine::{Engine, serial};
+use crate::keyspace::{Entry, Kind, Value};
+use crate::log::inspect::{Damage, Inspection};
+use crate::log::{FrameKind, LogError};
+use crate::rdb::{Event, Options, Version, WriteError, Writer};
+
+/// Frames between two reports.
+const REPORT_EVERY: u64 = 64;
+
+/// What to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// An RDB file.
+    Rdb,
+    /// An append-only directory, whose base is an RDB file.
+    Aof,
+    /// A JSON object a key and line.
+    Json,
+}
+
+impl Format {
+    /// What the name of a target asks for.
+    pub fn of(target: &Path) -> Option<Self> {
+        match target.extension().and_then(|extension| extension.to_str()) {
+            Some("rdb") => Some(Self::Rdb),
+            Some("jsonl") => Some(Self::Json),
+            Some(_) => None,
+            None => Some(Self::Aof),
+        }
+    }
+}
+
+/// Which keys to write.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Those of this database.
+    pub database: Option<usize>,
+    /// Those with such a name.
+    pub pattern: Option<Vec<u8>>,
+    /// Those of this type.
+    pub kind: Option<Kind>,
+}
+
+impl Filter {
+    fn takes(&self, database: usize, entry: &Entry) -> bool {
+        self.database.is_none_or(|wanted| wanted == database)
+            && self.kind.is_none_or(|wanted| wanted == entry.kind())
+            && self.pattern.as_ref().is_none_or(|pattern| glob::matches(pattern, entry.key()))
+    }
+}
+
+/// What was written.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// The keys.
+    pub keys: Tally,
+    /// The version of the RDB file.
+    pub version: Option<Version>,
+    /// Bytes written.
+    pub bytes: u64,
+    /// The stream offset at which the data stood so.
+    pub offset: u64,
+    /// Streams whose counters, or times of consumers, the version does not store.
+    pub simplified_streams: u64,
+}
+
+/// Why nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The data cannot be read, or do not verify.
+    #[error("{0}")]
+    Data(String),
+    /// The version of the RDB file cannot express something.
+    #[error("RDB version {version} cannot express the expiry times of fields, which {hashes} of the hashes have")]
+    Version {
+        /// The version.
+        version: Version,
+        /// How many hashes.
+        hashes: u64,
+    },
+    /// There is something already.
+    #[error("{} is there already; nothing is ever exported over it", .0.display())]
+    Occupied(PathBuf),
+    /// The target cannot be written.
+    #[error("cannot write {}: {reason}", path.display())]
+    Target {
+        /// What was to be written.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+}
+
+/// The data of a directory, at the end of its log.
+pub struct Data {
+    engine: Engine,
+    offset: u64,
+}
+
+impl Data {
+    /// Reads and verifies the log; `progress` is told how many bytes of how many were read.
+    pub fn load(directory: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Self, ExportError> {
+        let described = |error: LogError| match error {
+            LogError::Refused(refusal) => ExportError::Data(Damage::Refused(refusal).to_string()),
+            other => ExportError::Data(other.to_string()),
+        };
+        let mut config = Config::new();
+        let words = [b"databases".to_vec(), b"16384".to_vec()];
+        Reader::new(&mut config).command_line(&words).map_err(|error| ExportError::Data(error.to_string()))?;
+        let mut engine = Engine::new(Rc::new(SystemClock::new()), fastrand::Rng::new(), config);
+        let mut applier = Applier::default();
+        let inspection = Inspection::open(directory, 0).map_err(described)?;
+        let total = inspection.segments().iter().map(|segment| segment.size).sum();
+        let (mut frames, mut bytes) = (0_u64, 0);
+        let (outcome, damage) = inspection.read(|frame| {
+            engine.saw_frame_time(frame.header.wall_ms);
+            frames += 1;
+            bytes += frame.payload.len() as u64;
+            if frames.is_multiple_of(REPORT_EVERY) {
+                progress(bytes, total);
+            }
+            if frame.header.kind != FrameKind::Effects {
+                return Ok(());
+            }
+            let applied = applier.apply(&mut engine, frame.payload);
+            applied.map(drop).map_err(|error| ExportError::Data(error.to_string()))
+        })?;
+        match damage {
+            Some(damage) => Err(ExportError::Data(damage.to_string())),
+            None => Ok(Self { engine, offset: outcome.end.offset }),
+        }
+    }
+
+    fn entries<'a>(&'a self, filter: &'a Filter) -> impl Iterator<Item = (usize, &'a Entry)> {
+        let databases = self.engine.dbs.iter().enumerate();
+        databases
+            .flat_map(|(database, db)| db.iter().map(move |entry| (database, entry)))
+            .filter(|(database, entry)| filter.takes(*database, entry))
+    }
+
+    /// Writes the keys that the filter takes. `version` is that of RDB files, the lowest of today that loses nothing if
+    /// none is named.
+    pub fn write(
+        &self,
+        target: &Path,
+        format: Format,
+        version: Option<Version>,
+        filter: &Filter,
+    ) -> Result<Summary, ExportError> {
+        if target.symlink_metadata().is_ok() {
+            return Err(ExportError::Occupied(target.to_owned()));
+        }
+        let mut summary = self.plan(format, version, filter)?;
+        let mut name = target.file_name().unwrap_or_default().to_owned();
+        name.push(".exporting");
+        let under_way = target.with_file_name(name);
+        let written = match format {
+            Format::Rdb => self.rdb(&under_way, filter, &summary, false),
+            Format::Aof => self.aof(&under_way, filter, &summary),
+            Format::Json => self.json(&under_way, filter),
+        };
+        let finished = written.and_then(|bytes| {
+            fs::rename(&under_way, target)?;
+            let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            File::open(folder)?.sync_all()?;
+            Ok(bytes)
+        });
+        match finished {
+            Ok(bytes) => {
+                summary.bytes = bytes;
+                Ok(summary)
+            }
+            Err(error) => {
+                let _ = if under_way.is_dir() { fs::remove_dir_all(&under_way) } else { fs::remove_file(&under_way) };
+                Err(ExportError::Target { path: target.to_owned(), reason: error.to_string() })
+            }
+        }
+    }
+
+    /// What will be written, and whether the version can express it.
+    fn plan(&self, format: Format, asked: Option<Version>, filter: &Filter) -> Result<Summary, ExportError> {
+        let mut summary = Summary { offset: self.offset, ..Summary::default() };
+        let (mut timed, mut streams) = (0, [0, 0]);
+        for (_, entry) in self.entries(filter) {
+            summary.keys.add(entry.kind());
+            match entry.value() {
+                Value::Hash(hash) if hash.next_expiry().is_some() => timed += 1,
+                value @ Value::Stream(_) => streams[usize::from(serial::needed_version(value) > Version::V10)] += 1,
+                _ => {}
+            }
+        }
+        if format == Format::Json {
+            return Ok(summary);
+        }
+        let version = asked.unwrap_or(if timed > 0 { Version::V12 } else { Version::V11 });
+        if timed > 0 && version < Version::V12 {
+            return Err(ExportError::Version { version, hashes: timed });
+        }
+        summary.version = Some(version);
+        summary.simplified_streams = match version {
+            Version::V9 => streams[0] + streams[1],
+            Version::V10 => streams[1],
+            _ => 0,
+        };
+        Ok(summary)
+    }
+
+    fn rdb(&self, path: &Path, filter: &Filter, summary: &Summary, is_base: bool) -> io::Result<u64> {
+        let file = File::create(path)?;
+        let version = summary.version.unwrap_or(Version::V11);
+        let mut writer = Writer::new(&file, Options { version, compress: true, checksum: true });
+        let mut write = |event: &Event<'_>| writer.write(event).map_err(io_error);
+        let created = (self.engine.clock.wall_ms() / 1000).to_string();
+        let base = if is_base { "1" } else { "0" };
+        for (name, value) in [("redis-ver", "7.2.4"), ("redis-bits", "64"), ("ctime", &created), ("aof-base", base)] {
+            write(&Event::Aux { name: name.as_bytes(), value: value.as_bytes() })?;
+        }
+        let mut selected = None;
+        for (database, entry) in self.entries(filter) {
+            if selected != Some(database) {
+                selected = Some(database);
+                write(&Event::Database(database as u64))?;
+                let mut sizes = (0, 0);
+                for entry in self.engine.dbs[database].iter().filter(|entry| filter.takes(database, entry)) {
+                    sizes = (sizes.0 + 1, sizes.1 + u64::from(entry.expiry().is_some()));
+                }
+                write(&Event::Sizes { keys: sizes.0, expiring: sizes.1 })?;
+            }
+            serial::events(entry, &mut write)?;
+        }
+        write(&Event::End { checked: true })?;
+        file.sync_all()?;
+        Ok(file.metadata()?.len())
+    }
+
+    /// As Redis 7 makes it when it rewrites its own.
+    fn aof(&self, path: &Path, filter: &Filter, summary: &Summary) -> io::Result<u64> {
+        let _ = fs::remove_dir_all(path);
+        fs::create_dir(path)?;
+        let bytes = self.rdb(&path.join("appendonly.aof.1.base.rdb"), filter, summary, true)?;
+        let write = |name: &str, text: &str| {
+            let mut file = File::create(path.join(name))?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        };
+        write("appendonly.aof.1.incr.aof", "")?;
+        let manifest = "file appendonly.aof.1.base.rdb seq 1 type b\nfile appendonly.aof.1.incr.aof seq 1 type i\n";
+        write("appendonly.aof.manifest", manifest)?;
+        File::open(path)?.sync_all()?;
+        Ok(bytes)
+    }
+
+    fn json(&self, path: &Path, filter: &Filter) -> io::Result<u64> {
+        let file = File::create(path)?;
+        let mut out = BufWriter::new(&file);
+        for (database, entry) in self.entries(filter) {
+            writeln!(out, "{}", lines::line(database, entry))?;
+        }
+        out.flush()?;
+        drop(out);
+        file.sync_all()?;
+        Ok(file.metadata()?.len())
+    }
+}
+
+fn io_error(error: WriteError) -> io::Error {
+    match error {
+        WriteError::Io(error) => error,
+        other => io::Error::other(other),
+    }
+}
