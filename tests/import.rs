@@ -6,10 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use ackd::rdb;
 use support::contents::{Contents, assert_same, read};
 use support::fixtures::{AOF_DIRECTORY, DAMAGED_AOF, Rdb, SOUND_AOF, assemble_aof, expected_of_aof};
 use support::oracle::Oracle;
-use support::population::Population;
+use support::population::{Population, Thresholds};
 use support::process::{Program, Server};
 use tempfile::TempDir;
 
@@ -161,18 +162,36 @@ fn nothing_is_imported_over_data_or_from_what_is_none() {
     }
 }
 
+/// `ACKD_RDB_FILES` says how many random files to take through ackd.
 #[test]
-fn what_other_servers_save_is_imported_as_they_had_it() {
-    for (oracle, seed) in [(Oracle::Redis7, 31), (Oracle::Valkey, 32), (Oracle::Redis8, 33)] {
-        let Some(program) = oracle.program() else { continue };
-        let theirs = program.start();
+fn what_other_servers_save_goes_in_and_out_again_without_a_difference() {
+    let files = std::env::var("ACKD_RDB_FILES").map_or(6, |files| files.parse().expect("a number"));
+    let oracles: Vec<_> = [Oracle::Redis7, Oracle::Valkey, Oracle::Redis8]
+        .into_iter()
+        .filter_map(|oracle| oracle.program().map(|program| (oracle, program)))
+        .collect();
+    for (seed, (oracle, program)) in (31..31 + files).zip(oracles.iter().cycle()) {
+        let (oracle, field_expiries) = (*oracle, *oracle == Oracle::Redis8);
+        let thresholds = if seed % 8 < 6 { Thresholds::Small } else { Thresholds::Default };
+        let compressed = if seed % 4 < 2 { "yes" } else { "no" };
+        let theirs = program.clone().with("rdbcompression", compressed).start();
         let mut client = theirs.client();
-        Population { field_expiries: oracle == Oracle::Redis8, ..Population::new(seed, 600) }.fill(&mut client);
+        Population { field_expiries, thresholds, ..Population::new(seed, 300) }.fill(&mut client);
         let contents = read(&mut client);
         let reply = client.command("SAVE");
         assert!(!reply.is_error(), "{reply}");
-        let server = start_on(&theirs.dir().join("dump.rdb"), &[]).expect("a sound file");
-        assert_same(&contents, &read(&mut server.client()), &format!("saved by {oracle:?}"));
+        let ours = start_on(&theirs.dir().join("dump.rdb"), &[]).expect("a sound file");
+        assert_same(&contents, &read(&mut ours.client()), &format!("seed {seed}, saved by {oracle:?}"));
+        let version = if oracle == Oracle::Redis7 { "10" } else { "11" };
+        let version = if field_expiries { "12" } else { version };
+        let exported = ours.dir().join("exported.rdb");
+        let mut export = Command::new(Program::ackd().path);
+        let output = export.arg("export").arg(ours.dir()).arg(&exported).args(["--rdb-version", version]).output();
+        assert!(output.expect("run ackd export").status.success());
+        let again = program.clone().with("dbfilename", "dump.rdb").start_with(|dir| {
+            fs::copy(&exported, dir.join("dump.rdb")).expect("copy a file");
+        });
+        assert_same(&contents, &read(&mut again.client()), &format!("seed {seed}, exported to {oracle:?}"));
     }
 }
 
@@ -189,5 +208,66 @@ fn an_append_only_file_of_old_is_imported_with_and_without_a_preamble() {
         let found = read(&mut server.client());
         assert!(found.databases[&3].contains_key(&b"new"[..]));
         assert_eq!(found.len(), 1 + if head.is_empty() { 0 } else { base.len() });
+    }
+}
+
+/// Commands as an append-only file has them.
+fn appended(commands: &[&[&str]]) -> Vec<u8> {
+    commands.iter().flat_map(|words| support::client::encode(words)).collect()
+}
+
+#[test]
+fn what_has_expired_meanwhile_was_there_when_later_commands_were_written() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let folder = dir.path().join(AOF_DIRECTORY);
+    fs::create_dir(&folder).expect("create it");
+    let options = rdb::Options { version: rdb::Version::V10, compress: false, checksum: true };
+    let mut file = Vec::new();
+    let mut base = rdb::Writer::new(&mut file, options);
+    let key = |name| rdb::Key { expires_ms: Some(1000), ..rdb::Key::new(name, rdb::Kind::String, rdb::Shape::String) };
+    for name in [&b"kept"[..], b"gone"] {
+        for event in [
+            rdb::Event::Key(key(name)),
+            rdb::Event::Part(rdb::Part::String(ackd::base::text::Text::Int(7))),
+            rdb::Event::KeyEnd,
+        ] {
+            base.write(&event).expect("it can be written");
+        }
+    }
+    base.write(&rdb::Event::End { checked: true }).expect("it can be written");
+    fs::write(folder.join("base.rdb"), &file).expect("write it");
+    let commands = appended(&[
+        &["SELECT", "0"],
+        &["INCR", "kept"],
+        &["PERSIST", "kept"],
+        &["SET", "counter", "1", "PXAT", "2000"],
+        &["MULTI"],
+        &["INCR", "counter"],
+        &["PERSIST", "counter"],
+        &["EXEC"],
+        &["SET", "short", "x", "PXAT", "3000"],
+    ]);
+    fs::write(folder.join("incr.aof"), commands).expect("write it");
+    fs::write(folder.join("x.manifest"), "file base.rdb seq 1 type b\nfile incr.aof seq 1 type i\n").expect("write it");
+    let server = start_on(&folder, &[]).expect("a sound directory");
+    let mut client = server.client();
+    assert_eq!(client.command("MGET kept gone counter short").to_string(), r#"["8", $-1, "2", $-1]"#);
+    assert_eq!(client.command("TTL kept").integer(), Some(-1));
+    assert_eq!(client.command("TTL counter").integer(), Some(-1));
+    // An RDB file by itself holds them in vain.
+    let alone = start_on(&folder.join("base.rdb"), &[]).expect("a sound file");
+    assert_eq!(alone.client().command("DBSIZE").integer(), Some(0));
+}
+
+#[test]
+fn commands_that_are_no_effects_have_no_place_in_an_append_only_file() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let file = dir.path().join("appendonly.aof");
+    for words in [&["SHUTDOWN"][..], &["CONFIG", "SET", "appendonly", "no"], &["GET", "k"], &["BLPOP", "l", "0"]] {
+        fs::write(&file, appended(&[&["SET", "k", "v"], words])).expect("write it");
+        let target = tempfile::tempdir().expect("a temporary directory");
+        let refused = import(&file, target.path(), &[]);
+        assert_eq!(refused.status.code(), Some(1), "{words:?}");
+        assert!(text(&refused.stderr).contains("at byte 27: the command"), "{}", text(&refused.stderr));
     }
 }

@@ -79,18 +79,16 @@ impl Applier {
             engine.prefetch(self.client.db, ahead.iter().filter_map(|(_, arguments)| arguments.get(1).copied()));
             commands += ahead.len() as u64;
             for (at, arguments) in ahead.drain(..) {
-                self.command(engine, &arguments, at)?;
+                let failed = |cause| ApplyError::Failed { command: describe(&arguments), at, cause };
+                self.command(engine, &arguments).map_err(failed)?;
             }
         }
         Ok(commands)
     }
 
-    fn command(&mut self, engine: &mut Engine, arguments: &[&[u8]], at: usize) -> Result<(), ApplyError> {
-        let failed = |cause: &[u8]| ApplyError::Failed {
-            command: describe(arguments),
-            at,
-            cause: String::from_utf8_lossy(cause).into_owned(),
-        };
+    /// Applies one command. The error is the cause.
+    fn command(&mut self, engine: &mut Engine, arguments: &[&[u8]]) -> Result<(), String> {
+        let failed = |cause: &[u8]| String::from_utf8_lossy(cause).into_owned();
         let row = table::admit(arguments).map_err(|text| failed(&text))?;
         if is_no_effect(row.spec.name) {
             return Ok(());

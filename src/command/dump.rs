@@ -94,7 +94,7 @@ pub fn restore(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     let now_ms = ctx.now_ms() as i64;
     let expires_ms = (ttl > 0).then(|| if asked.absolute { ttl } else { ttl.saturating_add(now_ms) });
     let entry = restored(key, expires_ms, payload, limits(ctx.engine))?;
-    if expires_ms.is_some_and(|at| at <= now_ms) && !ctx.is_applying() {
+    if expires_ms.is_some_and(|at| at <= now_ms) && !ctx.expiry_is_off() {
         remove_instead(ctx, key);
     } else {
         let used = match (asked.idle_s, asked.frequency) {

@@ -95,7 +95,7 @@ fn expire_at(ctx: &mut Ctx<'_>, arguments: &[&[u8]], base_ms: i64, factor: i64, 
 
 /// Lets a key that exists expire at a time; if that is past, deletes it.
 pub(super) fn set_expiry(ctx: &mut Ctx<'_>, key: &[u8], at_ms: i64) {
-    if at_ms <= ctx.now_ms() as i64 && !ctx.is_applying() {
+    if at_ms <= ctx.now_ms() as i64 && !ctx.expiry_is_off() {
         return delete_expired(ctx, key);
     }
     ctx.db().set_expiry(keyspace::hash(key), key, Some(at_ms));

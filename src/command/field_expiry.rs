@@ -23,7 +23,7 @@ const LOOKUPS_A_LOOK: u64 = 16;
 impl Ctx<'_> {
     /// The time at which fields are seen: while effects are applied, before all others.
     pub fn fields_now_ms(&self) -> i64 {
-        if self.is_applying() { i64::MIN } else { self.now_ms() as i64 }
+        if self.expiry_is_off() { i64::MIN } else { self.now_ms() as i64 }
     }
 
     /// Removes expired fields of a key, if it is a hash and that may be now. Answers whether the key counts as absent,

@@ -163,6 +163,11 @@ impl<'a> Ctx<'a> {
         self.origin == Origin::Stream
     }
 
+    /// Whether nothing expires by the clock: what is applied says itself when something did.
+    pub fn expiry_is_off(&self) -> bool {
+        self.is_applying() || self.engine.expiry_is_off
+    }
+
     /// The selected database, for changes; what changes must be told by [`Ctx::modified`].
     pub fn db(&mut self) -> &mut Db {
         &mut self.engine.dbs[self.client.db]
@@ -265,7 +270,7 @@ impl<'a> Ctx<'a> {
         if !self.engine.trial.planted.open_reads_early {
             self.reveals = self.reveals.max(self.engine.gate.last_change(db, hash));
         }
-        if self.origin == Origin::Stream {
+        if self.expiry_is_off() {
             return false;
         }
         let (volatile, next_field) = (self.engine.dbs[db].volatile_len() > 0, self.engine.dbs[db].next_field_expiry());

@@ -171,7 +171,7 @@ fn store(ctx: &mut Ctx<'_>, key: &[u8], value: &[u8], options: &Options<'_>, com
     let exists = found.is_some();
     if options.lifetime == Lifetime::Keep {
         expiry = found.and_then(keyspace::Entry::expiry);
-    } else if expiry.is_some_and(|at_ms| at_ms <= now_ms) && !ctx.is_applying() {
+    } else if expiry.is_some_and(|at_ms| at_ms <= now_ms) && !ctx.expiry_is_off() {
         // It has expired already, so it is not stored, and what was there is gone.
         if exists {
             expire::delete_expired(ctx, key);

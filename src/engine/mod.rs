@@ -208,6 +208,8 @@ pub struct Engine {
     wall_minus_monotonic_us: u64,
     /// When the wall clock was read last, on the monotonic clock.
     wall_read_us: u64,
+    /// Nothing expires: commands of long ago are executed, which count on what was there.
+    pub expiry_is_off: bool,
     monotonic_us: u64,
 }
 
@@ -253,6 +255,7 @@ impl Engine {
             newest_frame_ms: 0,
             wall_minus_monotonic_us: 0,
             wall_read_us: 0,
+            expiry_is_off: false,
             monotonic_us: 0,
             clock,
             config,

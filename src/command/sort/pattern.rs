@@ -59,7 +59,7 @@ impl<'a> Pattern<'a> {
             Self::Key { before, after, field, key } => {
                 key.clear();
                 [before, element, after].iter().for_each(|part| key.extend_from_slice(part));
-                let now_ms = ctx.now_ms() as i64;
+                let now_ms = ctx.fields_now_ms();
                 let (entry, reply) = ctx.read_reply(key);
                 let value = entry.map(|entry| entry.value());
                 use_it(value.and_then(|value| found(value, *field, now_ms)), reply)

@@ -263,8 +263,8 @@ fn difference(sources: &[(Source<'_>, f64)]) -> Vec<(Vec<u8>, f64)> {
 }
 
 /// Whether a key counts: one whose time is up may still be there, unseen.
-fn is_there(now_ms: i64, applying: bool) -> impl Fn(&Entry) -> bool {
-    move |entry| applying || entry.expiry().is_none_or(|at_ms| at_ms > now_ms)
+fn is_there(now_ms: i64, expiry_is_off: bool) -> impl Fn(&Entry) -> bool {
+    move |entry| expiry_is_off || entry.expiry().is_none_or(|at_ms| at_ms > now_ms)
 }
 
 fn run(
@@ -275,7 +275,7 @@ fn run(
     form: Form,
 ) -> Result<(), Failure> {
     let query = Query::read(ctx, arguments, name, operation, form)?;
-    let is_there = is_there(ctx.now_ms() as i64, ctx.is_applying());
+    let is_there = is_there(ctx.now_ms() as i64, ctx.expiry_is_off());
     let limits = limits(&ctx.engine.config);
     let sources = query.sources(&ctx.engine.dbs[ctx.client.db], is_there);
     match form {

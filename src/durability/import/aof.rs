@@ -6,8 +6,10 @@ use super::{Damage, ImportError, Importer, Stop, unreadable};
 use crate::disk::Mapped;
 use crate::resp;
 
-/// Commands between two reports.
+/// Commands or transactions between two reports.
 const REPORT_EVERY: u64 = 1024;
+
+const UNENDED: &str = "a transaction that does not end";
 
 impl Importer<'_> {
     /// Executes the commands of a file from `start` on.
@@ -27,8 +29,8 @@ impl Importer<'_> {
     async fn commands(&mut self, path: &Path, bytes: &[u8], start: usize, before: u64) -> Result<(), Stop> {
         let damaged =
             |offset: usize, what: String| Stop::Damaged(Damage { file: path.to_owned(), offset: offset as u64, what });
-        // What stands in a transaction that does not end was never promised to anybody.
-        let mut transaction = None;
+        // A transaction that has begun, and its commands: one that does not end was never promised to anybody.
+        let mut transaction: Option<(usize, Vec<Vec<&[u8]>>)> = None;
         let mut at = start;
         'annotated: while at < bytes.len() {
             if bytes[at] == b'#' {
@@ -48,38 +50,62 @@ impl Importer<'_> {
                         let at = stretch + none.at;
                         let what =
                             if none.is_cut { "the file ends inside a command" } else { "no command begins here" };
-                        let (at, what) = match transaction {
-                            Some(begun) => (begun, format!("a transaction that does not end, for at byte {at} {what}")),
-                            None => (at, what.to_owned()),
-                        };
-                        return Err(damaged(at, what));
+                        return Err(match transaction {
+                            Some((begun, _)) => damaged(begun, format!("{UNENDED}, for at byte {at} {what}")),
+                            None => damaged(at, what.to_owned()),
+                        });
                     }
                 };
                 let here = stretch + command.at;
                 let name = command.arguments[0];
-                match transaction {
-                    None if name.eq_ignore_ascii_case(b"MULTI") => transaction = Some(here),
-                    Some(_) if name.eq_ignore_ascii_case(b"EXEC") => transaction = None,
-                    _ => {}
-                }
-                if name.eq_ignore_ascii_case(b"FUNCTION") {
-                    self.function(path)?;
-                    continue;
-                }
-                if let Err(error) = self.target.execute(&command.arguments).await? {
-                    let name = String::from_utf8_lossy(name);
-                    return Err(damaged(transaction.unwrap_or(here), format!("the command {name:?} failed: {error}")));
-                }
-                self.summary.commands += 1;
-                if self.summary.commands.is_multiple_of(REPORT_EVERY) {
-                    self.report(before + here as u64);
-                }
+                let (begun, unit) = match &mut transaction {
+                    None if name.eq_ignore_ascii_case(b"MULTI") => {
+                        transaction = Some((here, Vec::new()));
+                        continue;
+                    }
+                    Some(_) if name.eq_ignore_ascii_case(b"EXEC") => transaction.take().unwrap_or_default(),
+                    Some((_, commands)) => {
+                        commands.push(command.arguments);
+                        continue;
+                    }
+                    None => (here, vec![command.arguments]),
+                };
+                self.unit(path, &unit, before + here as u64).await?.map_err(|what| damaged(begun, what))?;
             }
             at = bytes.len();
         }
         match transaction {
-            Some(begun) => Err(damaged(begun, "a transaction that does not end".into())),
+            Some((begun, _)) => Err(damaged(begun, UNENDED.into())),
             None => Ok(()),
         }
+    }
+
+    /// Executes commands that belong together; an inner error says what is wrong with them.
+    async fn unit(
+        &mut self,
+        path: &Path,
+        commands: &[Vec<&[u8]>],
+        read: u64,
+    ) -> Result<Result<(), String>, ImportError> {
+        let mut unit: Vec<&[&[u8]]> = Vec::with_capacity(commands.len());
+        for command in commands {
+            if command[0].eq_ignore_ascii_case(b"FUNCTION") {
+                self.function(path)?;
+            } else {
+                unit.push(command);
+            }
+        }
+        if unit.is_empty() {
+            return Ok(Ok(()));
+        }
+        if let Err(error) = self.target.unit(&unit).await? {
+            return Ok(Err(error));
+        }
+        self.summary.commands += unit.len() as u64;
+        self.reports += 1;
+        if self.reports.is_multiple_of(REPORT_EVERY) {
+            self.report(read);
+        }
+        Ok(Ok(()))
     }
 }

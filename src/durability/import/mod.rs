@@ -133,7 +133,8 @@ pub async fn import(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Summary, ImportError> {
     let mut target = Target::create(data).await?;
-    let mut importer = Importer { target: &mut target, options, summary: Summary::default(), progress, source };
+    let mut importer =
+        Importer { target: &mut target, options, summary: Summary::default(), progress, source, reports: 0 };
     let result = importer.parts().await;
     let summary = importer.summary;
     match result {
@@ -151,19 +152,22 @@ struct Importer<'a> {
     summary: Summary,
     progress: &'a mut dyn FnMut(Progress),
     source: &'a Source,
+    /// Commands and transactions, for the rhythm of reports.
+    reports: u64,
 }
 
 impl Importer<'_> {
     async fn parts(&mut self) -> Result<(), ImportError> {
         let total = self.source.bytes();
         let mut before = 0;
+        let is_base = self.source.parts().len() > 1;
         for part in self.source.parts() {
             let stop = match part {
                 Part::Missing(path) => {
                     let what = "the manifest names it, and it is not there".into();
                     Err(Stop::Damaged(Damage { file: path.clone(), offset: 0, what }))
                 }
-                Part::Rdb(path, _) => self.rdb(path, before, false).await.map(drop),
+                Part::Rdb(path, _) => self.rdb(path, before, is_base, false).await.map(drop),
                 Part::Aof(path, _) => self.aof_with_preamble(path, before).await,
             };
             match stop {
@@ -199,14 +203,21 @@ impl Importer<'_> {
     /// An append-only file, which in old ones may begin with an RDB file.
     async fn aof_with_preamble(&mut self, path: &Path, before: u64) -> Result<(), Stop> {
         let start = match source::begins_with(path, &[b"REDIS", b"VALKEY"]).map_err(|error| unreadable(path, &error))? {
-            true => self.rdb(path, before, true).await?,
+            true => self.rdb(path, before, true, true).await?,
             false => 0,
         };
         self.aof(path, start, before).await
     }
 
-    /// Reads an RDB file, and answers where it ends.
-    async fn rdb(&mut self, path: &Path, before: u64, something_follows: bool) -> Result<u64, Stop> {
+    /// Reads an RDB file, and answers where it ends. Keys whose time is over are kept for the commands that follow, if some
+    /// may: as Redis does, for those were executed when the key was there.
+    async fn rdb(
+        &mut self,
+        path: &Path,
+        before: u64,
+        keep_expired: bool,
+        something_follows: bool,
+    ) -> Result<u64, Stop> {
         let file = std::fs::File::open(path).map_err(|error| unreadable(path, &error))?;
         let damaged = |error: rdb::Error| match error.fault {
             rdb::Fault::Module(_) => {
@@ -239,7 +250,7 @@ impl Importer<'_> {
                     if event == Event::KeyEnd
                         && let Some(value) = value.take()
                     {
-                        self.restore(value).await?.map_err(broken)?;
+                        self.restore(value, keep_expired).await?.map_err(broken)?;
                         self.report(before + reader.offset());
                     }
                 }
@@ -261,25 +272,25 @@ impl Importer<'_> {
     }
 
     /// Makes a key; an inner error says what is wrong with its value.
-    async fn restore(&mut self, value: Value) -> Result<Result<(), String>, ImportError> {
-        if value.expires_ms.is_some_and(|at| at <= self.target.now_ms()) {
+    async fn restore(&mut self, value: Value, keep_expired: bool) -> Result<Result<(), String>, ImportError> {
+        if !keep_expired && value.expires_ms.is_some_and(|at| at <= self.target.now_ms()) {
             self.summary.expired += 1;
             return Ok(Ok(()));
         }
         let Value { name, expires_ms, used, writer } = value;
-        let (payload, ttl) = (writer.into_dump(), expires_ms.unwrap_or(0).to_string());
-        let mut words: Vec<&[u8]> = vec![b"RESTORE", &name, ttl.as_bytes(), &payload, b"ABSTTL"];
+        if self.target.has(&name) {
+            return Ok(Err(format!("the key {} is there twice", quoted(&name))));
+        }
+        // What had no time to live left at the beginning of all time is written so.
+        let (payload, ttl) = (writer.into_dump(), expires_ms.map_or(0, |at| at.max(1)).to_string());
+        let mut words: Vec<&[u8]> = vec![b"RESTORE", &name, ttl.as_bytes(), &payload, b"REPLACE", b"ABSTTL"];
         if let Some((option, number)) = &used {
             words.extend([option.as_bytes(), number.as_bytes()]);
         }
-        let reply = self.target.execute(&words).await?;
-        Ok(reply.map_err(|error| match error.as_str() {
-            "BUSYKEY Target key name already exists." => format!("the key {} is there twice", quoted(&name)),
-            _ => format!(
-                "the value of the key {}: {}",
-                quoted(&name),
-                self.target.why_refused(&payload).unwrap_or(error)
-            ),
+        let restored = self.target.unit(&[&words]).await?;
+        Ok(restored.map_err(|error| {
+            let why = self.target.why_refused(&payload).unwrap_or(error);
+            format!("the value of the key {}: {why}", quoted(&name))
         }))
     }
 }

@@ -12,12 +12,14 @@ use super::{ImportError, Summary};
 use crate::base::clock::SystemClock;
 use crate::command::dispatch::{self, Outcome};
 use crate::command::dump::{self, NoValue};
+use crate::command::{spec, table};
 use crate::disk::{Disk, PortableDisk};
 use crate::durability::{commit, commit::Committer, recovery};
 use crate::engine::Engine;
 use crate::engine::client::{Client, Peer};
 use crate::engine::config::{Config, Reader};
 use crate::engine::gate::Level;
+use crate::keyspace;
 use crate::log::Directory;
 
 /// Settings of the engine that imports: the log is synced when it is complete, and there are databases for every source.
@@ -68,6 +70,7 @@ impl Target {
             spawn_local(commit::sync_in_background(committer.clone())),
             spawn_local(commit::prepare_segments(committer.clone())),
         ];
+        engine.borrow_mut().expiry_is_off = true;
         let mut client = Client::new(0, Peer::default(), 0);
         client.level = Some(Level::Memory);
         Ok(Self { data: data.to_owned(), under_way, engine, committer, writer, helpers, client })
@@ -85,19 +88,48 @@ impl Target {
 
     /// Goes on in a database.
     pub(super) async fn select(&mut self, number: u64) -> Result<(), ImportError> {
-        let text = number.to_string();
-        self.execute(&[b"SELECT", text.as_bytes()])
-            .await?
-            .map_err(|error| ImportError::Unsupported(format!("the source has a database {number}: {error}")))
+        let selected = self.execute(&[b"SELECT", number.to_string().as_bytes()]).await?;
+        selected.map_err(|error| ImportError::Unsupported(format!("the source has a database {number}: {error}")))
+    }
+
+    /// Whether a key is there, in the selected database.
+    pub(super) fn has(&self, key: &[u8]) -> bool {
+        self.engine.borrow().dbs[self.client.db].find(keyspace::hash(key), key).is_some()
+    }
+
+    /// Executes commands that belong together; an inner error says what is wrong with one of them.
+    ///
+    /// Nothing expires by the clock of today: what follows counts on what was there when it was written.
+    pub(super) async fn unit(&mut self, commands: &[&[&[u8]]]) -> Result<Result<(), String>, ImportError> {
+        let [command] = commands else {
+            let mut result = self.execute(&[b"MULTI"]).await?;
+            for command in commands {
+                result = result.and(self.admitted(command).await?);
+            }
+            let end: &[u8] = if result.is_ok() { b"EXEC" } else { b"DISCARD" };
+            let ended = self.execute(&[end]).await?;
+            return Ok(result.and(ended));
+        };
+        self.admitted(command).await
+    }
+
+    /// Executes a command, if it is one that has a place in an append-only file.
+    async fn admitted(&mut self, command: &[&[u8]]) -> Result<Result<(), String>, ImportError> {
+        let result = match has_a_place(command) {
+            Ok(()) => self.execute(command).await?,
+            Err(error) => Err(error),
+        };
+        let name = String::from_utf8_lossy(command[0]);
+        Ok(result.map_err(|error| format!("the command {name:?} failed: {error}")))
     }
 
     /// Executes a command; an inner error is its reply.
-    pub(super) async fn execute(&mut self, arguments: &[&[u8]]) -> Result<Result<(), String>, ImportError> {
+    async fn execute(&mut self, arguments: &[&[u8]]) -> Result<Result<(), String>, ImportError> {
         let failures = self.engine.borrow().stats.error_replies;
         loop {
             let outcome = {
                 let mut engine = self.engine.borrow_mut();
-                engine.read_clock();
+                engine.glance_at_clock();
                 dispatch::request(&mut engine, &mut self.client, arguments)
             };
             match outcome {
@@ -199,4 +231,13 @@ impl Target {
         self.committer.stop();
         let _ = self.writer.await;
     }
+}
+
+/// An error if a command has no place in an append-only file.
+fn has_a_place(command: &[&[u8]]) -> Result<(), String> {
+    let row = table::admit(command).map_err(|text| String::from_utf8_lossy(&text).into_owned())?;
+    let flags = row.spec.flags;
+    let is_written =
+        (flags.has(spec::WRITE) && !flags.has(spec::BLOCKING)) || matches!(row.spec.name, "select" | "ping");
+    if is_written { Ok(()) } else { Err("it has no place in an append-only file".into()) }
 }
