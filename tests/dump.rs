@@ -184,7 +184,20 @@ fn a_payload_that_was_tampered_with_is_refused_or_is_a_sound_value() {
     }
     println!("{outcomes:?}");
     assert_eq!(outcomes.len(), 2, "some are refused for what they are, some accepted: {outcomes:?}");
-    assert!(read(&mut client).len() > 50, "what came in can be read");
+    let before = read(&mut client);
+    assert!(before.len() > 50, "what came in can be read");
+    for (database, key, _) in before.items() {
+        let payload = dump(&mut client, database, key);
+        let copy = [key, &b" copy"[..]].concat();
+        let reply = restore(&mut client, database, &copy, None, &payload);
+        assert!(!reply.is_error(), "what ackd dumps it takes: {reply}");
+        let digest = |client: &mut Client, key: &[u8]| {
+            client.call(&[&b"DEBUG"[..], b"DIGEST-VALUE", key]).expect("a reply").value
+        };
+        assert_eq!(digest(&mut client, key), digest(&mut client, &copy));
+        client.call(&[&b"DEL"[..], &copy]).expect("a reply");
+    }
     let reply = client.command("DEBUG RELOAD");
     assert!(!reply.is_error(), "and logged: {reply}");
+    assert_same(&before, &read(&mut client), "after a reload");
 }

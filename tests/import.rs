@@ -271,3 +271,72 @@ fn commands_that_are_no_effects_have_no_place_in_an_append_only_file() {
         assert!(text(&refused.stderr).contains("at byte 27: the command"), "{}", text(&refused.stderr));
     }
 }
+
+#[test]
+fn a_transaction_in_which_a_command_fails_is_not_half_imported() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let file = dir.path().join("appendonly.aof");
+    let commands = [&["SET", "s", "x"][..], &["MULTI"], &["SET", "t", "1"], &["INCR", "s"], &["EXEC"]];
+    fs::write(&file, appended(&commands)).expect("write it");
+    for options in [&[][..], &["--salvage"]] {
+        let target = tempfile::tempdir().expect("a temporary directory");
+        let refused = import(&file, target.path(), options);
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(text(&refused.stderr).contains("failed inside a transaction"), "{}", text(&refused.stderr));
+        assert_eq!(fs::read_dir(target.path()).expect("read it").count(), 0);
+    }
+}
+
+#[test]
+fn keys_without_elements_are_left_out_and_unknown_types_are_named() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let file = dir.path().join("dump.rdb");
+    fs::write(&file, b"REDIS0003\xfe\x00\x01\x05empty\x00\x00\x04full\x01x\xff").expect("write it");
+    let imported = import(&file, &dir.path().join("new/folders"), &[]);
+    assert_eq!(imported.status.code(), Some(0), "{}", text(&imported.stderr));
+    assert!(text(&imported.stdout).contains("left out: 1 keys without elements"), "{}", text(&imported.stdout));
+    fs::write(&file, b"REDIS0003\xfe\x00\x1a\x05newer\x00\xff").expect("write it");
+    let refused = import(&file, &dir.path().join("other"), &[]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("at byte 12: values of type 26 are not known"), "{}", text(&refused.stderr));
+}
+
+#[test]
+fn a_base_without_bytes_is_damage_and_a_preamble_is_known_under_every_name() {
+    let (_dir, path) = assembled("base-and-incr");
+    fs::write(path.join("appendonly.aof.2.base.rdb"), b"").expect("empty it");
+    let target = tempfile::tempdir().expect("a temporary directory");
+    let refused = import(&path, target.path(), &["--skip-functions"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("base.rdb: at byte 0: this is no RDB file"), "{}", text(&refused.stderr));
+    let file = target.path().join("saved.bak");
+    let commands = appended(&[&["SELECT", "0"], &["SET", "k", "v"]]);
+    let preamble = b"REDIS0003\xfa\x0caof-preamble\xc0\x01\xff";
+    fs::write(&file, [&preamble[..], &commands].concat()).expect("write it");
+    let server = start_on(&file, &[]).expect("a sound file");
+    assert_eq!(server.client().command("GET k").text().as_deref(), Some("v"));
+}
+
+#[test]
+fn an_import_under_way_is_left_alone_and_what_a_dead_one_left_is_not() {
+    let rdb = Rdb::all().into_iter().find(|rdb| rdb.name == "dictionary").expect("it is there");
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let under_way = dir.path().join("ackd-data.importing");
+    fs::create_dir_all(under_way.join("log")).expect("create it");
+    fs::write(under_way.join("log/00000000000000000001.seg"), "of a dead one").expect("write it");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let disk: std::rc::Rc<dyn ackd::disk::Disk> = std::rc::Rc::new(ackd::disk::PortableDisk::new());
+    let lock = runtime.block_on(ackd::log::Directory::open(disk, &under_way)).expect("the lock");
+    let refused = import(&rdb.path, dir.path(), &[]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains(&std::process::id().to_string()), "{}", text(&refused.stderr));
+    assert!(under_way.join("log/00000000000000000001.seg").exists());
+    drop(lock);
+    let imported = import(&rdb.path, dir.path(), &[]);
+    assert_eq!(imported.status.code(), Some(0), "{}", text(&imported.stderr));
+    assert!(!under_way.exists());
+    let target = dir.path().join("linked");
+    fs::create_dir(&target).expect("create it");
+    std::os::unix::fs::symlink("/", target.join("ackd-data")).expect("link it");
+    assert_eq!(import(&rdb.path, &target, &[]).status.code(), Some(1));
+}

@@ -80,10 +80,6 @@ fn data_directory(named: &Path) -> PathBuf {
 
 fn work(source: &Path, data: &Path, options: Options) -> Result<Summary, ImportError> {
     let source = Source::open(source)?;
-    if let Some(folder) = data.parent() {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| ImportError::Target { path: folder.to_owned(), reason: error.to_string() })?;
-    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| ImportError::Source(format!("cannot start the runtime: {error}")))?;
     let bar = bar::of_bytes();
@@ -112,6 +108,7 @@ fn as_text(summary: &Summary, directory: &Path, seconds: Duration) -> String {
         }
     };
     note(summary.expired, "keys whose time was over");
+    note(summary.empty, "keys without elements");
     note(summary.skipped_modules, "values of modules");
     note(summary.skipped_functions, "libraries of functions");
     if let Some(dropped) = &summary.dropped {
@@ -138,6 +135,7 @@ fn as_json(summary: &Summary, directory: &Path, seconds: Duration) -> Value {
         "bytes": summary.bytes,
         "seconds": seconds.as_secs_f64(),
         "expired": summary.expired,
+        "empty": summary.empty,
         "skipped_modules": summary.skipped_modules,
         "skipped_functions": summary.skipped_functions,
         "dropped": summary.dropped.as_ref().map(|dropped| json!({ "bytes": dropped.bytes, "damage": dropped.damage })),

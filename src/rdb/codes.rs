@@ -2,6 +2,8 @@
 
 /// What stands between the values of a file.
 pub(super) mod op {
+    /// Of Valkey: slots that are being moved here, the name of the job and ranges.
+    pub const SLOT_IMPORT: u8 = 243;
     /// A slot of a cluster, its number of keys and of those that expire.
     pub const SLOT: u8 = 244;
     /// The code of a library of functions.

@@ -220,7 +220,16 @@ impl<R: Read> Reader<R> {
                     self.skip_module()?;
                     return Ok(Event::SkippedModule { key: None, module });
                 }
+                op::SLOT_IMPORT if self.version.is_valkey() => {
+                    self.input.string(&mut self.first)?;
+                    for _ in 0..self.input.length()?.saturating_mul(2) {
+                        self.input.length()?;
+                    }
+                }
                 code => {
+                    if !matches!(code, code::MODULE | code::MODULE_2) {
+                        self.kind(code)?;
+                    }
                     self.input.string(&mut self.name)?;
                     if matches!(code, code::MODULE | code::MODULE_2) {
                         let module = self.module_name()?;
@@ -245,9 +254,9 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// What comes before the parts of a value of that type.
-    fn value_head(&mut self, code: u8) -> Result<(Kind, Shape, Option<i64>), Error> {
-        let kind = match code {
+    /// What values of that type are.
+    fn kind(&self, code: u8) -> Result<Kind, Error> {
+        Ok(match code {
             code::STRING => Kind::String,
             code::LIST | code::LIST_ZIPLIST | code::LIST_QUICKLIST | code::LIST_QUICKLIST_2 => Kind::List,
             code::SET | code::SET_INTSET | code::SET_LISTPACK => Kind::Set,
@@ -258,7 +267,12 @@ impl<R: Read> Reader<R> {
             }
             code::STREAM | code::STREAM_2 | code::STREAM_3 => Kind::Stream,
             unknown => return Err(self.input.fault(Fault::Type(unknown))),
-        };
+        })
+    }
+
+    /// What comes before the parts of a value of that type.
+    fn value_head(&mut self, code: u8) -> Result<(Kind, Shape, Option<i64>), Error> {
+        let kind = self.kind(code)?;
         let from_ms = match code {
             code::HASH_TIMES | code::HASH_LISTPACK_TIMES => Some(self.input.i64()?),
             code::HASH_FIELDS | code::HASH_LISTPACK_TIMES_OLD => Some(0),

@@ -197,7 +197,7 @@ fn files_that_are_none_are_told_apart() {
         (none.into(), none.into(), none.into())
     );
     assert_eq!(fault(b"REDIS0099\xff"), "at byte 0: RDB version 99 is not known");
-    assert_eq!(fault(b"REDIS0003\x1f\x01a\xff"), "at byte 12: values of type 31 are not known");
+    assert_eq!(fault(b"REDIS0003\x1f\x01a\xff"), "at byte 10: values of type 31 are not known");
     assert_eq!(fault(b"REDIS0003\xff\x00"), "at byte 11: bytes behind the end");
     let marked = |digits: usize| pieces(&[b"REDIS0003\xff", &"0f".repeat(20).as_bytes()[..digits]].concat());
     assert!(marked(40).is_ok() && marked(39).is_err() && marked(38).is_err());

@@ -62,7 +62,8 @@ pub struct Writer<W> {
     buffer: Vec<u8>,
     checksum: u64,
     options: Options,
-    compressor: Compressor,
+    /// Made when something is compressed, for it is large.
+    compressor: Option<Compressor>,
     is_dump: bool,
     /// The lowest version that has the forms used so far.
     needed: Version,
@@ -106,7 +107,7 @@ impl<W: Write> Writer<W> {
             buffer: Vec::new(),
             checksum: 0,
             options,
-            compressor: Compressor::new(),
+            compressor: None,
             is_dump,
             needed: Version::V9,
             waiting: None,
@@ -467,7 +468,8 @@ impl<W: Write> Writer<W> {
         const COMPRESSED: u8 = 0xc3;
         if self.options.compress && bytes.len() > UNCOMPRESSED_MAX {
             self.compressed.clear();
-            if self.compressor.compress(bytes, &mut self.compressed) {
+            let compressor = self.compressor.get_or_insert_with(Compressor::new);
+            if compressor.compress(bytes, &mut self.compressed) {
                 self.buffer.push(COMPRESSED);
                 length(&mut self.buffer, self.compressed.len() as u64);
                 length(&mut self.buffer, bytes.len() as u64);

@@ -168,16 +168,18 @@ impl Data {
             return Err(ExportError::Occupied(target.to_owned()));
         }
         let mut summary = self.plan(format, version, filter)?;
+        let failed = |error: io::Error| ExportError::Target { path: target.to_owned(), reason: error.to_string() };
         let mut name = target.file_name().unwrap_or_default().to_owned();
-        name.push(".exporting");
+        name.push(format!(".exporting-{}", std::process::id()));
         let under_way = target.with_file_name(name);
         let written = match format {
-            Format::Rdb => self.rdb(&under_way, filter, &summary, false),
-            Format::Aof => self.aof(&under_way, filter, &summary),
-            Format::Json => self.json(&under_way, filter),
+            Format::Aof => fs::create_dir(&under_way).map(|()| self.aof(&under_way, filter, &summary)),
+            Format::Rdb => File::create_new(&under_way).map(|file| self.rdb(&file, filter, &summary, false)),
+            Format::Json => File::create_new(&under_way).map(|file| self.json(&file, filter)),
         };
-        let finished = written.and_then(|bytes| {
-            fs::rename(&under_way, target)?;
+        // From here on it is ours to remove.
+        let finished = written.map_err(failed)?.and_then(|bytes| {
+            rename_new(&under_way, target)?;
             let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
             File::open(folder)?.sync_all()?;
             Ok(bytes)
@@ -189,7 +191,7 @@ impl Data {
             }
             Err(error) => {
                 let _ = if under_way.is_dir() { fs::remove_dir_all(&under_way) } else { fs::remove_file(&under_way) };
-                Err(ExportError::Target { path: target.to_owned(), reason: error.to_string() })
+                Err(failed(error))
             }
         }
     }
@@ -222,10 +224,9 @@ impl Data {
         Ok(summary)
     }
 
-    fn rdb(&self, path: &Path, filter: &Filter, summary: &Summary, is_base: bool) -> io::Result<u64> {
-        let file = File::create(path)?;
+    fn rdb(&self, file: &File, filter: &Filter, summary: &Summary, is_base: bool) -> io::Result<u64> {
         let version = summary.version.unwrap_or(Version::V11);
-        let mut writer = Writer::new(&file, Options { version, compress: true, checksum: true });
+        let mut writer = Writer::new(file, Options { version, compress: true, checksum: true });
         let mut write = |event: &Event<'_>| writer.write(event).map_err(io_error);
         let created = (self.engine.clock.wall_ms() / 1000).to_string();
         let base = if is_base { "1" } else { "0" };
@@ -252,11 +253,10 @@ impl Data {
 
     /// As Redis 7 makes it when it rewrites its own.
     fn aof(&self, path: &Path, filter: &Filter, summary: &Summary) -> io::Result<u64> {
-        let _ = fs::remove_dir_all(path);
-        fs::create_dir(path)?;
-        let bytes = self.rdb(&path.join("appendonly.aof.1.base.rdb"), filter, summary, true)?;
+        let base = File::create_new(path.join("appendonly.aof.1.base.rdb"))?;
+        let bytes = self.rdb(&base, filter, summary, true)?;
         let write = |name: &str, text: &str| {
-            let mut file = File::create(path.join(name))?;
+            let mut file = File::create_new(path.join(name))?;
             file.write_all(text.as_bytes())?;
             file.sync_all()
         };
@@ -267,9 +267,8 @@ impl Data {
         Ok(bytes)
     }
 
-    fn json(&self, path: &Path, filter: &Filter) -> io::Result<u64> {
-        let file = File::create(path)?;
-        let mut out = BufWriter::new(&file);
+    fn json(&self, file: &File, filter: &Filter) -> io::Result<u64> {
+        let mut out = BufWriter::new(file);
         for (database, entry) in self.entries(filter) {
             writeln!(out, "{}", lines::line(database, entry))?;
         }
@@ -277,6 +276,17 @@ impl Data {
         drop(out);
         file.sync_all()?;
         Ok(file.metadata()?.len())
+    }
+}
+
+/// Renames, unless there is something of that name by now.
+fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    use rustix::io::Errno;
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // The file system cannot do that in one step.
+        Err(Errno::INVAL | Errno::NOSYS) => fs::rename(from, to),
+        other => Ok(other?),
     }
 }
 

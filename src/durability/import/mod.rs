@@ -16,6 +16,7 @@ pub use source::{Part, Source};
 
 use super::tally::Tally;
 use crate::base::quoting::quoted;
+use crate::engine::serial;
 use crate::rdb::{self, Event, Reader, Version, Writer};
 use target::Target;
 
@@ -48,6 +49,8 @@ pub struct Summary {
     pub last_database: u64,
     /// Keys whose time was over.
     pub expired: u64,
+    /// Keys without elements, as some older servers wrote them. Redis leaves them out too.
+    pub empty: u64,
     /// Commands of append-only files.
     pub commands: u64,
     /// Keys with data of modules, and such data without keys, that were left out.
@@ -202,7 +205,7 @@ impl Importer<'_> {
 
     /// An append-only file, which in old ones may begin with an RDB file.
     async fn aof_with_preamble(&mut self, path: &Path, before: u64) -> Result<(), Stop> {
-        let start = match source::begins_with(path, &[b"REDIS", b"VALKEY"]).map_err(|error| unreadable(path, &error))? {
+        let start = match source::begins_with(path, source::RDB).map_err(|error| unreadable(path, &error))? {
             true => self.rdb(path, before, true, true).await?,
             false => 0,
         };
@@ -219,12 +222,18 @@ impl Importer<'_> {
         something_follows: bool,
     ) -> Result<u64, Stop> {
         let file = std::fs::File::open(path).map_err(|error| unreadable(path, &error))?;
+        let salvage = self.options.salvage;
         let damaged = |error: rdb::Error| match error.fault {
             rdb::Fault::Module(_) => {
                 let path = path.display();
                 Stop::Failed(ImportError::Unsupported(format!("{path}: {error}; --skip-modules leaves it out")))
             }
             rdb::Fault::Io(error) => Stop::Failed(unreadable(path, &error)),
+            fault @ (rdb::Fault::Version(_) | rdb::Fault::Type(_)) if !salvage => {
+                let (path, offset) = (path.display(), error.offset);
+                let why = "it is damaged, or newer than this version of ackd; --salvage keeps what stands before";
+                Stop::Failed(ImportError::Unsupported(format!("{path}: at byte {offset}: {fault}: {why}")))
+            }
             fault => Stop::Damaged(Damage { file: path.to_owned(), offset: error.offset, what: fault.to_string() }),
         };
         let mut reader = Reader::new(file).map_err(damaged)?;
@@ -235,8 +244,11 @@ impl Importer<'_> {
             reader = reader.skip_modules();
         }
         let mut value: Option<Value> = None;
+        let mut offset = 0;
         loop {
-            let offset = reader.offset();
+            if value.is_none() {
+                offset = reader.offset();
+            }
             let event = reader.next().map_err(damaged)?;
             let broken = |what: String| Stop::Damaged(Damage { file: path.to_owned(), offset, what });
             match event {
@@ -287,11 +299,13 @@ impl Importer<'_> {
         if let Some((option, number)) = &used {
             words.extend([option.as_bytes(), number.as_bytes()]);
         }
-        let restored = self.target.unit(&[&words]).await?;
-        Ok(restored.map_err(|error| {
-            let why = self.target.why_refused(&payload).unwrap_or(error);
-            format!("the value of the key {}: {why}", quoted(&name))
-        }))
+        let Err(error) = self.target.unit(&[&words]).await? else { return Ok(Ok(())) };
+        let why = self.target.why_refused(&payload).unwrap_or(error);
+        if why == serial::EMPTY {
+            self.summary.empty += 1;
+            return Ok(Ok(()));
+        }
+        Ok(Err(format!("the value of the key {}: {why}", quoted(&name))))
     }
 }
 

@@ -6,6 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::{ImportError, unreadable};
 use crate::base::quoting;
+use crate::rdb::{Event, Reader};
+
+/// How RDB files begin.
+pub(super) const RDB: &[&[u8]] = &[b"REDIS", b"VALKEY"];
 
 /// The files to read.
 #[derive(Debug)]
@@ -41,7 +45,7 @@ impl Source {
         if found.is_dir() {
             return Self::directory(path);
         }
-        let part = match begins_with(path, &[b"REDIS", b"VALKEY", b"*", b"#"]) {
+        let part = match begins_with(path, &[RDB, &[b"*", b"#"]].concat()) {
             Err(error) => return Err(unreadable(path, &error)),
             Ok(false) => {
                 return Err(ImportError::Source(format!(
@@ -49,6 +53,7 @@ impl Source {
                     path.display()
                 )));
             }
+            Ok(true) if is_preamble(path) => Part::Aof(path.to_owned(), found.len()),
             Ok(true) => Part::of(path),
         };
         Ok(Self { parts: vec![part] })
@@ -117,10 +122,22 @@ impl Source {
 impl Part {
     fn of(path: &Path) -> Self {
         let Ok(found) = std::fs::metadata(path) else { return Self::Missing(path.to_owned()) };
-        let is_rdb = path.extension().is_none_or(|extension| extension != "aof")
-            && begins_with(path, &[b"REDIS", b"VALKEY"]).unwrap_or(false);
+        let named = |ending| path.extension().is_some_and(|extension| extension == ending);
+        let is_rdb = named("rdb") || !named("aof") && begins_with(path, RDB).unwrap_or(false);
         if is_rdb { Self::Rdb(path.to_owned(), found.len()) } else { Self::Aof(path.to_owned(), found.len()) }
     }
+}
+
+/// Whether an RDB file says of itself that it begins an append-only file.
+fn is_preamble(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else { return false };
+    let Ok(mut reader) = Reader::new(file) else { return false };
+    while let Ok(Event::Aux { name, value }) = reader.next() {
+        if name == b"aof-preamble" && value == b"1" {
+            return true;
+        }
+    }
+    false
 }
 
 /// Name, sequence number and type in a line of a manifest.

@@ -19,7 +19,7 @@ use crate::engine::Engine;
 use crate::engine::client::{Client, Peer};
 use crate::engine::config::{Config, Reader};
 use crate::engine::gate::Level;
-use crate::keyspace;
+use crate::keyspace::{self, Value};
 use crate::log::Directory;
 
 /// Settings of the engine that imports: the log is synced when it is complete, and there are databases for every source.
@@ -41,9 +41,14 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Begins. An error if there is something already.
+    /// Begins. An error if there is something already, or another import is at it.
     pub(super) async fn create(data: &Path) -> Result<Self, ImportError> {
-        if std::fs::read_dir(data).is_ok_and(|mut entries| entries.next().is_some()) || data.is_file() {
+        let is_taken = match data.symlink_metadata() {
+            Ok(found) if found.is_dir() => std::fs::read_dir(data).map_or(true, |mut entries| entries.next().is_some()),
+            Ok(_) => true,
+            Err(_) => false,
+        };
+        if is_taken {
             return Err(ImportError::Occupied(data.to_owned()));
         }
         let mut name = data.file_name().unwrap_or_default().to_owned();
@@ -51,17 +56,16 @@ impl Target {
         let under_way = data.with_file_name(name);
         let failed =
             |error: &dyn std::fmt::Display| ImportError::Target { path: under_way.clone(), reason: error.to_string() };
-        match std::fs::remove_dir_all(&under_way) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(&error)),
-            _ => {}
-        }
+        create_parents(&under_way).map_err(|error| failed(&error))?;
+        // Its lock tells what a dead import has left from what another one is writing.
+        let disk: Rc<dyn Disk> = Rc::new(PortableDisk::new());
+        let directory = Directory::open(disk, &under_way).await.map_err(|error| failed(&error))?;
+        empty(&directory).map_err(|error| failed(&error))?;
         let mut config = Config::new();
         for words in SETTINGS {
             let words = words.map(|word| word.as_bytes().to_vec());
             Reader::new(&mut config).command_line(&words).map_err(|error| failed(&error))?;
         }
-        let disk: Rc<dyn Disk> = Rc::new(PortableDisk::new());
-        let directory = Directory::open(disk, &under_way).await.map_err(|error| failed(&error))?;
         let engine = Rc::new(RefCell::new(Engine::new(Rc::new(SystemClock::new()), fastrand::Rng::new(), config)));
         let log = recovery::recover(&engine, directory).await.map_err(|error| failed(&error))?;
         let committer = Committer::new(engine.clone(), log);
@@ -106,9 +110,13 @@ impl Target {
             for command in commands {
                 result = result.and(self.admitted(command).await?);
             }
-            let end: &[u8] = if result.is_ok() { b"EXEC" } else { b"DISCARD" };
-            let ended = self.execute(&[end]).await?;
-            return Ok(result.and(ended));
+            if result.is_err() {
+                return Ok(self.execute(&[b"DISCARD"]).await?.and(result));
+            }
+            // What the others did cannot be taken back.
+            let executed = self.execute(&[b"EXEC"]).await?;
+            let why = "a command failed inside a transaction, which no server writes into an append-only file";
+            return executed.map(Ok).map_err(|_| ImportError::Unsupported(why.into()));
         };
         self.admitted(command).await
     }
@@ -192,33 +200,36 @@ impl Target {
     /// Makes all of it durable and gives it its name.
     pub(super) async fn finish(self, mut summary: Summary) -> Result<Summary, ImportError> {
         let (engine, data, under_way) = (self.engine.clone(), self.data.clone(), self.under_way.clone());
-        let failed = |reason: String| ImportError::Target { path: under_way.clone(), reason };
+        // The lock is held until the directory has its name.
+        let _log = self.committer.log().clone();
         self.stop().await;
-        if let Some(reason) = engine.borrow().log.failed.clone() {
-            return Err(failed(reason));
+        let failure = engine.borrow().log.failed.clone();
+        if let Some(reason) = failure.or_else(|| rename(&under_way, &data).err().map(|error| error.to_string())) {
+            let _ = std::fs::remove_dir_all(&under_way);
+            return Err(ImportError::Target { path: data, reason });
         }
-        for (number, db) in engine.borrow().dbs.iter().enumerate().filter(|(_, db)| !db.is_empty()) {
+        let engine = engine.borrow();
+        let now_ms = engine.now_ms() as i64;
+        for (number, db) in engine.dbs.iter().enumerate().filter(|(_, db)| !db.is_empty()) {
             summary.last_database = number as u64;
             for entry in db.iter() {
-                summary.keys.add(entry.kind());
+                let is_over = match entry.value() {
+                    Value::Hash(hash) => !hash.has_live(now_ms),
+                    _ => false,
+                };
+                if is_over || entry.has_expired(now_ms) {
+                    summary.expired += 1;
+                } else {
+                    summary.keys.add(entry.kind());
+                }
             }
         }
-        let rename = || {
-            match std::fs::remove_dir(&data) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-            std::fs::rename(&under_way, &data)?;
-            let folder = data.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            std::fs::File::open(folder)?.sync_all()
-        };
-        rename().map_err(|error| failed(error.to_string()))?;
         Ok(summary)
     }
 
     /// Leaves nothing behind.
     pub(super) async fn abandon(self) {
-        let under_way = self.under_way.clone();
+        let (under_way, _log) = (self.under_way.clone(), self.committer.log().clone());
         self.stop().await;
         let _ = std::fs::remove_dir_all(under_way);
     }
@@ -231,6 +242,43 @@ impl Target {
         self.committer.stop();
         let _ = self.writer.await;
     }
+}
+
+/// Gives what is complete its name.
+fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
+    match std::fs::remove_dir(to) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    std::fs::rename(from, to)?;
+    std::fs::File::open(parent(to))?.sync_all()
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Creates the folders above `path` that are missing, and makes their names durable.
+fn create_parents(path: &Path) -> std::io::Result<()> {
+    let folder = parent(path);
+    if folder.is_dir() {
+        return Ok(());
+    }
+    create_parents(folder)?;
+    std::fs::create_dir(folder)?;
+    std::fs::File::open(parent(folder))?.sync_all()
+}
+
+/// Removes what an import that was killed has left.
+fn empty(directory: &Directory) -> std::io::Result<()> {
+    for path in [directory.log_dir(), directory.snapshot_dir(), directory.manifest_path()] {
+        let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+        match removed {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// An error if a command has no place in an append-only file.

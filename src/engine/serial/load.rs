@@ -40,7 +40,15 @@ enum Coming {
 #[derive(Default)]
 struct ComingStream {
     stream: Stream,
+    /// Whether its state has come; if from a file that does not say what groups have read, that is reckoned, as Redis does.
+    state: Option<StateOf>,
     group: Option<ComingGroup>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum StateOf {
+    Today,
+    OldFile,
 }
 
 struct ComingGroup {
@@ -50,6 +58,9 @@ struct ComingGroup {
     pending: BTreeMap<StreamId, (i64, i64)>,
     consumer: Option<ConsumerId>,
 }
+
+/// What [`Loading::finish`] says of a collection of none. Older servers wrote such.
+pub const EMPTY: &str = "a value without elements";
 
 const TWICE: &str = "an element that is there twice";
 const OUT_OF_PLACE: &str = "a part of a value where it cannot be";
@@ -120,7 +131,6 @@ impl Loading {
 
     /// The entry, when all parts have come.
     pub fn finish(self, key: &[u8], expires_ms: Option<i64>) -> Result<Entry, &'static str> {
-        const EMPTY: &str = "a value without elements";
         let (is_empty, value): (_, Owned) = match self.value {
             Coming::String(value) => return Ok(Entry::string(key, &value, expires_ms)),
             Coming::List(mut list) => {
@@ -178,25 +188,29 @@ fn set_field(
 impl ComingStream {
     fn part(&mut self, part: &Part<'_>) -> Result<(), &'static str> {
         match (part, &mut self.group) {
-            (Part::Entries { first, node }, None) => {
+            (Part::Entries { first, node }, None) if self.state.is_none() => {
                 let elements = node.elements().ok_or("a stream's node that is no listpack")?;
                 let node = Packed::of_bytes(elements, node.len());
                 let is_sound = self.stream.entries_mut().adopt((*first).into(), node);
                 if is_sound { Ok(()) } else { Err("a stream's node whose entries are not sound") }
             }
-            (Part::StreamState(state), None) => {
+            (Part::StreamState(state), None) if self.state.is_none() => {
                 let entries = self.stream.entries_mut();
                 let last_id = StreamId::from(state.last_id);
-                if entries.len() as u64 != state.length || entries.last_entry_id().is_some_and(|id| id > last_id) {
+                if entries.len() as u64 != state.length || entries.last_kept_id().is_some_and(|id| id > last_id) {
                     return Err("a stream's counters that are not those of its entries");
                 }
                 let added = i64::try_from(state.added).map_err(|_| "a stream to which too much was added")?;
                 entries.set_counters(last_id, Some(added), Some(state.max_deleted_id.into()));
+                self.state = Some(if state.first_id.is_some() { StateOf::Today } else { StateOf::OldFile });
                 Ok(())
             }
-            (Part::Group { name, last_id, entries_read, .. }, _) => {
+            (Part::Group { name, last_id, entries_read, .. }, _) if self.state.is_some() => {
                 self.end_group()?;
-                let group = Group::new((*last_id).into(), *entries_read);
+                let last_id = StreamId::from(*last_id);
+                let is_old = self.state == Some(StateOf::OldFile);
+                let reckoned = if is_old { self.stream.entries().ordinal(last_id) } else { None };
+                let group = Group::new(last_id, entries_read.or(reckoned));
                 let (name, pending) = ((*name).into(), BTreeMap::new());
                 self.group = Some(ComingGroup { name, group, pending, consumer: None });
                 Ok(())
@@ -217,6 +231,7 @@ impl ComingStream {
 
     fn finish(mut self) -> Result<Stream, &'static str> {
         self.end_group()?;
+        self.state.ok_or("a stream without its counters")?;
         Ok(self.stream)
     }
 }

@@ -2,8 +2,10 @@
 
 mod load;
 mod save;
+#[cfg(test)]
+mod tests;
 
-pub use load::{Limits, Loading};
+pub use load::{EMPTY, Limits, Loading};
 pub use save::{events, needed_version};
 
 use crate::keyspace::StreamId;

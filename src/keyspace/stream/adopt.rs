@@ -7,15 +7,19 @@ use crate::keyspace::packed::Packed;
 
 impl StreamEntries {
     /// The nodes in order, each with the id to which those of its entries are relative.
-    pub fn nodes(&self) -> impl ExactSizeIterator<Item = (StreamId, &Packed)> {
+    pub fn nodes(&self) -> impl DoubleEndedIterator<Item = (StreamId, &Packed)> + ExactSizeIterator {
         self.nodes.iter().map(|(first, node)| (*first, node))
+    }
+
+    /// The id of the last entry that is in a node, live or not.
+    pub fn last_kept_id(&self) -> Option<StreamId> {
+        self.nodes.last_key_value().map(|(first, node)| node::Reader::new(*first, node).last_id())
     }
 
     /// Adds a node behind all others. `false`, and nothing is changed, if it is none or its entries are not above those
     /// that are there.
     pub fn adopt(&mut self, first: StreamId, node: Packed) -> bool {
-        let before = self.nodes.last_key_value().map(|(first, node)| node::Reader::new(*first, node).last_id());
-        let Some(live) = check(before, first, node.iter()) else { return false };
+        let Some(live) = check(self.last_kept_id(), first, node.iter()) else { return false };
         self.radix_nodes += radix::change(&self.nodes, first);
         self.nodes.insert(first, node);
         self.length += live;
@@ -23,7 +27,8 @@ impl StreamEntries {
     }
 }
 
-/// How many live entries the node has, if it is one and has any.
+/// How many live entries the node has, if it is one. What always holds of one: its first entry, live or not, has the id to
+/// which all are relative.
 fn check<'a>(before: Option<StreamId>, first: StreamId, mut elements: impl Iterator<Item = Text<'a>>) -> Option<u64> {
     let number = |element: Option<Text<'_>>| match element {
         Some(Text::Int(value)) => Some(value),
@@ -39,7 +44,8 @@ fn check<'a>(before: Option<StreamId>, first: StreamId, mut elements: impl Itera
         let flags = number(Some(flags)).filter(|flags| flags & !(node::DELETED | node::SAME_FIELDS) == 0)?;
         let mut part = |of: u64| Some(of.wrapping_add(number(elements.next())? as u64));
         let id = StreamId { ms: part(first.ms)?, seq: part(first.seq)? };
-        if id < first || last.is_some_and(|last| id <= last) {
+        let is_first = counts == [0, 0];
+        if is_first != (id == first) || last.is_some_and(|last| id <= last) {
             return None;
         }
         last = Some(id);
@@ -57,7 +63,7 @@ fn check<'a>(before: Option<StreamId>, first: StreamId, mut elements: impl Itera
         }
         counts[usize::from(flags & node::DELETED != 0)] += 1;
     }
-    (counts == claimed && counts[0] > 0).then_some(counts[0] as u64)
+    (counts == claimed && counts != [0, 0]).then_some(counts[0] as u64)
 }
 
 #[cfg(test)]
@@ -93,6 +99,38 @@ mod tests {
         assert_eq!((ids(&copy), copy.len(), copy.radix()), (ids(&entries), entries.len(), entries.radix()));
         let (first, node) = entries.nodes().next().expect("there are several");
         assert!(!copy.adopt(first, node.clone()), "ids do not go back");
+    }
+
+    #[test]
+    fn a_node_of_which_all_entries_were_deleted_is_one() {
+        let mut entries = StreamEntries::default();
+        let limits = StreamLimits { node_bytes: 4096, node_entries: 2 };
+        for ms in [1, 5, 7] {
+            assert!(entries.append(id(ms, 0), &[b"f", b"v"], &limits).is_ok());
+        }
+        let (first, node) = entries.nodes().next().expect("there are two");
+        let mut node = node.clone();
+        assert_eq!(node::delete(&mut node, first, |_| Some(true)), 2);
+        let mut copy = StreamEntries::default();
+        assert!(copy.adopt(first, node));
+        assert_eq!((copy.len(), copy.last_kept_id()), (0, Some(id(5, 0))));
+        assert!(copy.adopt(id(7, 0), entries.nodes().next_back().expect("there are two").1.clone()));
+    }
+
+    #[test]
+    fn a_nodes_id_is_that_of_its_first_entry() {
+        let entries = filled();
+        let (first, node) = entries.nodes().next().expect("there are several");
+        for other in [id(first.ms, first.seq + 1), id(0, 1), id(first.ms - 1, first.seq)] {
+            let mut elements: Vec<_> = node.iter().collect();
+            assert!(StreamEntries::default().adopt(other, node.clone()), "the ids are relative");
+            // The first entry behind that of the node.
+            let at = 3 + 2 + 1 + 2;
+            elements[at] = Text::Int(1);
+            let mut moved = Packed::new();
+            moved.extend(elements.into_iter());
+            assert!(!StreamEntries::default().adopt(other, moved));
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ impl StreamEntries {
 
     /// How many entries were ever added up to this id, if that can be said. What XSETID has made of the counter may be less
     /// than there are entries, and then it cannot.
-    fn ordinal(&self, id: StreamId) -> Option<i64> {
+    pub fn ordinal(&self, id: StreamId) -> Option<i64> {
         self.reckon(id).filter(|ordinal| *ordinal >= 0)
     }
 
