@@ -33,6 +33,13 @@ fn places_have_positions_distances_and_geohashes() {
 }
 
 #[test]
+fn halves_of_the_last_digit_of_a_distance_go_to_the_even_one() {
+    let mut server = Harness::new();
+    server.run("GEOADD g -179.370934214 -15.578692157 a 14.719183561 36.614024564 b");
+    assert_eq!(server.run("GEODIST g a b"), "$13 17297780.3792");
+}
+
+#[test]
 fn places_are_found_in_circles_and_boxes() {
     let mut server = sicily();
     for (line, reply) in [

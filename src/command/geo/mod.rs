@@ -40,8 +40,8 @@ fn unit(name: &[u8]) -> Result<f64, Failure> {
 /// Writes a distance, always with four digits behind the point.
 fn write_distance(reply: &mut Reply, distance: f64) {
     const SCALE: i64 = 10_000;
-    // Rounded half away from zero, as Redis does, and not half to even.
-    let scaled = (distance * SCALE as f64).round() as i64;
+    // Rounded when it is scaled, halves to even, as Redis does: digits of the unscaled number would differ.
+    let scaled = (distance * SCALE as f64).round_ties_even() as i64;
     reply.bulk(format!("{}.{:04}", scaled / SCALE, scaled % SCALE).as_bytes());
 }
 
