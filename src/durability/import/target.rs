@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::task::Poll;
+use std::time::Duration;
 
 use tokio::task::{JoinHandle, spawn_local, yield_now};
 
@@ -27,6 +28,9 @@ const SETTINGS: [[&str; 2]; 2] = [["appendfsync", "no"], ["databases", "16384"]]
 
 /// Bytes of effects that wait before the log gets its turn.
 const PENDING_MAX: usize = 1 << 20;
+
+/// How often a wait looks whether the log has failed.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// See the module.
 pub(super) struct Target {
@@ -149,13 +153,14 @@ impl Target {
             yield_now().await;
         }
         let engine = self.engine.borrow();
-        let mut error = (engine.stats.error_replies > failures).then(|| "an error inside a transaction".to_owned());
+        let has_failed = engine.stats.error_replies > failures;
+        let mut error = has_failed.then(|| "an error inside a transaction".to_owned());
         loop {
             let reply = self.client.output.sendable(&engine.gate);
             if reply.is_empty() {
                 break;
             }
-            if let Some(text) = reply.strip_prefix(b"-") {
+            if has_failed && let Some(text) = reply.strip_prefix(b"-") {
                 error = Some(String::from_utf8_lossy(text).trim_end().to_owned());
             }
             let len = reply.len();
@@ -180,15 +185,17 @@ impl Target {
         ImportError::Target { path: self.under_way.clone(), reason: reason.to_string() }
     }
 
+    /// Waits until there may be room, or for a moment: a log that fails meanwhile wakes nobody.
     async fn wait_for_room(&self) -> Result<(), ImportError> {
+        let mut pause = self.engine.borrow().clock.sleep(LOOK_AGAIN);
         let mut asked = false;
         poll_fn(|cx| {
             let mut engine = self.engine.borrow_mut();
-            if std::mem::replace(&mut asked, true) || engine.log.failed.is_some() {
+            if std::mem::replace(&mut asked, true) {
                 return Poll::Ready(());
             }
             engine.admission.wait(cx.waker());
-            Poll::Pending
+            pause.as_mut().poll(cx)
         })
         .await;
         match &self.engine.borrow().log.failed {
