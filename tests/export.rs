@@ -105,6 +105,23 @@ fn the_checking_tool_of_redis_finds_nothing_wrong() {
 }
 
 #[test]
+fn what_a_version_does_not_store_of_streams_is_counted() {
+    let server = Program::ackd().start();
+    let mut client = server.client();
+    for line in ["XADD plain 1-1 f v", "XADD read 1-1 f v", "XGROUP CREATE read g 0", "XGROUP CREATECONSUMER read g c"]
+    {
+        let reply = client.command(line);
+        assert!(!reply.is_error(), "{reply}");
+    }
+    for (version, lossy) in [("9", 2), ("10", 1), ("11", 0), ("12", 0)] {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let output = export(&server, &dir.path().join("dump.rdb"), &["--rdb-version", version, "--json"]);
+        let summary: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+        assert_eq!((&summary["lossy_streams"], &summary["keys"]), (&lossy.into(), &2.into()), "{summary}");
+    }
+}
+
+#[test]
 fn an_exported_append_only_directory_is_loaded() {
     let Some(program) = Oracle::Redis7.program() else { return };
     let (server, contents) = filled(43, false);

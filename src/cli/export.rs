@@ -99,8 +99,8 @@ fn as_text(summary: &Summary, target: &Path, seconds: Duration) -> String {
     let speed = bytes as f64 / 1e6 / seconds.max(1e-6);
     let _ =
         writeln!(text, "\n{bytes} bytes in {seconds:.2} seconds, {speed:.0} MB/s; stream offset {}", summary.offset);
-    if summary.simplified_streams > 0 {
-        let streams = summary.simplified_streams;
+    if summary.lossy_streams > 0 {
+        let streams = summary.lossy_streams;
         let _ =
             writeln!(text, "this version does not store all that is known of {streams} streams and their consumers");
     }
@@ -115,7 +115,7 @@ fn as_json(summary: &Summary, target: &Path, seconds: Duration) -> Value {
         "rdb_version": summary.version.map(Version::number),
         "bytes": summary.bytes,
         "offset": summary.offset,
-        "simplified_streams": summary.simplified_streams,
+        "lossy_streams": summary.lossy_streams,
         "seconds": seconds.as_secs_f64(),
     })
 }

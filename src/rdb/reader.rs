@@ -9,6 +9,7 @@ use super::input::Input;
 use super::packed::{self, Packed};
 use super::{FOOTER, Version};
 use crate::base::crc64::crc64;
+use crate::base::listpack;
 use crate::base::text::Text;
 
 /// Hands out what a file consists of, piece by piece.
@@ -52,7 +53,7 @@ enum State {
     Packed(u8),
     /// Elements in this form, so many of them, with times relative to this one.
     Elements(u8, u64, i64),
-    /// Fields of the listpack in `first`, from this offset on; times are relative to this one.
+    /// Fields of the listpack in `first`, from this offset on.
     PackedFields(usize),
     Nodes(u8, u64),
     Entries(u8, u64),
@@ -141,7 +142,7 @@ impl<R: Read> Reader<R> {
                 self.input.text(&mut self.first).map(|text| Event::Part(Part::String(text)))
             }
             State::Packed(code) => self.packed(code),
-            State::PackedFields(at) => Ok(self.packed_field(at)),
+            State::PackedFields(at) => self.packed_field(at),
             State::Elements(_, 0, _) | State::Nodes(_, 0) => self.key_end(),
             State::Elements(code, left, from_ms) => {
                 self.state = State::Elements(code, left - 1, from_ms);
@@ -392,17 +393,15 @@ impl<R: Read> Reader<R> {
         Ok(())
     }
 
-    fn packed_field(&mut self, at: usize) -> Event<'_> {
+    fn packed_field(&mut self, at: usize) -> Result<Event<'_>, Error> {
         if at == self.first.len() {
-            self.state = State::Between;
-            return Event::KeyEnd;
+            return self.key_end();
         }
-        let mut elements = Packed::listpack(&self.first[at..], 3).iter();
-        let mut next = || elements.next().unwrap_or(Text::Int(0));
-        let (field, value, time) = (next(), next(), next());
-        let sizes = [field, value, time].map(|text| crate::base::listpack::encode(text).size());
-        self.state = State::PackedFields(at + sizes.iter().sum::<usize>());
-        Event::Part(Part::Field { field, value, expires_ms: time.to_int().filter(|time| *time != 0) })
+        let value_at = listpack::next(&self.first, at);
+        let time_at = listpack::next(&self.first, value_at);
+        self.state = State::PackedFields(listpack::next(&self.first, time_at));
+        let [field, value, time] = [at, value_at, time_at].map(|at| listpack::decode(&self.first, at));
+        Ok(Event::Part(Part::Field { field, value, expires_ms: time.to_int().filter(|time| *time != 0) }))
     }
 
     /// A stream's parts.

@@ -56,7 +56,7 @@ pub enum WriteError {
 ///
 /// What a version has no form for becomes what it has: below 11 a small set is written as a large one, below 10 listpacks are
 /// ziplists, and streams lose what those versions do not store (below 11 when consumers were active, below 10 also the
-/// counters of deleted and read entries). Expiry times of fields need 12 and functions 10: see [`Version::expresses`].
+/// counters of deleted and read entries). Expiry times of fields need 12 and functions 10: below, there is an error.
 pub struct Writer<W> {
     out: W,
     buffer: Vec<u8>,

@@ -78,7 +78,7 @@ pub struct Summary {
     /// The stream offset at which the data stood so.
     pub offset: u64,
     /// Streams whose counters, or times of consumers, the version does not store.
-    pub simplified_streams: u64,
+    pub lossy_streams: u64,
 }
 
 /// Why nothing was written.
@@ -216,7 +216,7 @@ impl Data {
             return Err(ExportError::Version { version, hashes: timed });
         }
         summary.version = Some(version);
-        summary.simplified_streams = match version {
+        summary.lossy_streams = match version {
             Version::V9 => streams[0] + streams[1],
             Version::V10 => streams[1],
             _ => 0,
