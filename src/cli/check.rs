@@ -103,7 +103,8 @@ fn as_text(report: &Report, time: Duration) -> String {
         lines.push(line);
     }
     for snapshot in report.manifest.iter().flat_map(|m| &m.snapshots) {
-        lines.push(format!("  snapshot   {}  {} bytes, offset {}", snapshot.file, snapshot.size, snapshot.offset));
+        lines
+            .push(format!("  snapshot   {}  {} bytes, offset {}", snapshot.file, snapshot.size, snapshot.place.offset));
     }
     if let Some(outcome) = &report.outcome {
         let frames = report.progress.frames;
@@ -157,7 +158,7 @@ fn as_json(report: &Report, time: Duration) -> Value {
             .collect::<Vec<_>>(),
         "segments": segments.collect::<Vec<_>>(),
         "snapshots": snapshots
-            .map(|s| json!({ "file": s.file, "offset": s.offset, "size": s.size }))
+            .map(|s| json!({ "file": s.file, "offset": s.place.offset, "size": s.size }))
             .collect::<Vec<_>>(),
         "frames": report.progress.frames,
         "end_offset": outcome.map(|o| o.end.offset),

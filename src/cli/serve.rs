@@ -397,7 +397,7 @@ mod tests {
         assert!(!help.contains("ackd-self-check"));
         let below = |name: &str| help.split_once(&format!("--{name} <")).unwrap().1.lines().nth(1).unwrap().trim();
         assert!(below("maxmemory").starts_with("(not built yet: refused) Memory above"));
-        assert!(below("save").starts_with("(remembered, without effect) Pairs"));
+        assert!(below("shutdown-timeout").starts_with("(remembered, without effect) Seconds"));
         assert!(below("port").starts_with("TCP port"));
         assert!(!command().render_help().to_string().contains("--tls-ciphers"));
     }

@@ -5,6 +5,7 @@ use std::task::Waker;
 use super::{Ctx, Failure, call, key_waits, level, parse, table};
 use crate::engine::client::{Blocked, BlockedOn, Client, ClientId, Unblock};
 use crate::engine::gate::{Gate, Level};
+use crate::engine::snapshots::Purpose;
 use crate::engine::trial::Event;
 use crate::engine::{Engine, Request, Shutdown};
 use crate::resp::Reply;
@@ -78,6 +79,7 @@ fn is_reached(engine: &Engine, on: BlockedOn) -> bool {
         }
         BlockedOn::Reload { before, .. } => engine.reloads > before,
         BlockedOn::History { before } => engine.new_histories > before,
+        BlockedOn::Snapshot { number } => engine.snapshots.result(number).is_some(),
         BlockedOn::Shutdown | BlockedOn::Keys => false,
     }
 }
@@ -100,6 +102,10 @@ fn write_end(engine: &Engine, reply: &mut Reply, on: BlockedOn) {
         BlockedOn::History { .. } => match &engine.history_refusal {
             None => reply.ok(),
             Some(reason) => reply.error(format!("ERR the new replication id could not be noted: {reason}").as_bytes()),
+        },
+        BlockedOn::Snapshot { number } => match engine.snapshots.result(number) {
+            None | Some(Ok(())) => reply.ok(),
+            Some(Err(reason)) => reply.error(format!("ERR the snapshot failed: {reason}").as_bytes()),
         },
         BlockedOn::Reload { answered: true, .. } => {}
         BlockedOn::Reload { .. } => reply.ok(),
@@ -131,17 +137,23 @@ pub fn wait_for_sync_policy(ctx: &mut Ctx<'_>) {
 
 /// Answers once the data were loaded from the log anew. Inside a transaction that has to wait for its end, for the log
 /// gets a transaction whole: the answer comes at once, and the connection goes on when the data are there again.
-pub fn wait_for_reload(ctx: &mut Ctx<'_>) {
+pub fn wait_for_reload(ctx: &mut Ctx<'_>, save: bool) {
     let on = BlockedOn::Reload { before: ctx.engine.reloads, answered: ctx.in_transaction() };
     if !ctx.in_transaction() {
-        ctx.engine.request(Request::Reload);
+        ctx.engine.request(Request::Reload { save });
         return block(ctx, on, 0);
     }
     ctx.reply.ok();
     if ctx.client.blocked.is_none() {
-        ctx.engine.request(Request::Reload);
+        ctx.engine.request(Request::Reload { save });
         ctx.client.blocked = Some(Blocked { on, deadline_us: None });
     }
+}
+
+/// Answers once a snapshot was taken that holds what was executed so far.
+pub fn wait_for_snapshot(ctx: &mut Ctx<'_>) {
+    let number = ctx.engine.snapshots.ask(Purpose { save: true, rewrite: false });
+    block(ctx, BlockedOn::Snapshot { number }, 0);
 }
 
 /// Answers once a new history has begun. Not inside a transaction, where no reply can wait.

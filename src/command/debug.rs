@@ -214,7 +214,7 @@ fn reply_buffer(ctx: &mut Ctx<'_>, words: &[&[u8]]) -> Result<(), Failure> {
     accept(ctx, words)
 }
 
-/// There is one form of data on disk, the log, so that is what each of Redis' options loads.
+/// What is loaded is what is on disk, snapshot and log; without NOSAVE after a snapshot of all there is.
 fn reload_with_options(ctx: &mut Ctx<'_>, words: &[&[u8]]) -> Result<(), Failure> {
     let options: [&[u8]; 3] = [b"MERGE", b"NOFLUSH", b"NOSAVE"];
     if words.iter().any(|word| !options.iter().any(|option| option.eq_ignore_ascii_case(word))) {
@@ -224,7 +224,8 @@ fn reload_with_options(ctx: &mut Ctx<'_>, words: &[&[u8]]) -> Result<(), Failure
     if !words.iter().any(|word| word.eq_ignore_ascii_case(b"NOFLUSH")) {
         break_watches(ctx);
     }
-    blocking::wait_for_reload(ctx);
+    let save = !words.iter().any(|word| word.eq_ignore_ascii_case(b"NOSAVE"));
+    blocking::wait_for_reload(ctx, save);
     Ok(())
 }
 
@@ -239,7 +240,7 @@ fn break_watches(ctx: &mut Ctx<'_>) {
 
 fn reload(ctx: &mut Ctx<'_>) -> Result<(), Failure> {
     break_watches(ctx);
-    blocking::wait_for_reload(ctx);
+    blocking::wait_for_reload(ctx, false);
     Ok(())
 }
 

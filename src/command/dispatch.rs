@@ -125,6 +125,11 @@ fn allowed(engine: &Engine, client: &Client, row: &Row, arguments: &[&[u8]]) -> 
     if has(spec::NO_MULTI) && client.transaction.is_some() {
         return Err("ERR Command not allowed inside a transaction".into());
     }
+    let is_write = has(spec::WRITE)
+        || (row.spec.name == "exec" && client.transaction.as_ref().is_some_and(|transaction| transaction.writes));
+    if (is_write || row.spec.name == "ping") && engine.refuses_for_snapshots() {
+        return Err(failure::SNAPSHOT_FAILED);
+    }
     let replicas_needed = engine.config.min_replicas_to_write() > 0 && engine.config.min_replicas_max_lag() > 0;
     if replicas_needed && has(spec::WRITE) {
         return Err("NOREPLICAS Not enough good replicas to write.".into());

@@ -41,6 +41,13 @@ impl From<Vec<u8>> for Failure {
     }
 }
 
+/// A snapshot failed, and the settings refuse writes then.
+pub const SNAPSHOT_FAILED: Failure = Failure::fixed(
+    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may \
+     modify the data set are disabled, because this instance is configured to report errors during writes if RDB \
+     snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.",
+);
+
 /// The key holds a value of another type.
 pub const WRONG_TYPE: Failure = Failure::fixed("WRONGTYPE Operation against a key holding the wrong kind of value");
 /// Options that do not fit.

@@ -52,6 +52,7 @@ pub mod sets;
 pub mod sets_algebra;
 pub mod sets_random;
 pub mod shadow;
+pub mod snapshots;
 pub mod sort;
 pub mod spec;
 pub mod streams;

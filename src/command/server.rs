@@ -1,4 +1,4 @@
-//! Commands about the server as a whole: TIME, ROLE, LASTSAVE, SHUTDOWN, LOLWUT, and what a server without replication,
+//! Commands about the server as a whole: TIME, ROLE, SHUTDOWN, LOLWUT, and what a server without replication,
 //! cluster and modules answers to those who ask for them.
 
 use super::connection::REDIS_VERSION;
@@ -26,14 +26,8 @@ pub fn role(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// LASTSAVE
-pub fn lastsave(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
-    ctx.reply.integer(ctx.engine.last_save_s as i64);
-    Ok(())
-}
-
-/// SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE] [ABORT]. With or without SAVE, everything executed is in the log first. A
-/// shutdown waits for nothing that takes long, so there never is one to abort.
+/// SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE] [ABORT]. With or without SAVE, everything executed is in the log first; SAVE takes a
+/// snapshot besides. A shutdown waits for no replica, so there never is one to abort.
 pub fn shutdown(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     let (mut save, mut nosave, mut abort) = (false, false, false);
     let mut how = Shutdown::default();
@@ -54,6 +48,7 @@ pub fn shutdown(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     if abort {
         return Err("ERR No shutdown in progress.".into());
     }
+    how.save = save;
     blocking::wait_for_shutdown(ctx, how);
     Ok(())
 }
@@ -113,7 +108,6 @@ mod tests {
         let mut harness = Harness::new();
         assert_eq!(harness.run("TIME"), "*2 $10 1700000000 $1 0");
         assert_eq!(harness.run("ROLE"), "*3 $6 master :0 *0");
-        assert_eq!(harness.run("LASTSAVE"), ":1700000000");
         assert_eq!(harness.run("REPLICAOF no ONE"), "+OK");
         assert_eq!(harness.run("SLAVEOF a b"), "-ERR Invalid master port");
         assert_eq!(harness.run("MODULE LIST"), "*0");
@@ -135,7 +129,7 @@ mod tests {
         assert_eq!(harness.run("SHUTDOWN ABORT"), "-ERR No shutdown in progress.");
         assert!(harness.engine.requests.is_empty());
         assert_eq!(harness.run("SHUTDOWN NOSAVE NOW FORCE"), "");
-        assert_eq!(harness.engine.requests, [Request::Shutdown(Shutdown { force: true, now: true })]);
+        assert_eq!(harness.engine.requests, [Request::Shutdown(Shutdown { force: true, now: true, save: false })]);
         assert!(harness.engine.clients.get(harness.client).unwrap().blocked.is_some());
     }
 }

@@ -13,6 +13,7 @@ mod conformance;
 mod mapped;
 mod portable;
 mod posix;
+mod sequential;
 pub mod sim;
 mod uring;
 
@@ -25,6 +26,7 @@ use std::rc::Rc;
 pub use buffer::AlignedBuf;
 pub use mapped::{MapFault, Mapped, is_locked};
 pub use portable::PortableDisk;
+pub use sequential::SequentialFile;
 pub use uring::UringDisk;
 
 /// A disk operation under way.
@@ -63,6 +65,8 @@ pub struct Metadata {
     pub links: u64,
     /// Bytes of storage allocated; below `len` when the file has holes.
     pub allocated: u64,
+    /// Some of that storage is shared with another file (reflinks), so that writing there needs new storage.
+    pub shared: bool,
 }
 
 /// A place that holds directories and files.
@@ -88,8 +92,14 @@ pub trait Disk {
     /// Removes a file. Durable after [`Disk::sync_dir`].
     fn remove<'a>(&'a self, path: &'a Path) -> Op<'a, ()>;
 
+    /// Copies a file to a new name, with its storage shared where the file system can do that, and syncs it.
+    fn copy<'a>(&'a self, from: &'a Path, to: &'a Path) -> Op<'a, ()>;
+
     /// Makes the names in a directory durable.
     fn sync_dir<'a>(&'a self, path: &'a Path) -> Op<'a, ()>;
+
+    /// Bytes that can still be stored where `path` is; `None` where that is not known.
+    fn free_space<'a>(&'a self, path: &'a Path) -> Op<'a, Option<u64>>;
 
     /// The names of the files in a directory, sorted; subdirectories are left out.
     fn list<'a>(&'a self, path: &'a Path) -> Op<'a, Vec<String>>;
@@ -102,6 +112,10 @@ pub trait Disk {
 pub trait File {
     /// Reads up to `len` bytes at `offset`; fewer only at the end of the file.
     fn read_at(&self, offset: u64, len: usize) -> Op<'_, AlignedBuf>;
+
+    /// Reads on the calling thread, which waits: for who can do nothing else before the bytes are there. Fewer than asked
+    /// for only at the end of the file.
+    fn read_now(&self, offset: u64, into: &mut [u8]) -> io::Result<usize>;
 
     /// Writes all of `data` at `offset` and gives the buffer back. Short writes are continued inside; on an error any
     /// part may have been written. On a [`Open::Direct`] file, `offset` and the length must be multiples of

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::posix::{self, OpenFile};
+use super::sequential;
 use super::{AlignedBuf, Disk, File, Lock, Metadata, Op, Open};
 
 /// Up to this size a buffered write is done on the calling thread: a copy of 256 KiB takes some 50 microseconds, the
@@ -59,9 +60,19 @@ impl Disk for PortableDisk {
         blocking(move || std::fs::remove_file(path))
     }
 
+    fn copy<'a>(&'a self, from: &'a Path, to: &'a Path) -> Op<'a, ()> {
+        let (from, to) = (from.to_owned(), to.to_owned());
+        blocking(move || sequential::copy(&from, &to))
+    }
+
     fn sync_dir<'a>(&'a self, path: &'a Path) -> Op<'a, ()> {
         let path = path.to_owned();
         blocking(move || posix::sync_dir(&path))
+    }
+
+    fn free_space<'a>(&'a self, path: &'a Path) -> Op<'a, Option<u64>> {
+        let path = path.to_owned();
+        blocking(move || posix::free_space(&path).map(Some))
     }
 
     fn list<'a>(&'a self, path: &'a Path) -> Op<'a, Vec<String>> {
@@ -82,6 +93,10 @@ impl File for PortableFile {
     fn read_at(&self, offset: u64, len: usize) -> Op<'_, AlignedBuf> {
         let file = Arc::clone(&self.0);
         blocking(move || file.read_at(offset, len))
+    }
+
+    fn read_now(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        self.0.read_into(offset, into)
     }
 
     fn write_at(&self, offset: u64, data: AlignedBuf) -> Op<'_, AlignedBuf> {

@@ -12,7 +12,7 @@ use std::path::Path;
 use super::{AlignedBuf, Lock, Metadata, Open};
 
 /// What a disk is assumed to write as a whole when nothing better is known.
-const SMALLEST_WRITE_UNIT: usize = 4096;
+pub(super) const SMALLEST_WRITE_UNIT: usize = 4096;
 
 /// A larger physical block than this is taken for a stripe or an erase unit, which is no unit of tearing.
 const LARGEST_WRITE_UNIT: usize = 64 * 1024;
@@ -88,6 +88,25 @@ impl OpenFile {
         }
         buf.resize(got);
         Ok(buf)
+    }
+
+    /// Reads at `offset` until `into` is full or the file ends. Not for direct I/O, which wants aligned memory.
+    pub(super) fn read_into(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        if self.direct {
+            let buf = self.read_at(offset, into.len())?;
+            into[..buf.len()].copy_from_slice(&buf);
+            return Ok(buf.len());
+        }
+        let mut done = 0;
+        while done < into.len() {
+            match self.file.read_at(&mut into[done..], offset + done as u64) {
+                Ok(0) => break,
+                Ok(n) => done += n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(done)
     }
 
     fn read_exactly_placed(&self, offset: u64, len: usize) -> io::Result<AlignedBuf> {
@@ -225,6 +244,12 @@ pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
+/// Bytes that can still be stored where `path` is.
+pub(super) fn free_space(path: &Path) -> io::Result<u64> {
+    let found = rustix::fs::statvfs(path)?;
+    Ok(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
 /// Creates a directory unless there is one.
 pub(super) fn create_dir(path: &Path) -> io::Result<()> {
     match std::fs::create_dir(path) {
@@ -251,7 +276,61 @@ pub(super) fn list(path: &Path) -> io::Result<Vec<String>> {
 /// What is known of a file.
 pub(super) fn metadata(path: &Path) -> io::Result<Metadata> {
     let found = std::fs::metadata(path)?;
-    Ok(Metadata { len: found.len(), links: found.nlink(), allocated: found.blocks() * 512 })
+    let shared = found.is_file() && has_shared_extents(&File::open(path)?, found.len());
+    Ok(Metadata { len: found.len(), links: found.nlink(), allocated: found.blocks() * 512, shared })
+}
+
+/// Extents of a file asked for at a time.
+const EXTENTS: usize = 32;
+
+/// Whether another file shares storage with this one; `false` where the file system cannot tell, and so shares none.
+fn has_shared_extents(file: &File, len: u64) -> bool {
+    let mut start = 0;
+    while start < len {
+        let mut map = ExtentMap { start, length: len - start, count: EXTENTS as u32, ..ExtentMap::default() };
+        // SAFETY: the descriptor is open; the kernel fills in at most `count` extents behind the head, which are there.
+        if unsafe { libc::ioctl(file.as_raw_fd(), FS_IOC_FIEMAP, std::ptr::from_mut(&mut map)) } != 0 {
+            return false;
+        }
+        let found = &map.extents[..(map.mapped as usize).min(EXTENTS)];
+        if found.iter().any(|extent| extent.flags & FIEMAP_EXTENT_SHARED != 0) {
+            return true;
+        }
+        match found.last() {
+            Some(last) if last.flags & FIEMAP_EXTENT_LAST == 0 => start = last.logical + last.length.max(1),
+            _ => return false,
+        }
+    }
+    false
+}
+
+const FS_IOC_FIEMAP: libc::c_ulong = 0xC020_660B;
+const FIEMAP_EXTENT_LAST: u32 = 0x1;
+const FIEMAP_EXTENT_SHARED: u32 = 0x2000;
+
+/// `struct fiemap` of linux/fiemap.h.
+#[repr(C)]
+#[derive(Default)]
+struct ExtentMap {
+    start: u64,
+    length: u64,
+    flags: u32,
+    mapped: u32,
+    count: u32,
+    reserved: u32,
+    extents: [Extent; EXTENTS],
+}
+
+/// `struct fiemap_extent`.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct Extent {
+    logical: u64,
+    physical: u64,
+    length: u64,
+    reserved: [u64; 2],
+    flags: u32,
+    reserved_too: [u32; 3],
 }
 
 fn refused_direct(direct: bool, error: io::Error) -> io::Error {

@@ -415,6 +415,21 @@ impl World {
         self.0.state.borrow_mut().begin(process, what)
     }
 
+    /// Does an operation at once, while nothing else happens. That of a dead process fails.
+    fn do_now(&self, process: u64, what: What) -> io::Result<Answer> {
+        let mut state = self.0.state.borrow_mut();
+        if !state.alive.contains(&process) || state.frozen() {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let number = state.number();
+        let fault = state.draw_fault(&what);
+        state.apply(number, process, what, fault)
+    }
+
+    fn free_space(&self) -> Option<u64> {
+        self.0.state.borrow_mut().room()
+    }
+
     fn poll(&self, number: u64, cx: &mut Context<'_>) -> Poll<io::Result<Answer>> {
         self.let_happen(number, cx);
         let mut state = self.0.state.borrow_mut();

@@ -61,8 +61,16 @@ impl Disk for UringDisk {
         self.portable.remove(path)
     }
 
+    fn copy<'a>(&'a self, from: &'a Path, to: &'a Path) -> Op<'a, ()> {
+        self.portable.copy(from, to)
+    }
+
     fn sync_dir<'a>(&'a self, path: &'a Path) -> Op<'a, ()> {
         self.portable.sync_dir(path)
+    }
+
+    fn free_space<'a>(&'a self, path: &'a Path) -> Op<'a, Option<u64>> {
+        self.portable.free_space(path)
     }
 
     fn list<'a>(&'a self, path: &'a Path) -> Op<'a, Vec<String>> {
@@ -88,6 +96,10 @@ impl UringFile {
 impl File for UringFile {
     fn read_at(&self, offset: u64, len: usize) -> Op<'_, AlignedBuf> {
         self.portable.read_at(offset, len)
+    }
+
+    fn read_now(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        self.portable.read_now(offset, into)
     }
 
     fn write_at(&self, offset: u64, data: AlignedBuf) -> Op<'_, AlignedBuf> {

@@ -15,6 +15,8 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use super::fork::Fork;
+use super::snapshot::{self, Desk};
 use crate::base::clock::Sleep;
 use crate::engine::config::AppendFsync;
 use crate::engine::stream::Batch;
@@ -56,14 +58,17 @@ pub struct Committer {
     sealed: Cell<bool>,
     /// Room in the log that the frame being written may use up.
     in_flight: Cell<u64>,
+    /// Where snapshots are begun and looked after.
+    desk: Desk,
 }
 
 impl Committer {
     /// A committer for an engine that stands where the log ends.
-    pub fn new(engine: Rc<RefCell<Engine>>, log: Rc<Log>) -> Rc<Self> {
+    pub fn new(engine: Rc<RefCell<Engine>>, log: Rc<Log>, fork: Rc<dyn Fork>) -> Rc<Self> {
         let committer = Rc::new(Self {
             engine,
             log,
+            desk: Desk::new(fork),
             unsynced_since_us: Cell::new(None),
             syncing_since_us: Cell::new(None),
             written_us: Cell::new(0),
@@ -109,9 +114,20 @@ impl Committer {
         &self.log
     }
 
-    /// Lets [`sync_in_background`] and [`prepare_segments`] finish what is under way, and end.
+    /// The engine.
+    pub fn engine(&self) -> &Rc<RefCell<Engine>> {
+        &self.engine
+    }
+
+    /// Where snapshots are begun and looked after.
+    pub fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
+    /// Lets [`sync_in_background`] and [`prepare_segments`] finish what is under way, and end; a snapshot is given up.
     pub fn end_helpers(&self) {
         self.helpers_end.set(true);
+        self.desk.end();
         for task in [&self.syncer, &self.preparer] {
             if let Some(waker) = task.borrow_mut().take() {
                 waker.wake();
@@ -195,6 +211,7 @@ pub async fn write_batches(committer: Rc<Committer>) {
         let is_last = matches!(step, Step::Close);
         let result = match step {
             Step::Write(batch) => write(&committer, batch).await,
+            Step::Snapshot(batch) => begin_snapshot(&committer, batch).await,
             Step::Seal => seal(&committer).await,
             Step::Policy(setting) => change_policy(&committer, setting).await,
             Step::Close => close(&committer).await,
@@ -224,6 +241,8 @@ fn report_figures(engine: &mut Engine, stats: &Stats) {
 
 enum Step {
     Write(Batch),
+    /// Behind this batch, if there is one.
+    Snapshot(Option<Batch>),
     Seal,
     Policy(AppendFsync),
     Close,
@@ -242,9 +261,15 @@ async fn next_step(committer: &Committer) -> Step {
         if policy != committer.log.policy() && committer.log.can_take(policy, pending) {
             return Poll::Ready(Step::Policy(wanted));
         }
-        if let Some(batch) = engine.stream.take(cx.waker()) {
+        let batch = engine.stream.take(cx.waker());
+        if let Some(batch) = &batch {
             committer.in_flight.set(batch.frame.len() as u64 + FRAME_OVERHEAD_UNITS * committer.log.unit());
             engine.admission.set_room(committer.log.room().saturating_sub(committer.in_flight.get()));
+        }
+        if !committer.helpers_end.get() && engine.snapshots.is_due(cx.waker()) {
+            return Poll::Ready(Step::Snapshot(batch));
+        }
+        if let Some(batch) = batch {
             return Poll::Ready(Step::Write(batch));
         }
         if committer.stopping.get() {
@@ -327,6 +352,18 @@ async fn make_room(committer: &Committer, needed: u64) -> Result<(), LogError> {
             if committer.stopping.get() { Poll::Ready(()) } else { pause.as_mut().poll(cx) }
         })
         .await;
+    }
+    Ok(())
+}
+
+/// Copies the process now that the batch is closed, and writes the batch.
+async fn begin_snapshot(committer: &Committer, batch: Option<Batch>) -> Result<(), LogError> {
+    let begun = snapshot::begin(&committer.desk, &committer.engine, &committer.log);
+    if let Some(batch) = batch {
+        write(committer, batch).await?;
+    }
+    if let Some(begun) = begun {
+        committer.desk.hand_over(begun, committer.log.place());
     }
     Ok(())
 }

@@ -3,8 +3,10 @@
 pub mod commit;
 pub mod export;
 pub mod foreign;
+pub mod fork;
 pub mod import;
 pub mod recovery;
+pub mod snapshot;
 mod tally;
 
 pub use tally::Tally;

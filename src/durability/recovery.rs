@@ -5,14 +5,19 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::commit;
+use super::{commit, snapshot};
 use crate::command::apply::Applier;
 use crate::command::shadow;
 use crate::engine::{Engine, Loading};
-use crate::log::{Directory, FrameHeader, FrameKind, Log, LogError, Progress, Recovered, Settings, Sink};
+use crate::log::{
+    Cause, Directory, FrameHeader, FrameKind, Log, LogError, Progress, Recovered, Refusal, Settings, Sink,
+};
 
 /// How often progress is logged, in microseconds.
 const PROGRESS_INTERVAL_US: u64 = 1_000_000;
+
+/// A replay of fewer bytes tells nothing of how fast replays are.
+const TELLING_REPLAY: u64 = 16 << 20;
 
 /// The data could not be made ready.
 #[derive(Debug, thiserror::Error)]
@@ -38,15 +43,59 @@ pub async fn recover(engine: &Rc<RefCell<Engine>>, directory: Directory) -> Resu
     Ok(log)
 }
 
-/// The first half of [`recover`]: reads, checks and applies the log, and changes nothing on disk.
+/// The first half of [`recover`]: loads the newest snapshot that can be used, reads, checks and applies the log behind it,
+/// and changes nothing on disk.
 pub async fn load(engine: &Rc<RefCell<Engine>>, directory: &Directory) -> Result<Recovered, RecoveryFailure> {
     let started_us = begin(&mut engine.borrow_mut());
+    let mut contents = directory.look().await?;
+    let mut behind = None;
+    let mut fault = None;
+    for snapshot in contents.snapshots() {
+        let path = directory.snapshot_dir().join(&snapshot.file);
+        match snapshot::load(engine, directory, &snapshot).await {
+            Ok(keys) => {
+                let mut engine = engine.borrow_mut();
+                let seconds = (engine.tick() - started_us) as f64 / 1e6;
+                let offset = snapshot.place.offset;
+                tracing::info!("DB loaded from snapshot: {keys} keys, offset {offset}, in {seconds:.3} seconds");
+                engine.saw_frame_time(snapshot.place.wall_ms);
+                engine.snapshots.loaded_keys = keys;
+                behind = Some(snapshot);
+                break;
+            }
+            Err(reason) => {
+                tracing::warn!("THE SNAPSHOT {} CANNOT BE USED: {reason}; trying what is older", path.display());
+                engine.borrow_mut().forget_data();
+                contents.cannot_use(&snapshot);
+                fault.get_or_insert((path, reason));
+            }
+        }
+    }
+    let replay_us = engine.borrow_mut().tick();
     let mut loader =
         Loader { engine: engine.clone(), applier: Applier::default(), reported_us: started_us, commands: 0 };
-    let recovered = directory.recover(&mut loader).await?;
+    let replayed = directory.replay(contents, behind.as_ref(), &mut loader).await;
+    let recovered = match (replayed, fault) {
+        (Err(LogError::Refused(refusal)), Some((file, reason)))
+            if matches!(refusal.cause, Cause::MissingBeginning { .. }) =>
+        {
+            let cause = Cause::Snapshot(reason);
+            return Err(LogError::Refused(Refusal { file, position: 0, cause, consequence: None }).into());
+        }
+        (replayed, _) => replayed?,
+    };
+    note_replay_rate(&mut engine.borrow_mut(), &recovered, replay_us);
     report(&engine.borrow(), &recovered, loader.commands, started_us);
     engine.borrow_mut().saw_frame_time(recovered.wall_ms);
     Ok(recovered)
+}
+
+/// What a start replays in a second: how long the next one will take is reckoned by it.
+fn note_replay_rate(engine: &mut Engine, recovered: &Recovered, begun_us: u64) {
+    let took_us = engine.tick() - begun_us;
+    if recovered.bytes >= TELLING_REPLAY && took_us > 0 {
+        engine.log.replay_rate = Some((u128::from(recovered.bytes) * 1_000_000 / u128::from(took_us)) as u64);
+    }
 }
 
 fn begin(engine: &mut Engine) -> u64 {

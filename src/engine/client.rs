@@ -100,6 +100,11 @@ pub enum BlockedOn {
         /// How often that had been so before.
         before: u64,
     },
+    /// SAVE: the end of the snapshot of this number.
+    Snapshot {
+        /// See [`Snapshots::ask`](super::snapshots::Snapshots::ask).
+        number: u64,
+    },
     /// SHUTDOWN: the end of the process, which is the answer.
     Shutdown,
     /// BLPOP and its like: a key that has what is asked for (`blocked_keys.rs` knows which).

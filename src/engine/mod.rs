@@ -13,6 +13,7 @@ pub mod gate;
 pub mod lazyfree;
 pub mod output;
 pub mod serial;
+pub mod snapshots;
 pub mod stats;
 pub mod stream;
 pub mod trial;
@@ -30,6 +31,7 @@ use client::{BlockedOn, Client, Clients};
 use config::{AppendFsync, Changes, Config};
 use gate::{Gate, Level};
 use lazyfree::Lazyfree;
+use snapshots::Snapshots;
 use stats::{Latencies, Stats};
 use stream::Stream;
 use trial::Trial;
@@ -65,8 +67,11 @@ pub enum Request {
     Shutdown(Shutdown),
     /// Apply settings that were changed, by name.
     ApplySettings(Vec<&'static str>),
-    /// Rebuild the engine from the log.
-    Reload,
+    /// Rebuild the engine from disk, perhaps after a snapshot.
+    Reload {
+        /// Take a snapshot first, so that the data are written and read in every form.
+        save: bool,
+    },
     /// Begin a new history.
     NewHistory,
     /// The log cannot be written any more: stop, with this reason.
@@ -80,6 +85,8 @@ pub struct Shutdown {
     pub force: bool,
     /// Do not wait for anything but the log.
     pub now: bool,
+    /// Take a snapshot first.
+    pub save: bool,
 }
 
 /// Facts about the process, for INFO.
@@ -124,6 +131,8 @@ pub struct LogReport {
     pub spares: u64,
     /// How long writes and syncs took that made something durable.
     pub syncs: Latencies,
+    /// Bytes of log that the start replayed in a second, if there were enough to tell.
+    pub replay_rate: Option<u64>,
     /// Syncs that failed. More than none means that the server is stopping.
     pub failed: Option<String>,
 }
@@ -200,8 +209,12 @@ pub struct Engine {
     pub shadow: Option<Box<Engine>>,
     /// What only the simulation sets.
     pub trial: Trial,
+    /// Snapshots asked for, under way, and taken.
+    pub snapshots: Snapshots,
     /// When the last snapshot was taken, in seconds since the Unix epoch (LASTSAVE).
     pub last_save_s: u64,
+    /// The code of libraries of functions: carried from file to file, for they cannot be called yet.
+    pub libraries: Vec<Vec<u8>>,
     /// Expiry never runs behind the time of the newest frame, in milliseconds since the Unix epoch.
     newest_frame_ms: u64,
     /// The wall clock minus the monotonic clock when it was last read, in microseconds.
@@ -251,7 +264,9 @@ impl Engine {
             cron_paused: false,
             shadow: None,
             trial: Trial::default(),
+            snapshots: Snapshots::default(),
             last_save_s: clock.wall_us() / 1_000_000,
+            libraries: Vec::new(),
             newest_frame_ms: 0,
             wall_minus_monotonic_us: 0,
             wall_read_us: 0,
@@ -365,7 +380,26 @@ impl Engine {
         for db in &mut self.dbs {
             drop(db.clear());
         }
+        self.libraries.clear();
         self.shadow = None;
+    }
+
+    /// Whether writes are refused because a snapshot failed.
+    pub fn refuses_for_snapshots(&self) -> bool {
+        !self.snapshots.last_save.succeeded
+            && self.config.stop_writes_on_bgsave_error()
+            && !self.config.save_points().is_empty()
+    }
+
+    /// The snapshot under way has ended; tells who waits for it.
+    pub fn snapshot_ended(&mut self, result: Result<(), String>) {
+        self.read_clock();
+        if let (Ok(()), Some(present)) = (&result, &self.snapshots.present) {
+            self.stats.changes = self.stats.changes.saturating_sub(present.changes);
+            self.last_save_s = self.wall_us() / 1_000_000;
+        }
+        self.snapshots.end(result, self.monotonic_us);
+        self.wake_blocked(|on| matches!(on, BlockedOn::Snapshot { .. }));
     }
 
     /// The log cannot be written as the setting says: takes back all that was changed with it, and tells who waits.

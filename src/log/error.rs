@@ -181,6 +181,9 @@ pub enum Cause {
     /// MANIFEST does not verify.
     #[error("{0}")]
     Manifest(#[from] ManifestFault),
+    /// No snapshot can be used, and the log does not reach back to where there were no data.
+    #[error("the snapshot cannot be used ({0}), none older can, and the log does not reach back to its beginning")]
+    Snapshot(String),
     /// The log does not begin where it must.
     #[error("the log begins at stream offset {found}, and its beginning is missing")]
     MissingBeginning {

@@ -203,7 +203,7 @@ impl Inspection {
             directory: self.log_dir(),
             durable: manifest.map_or(0, |m| m.durable),
             clean: manifest.is_some_and(|m| m.clean),
-            base_offset: manifest.and_then(|m| m.snapshots.first()).map_or(0, |s| s.offset),
+            base_offset: manifest.and_then(|m| m.snapshots.first()).map_or(0, |s| s.place.offset),
             tail_is_live: live,
         };
         let bytes = self.maps.iter().map(Mapped::bytes).collect();

@@ -11,19 +11,36 @@ use super::segment::Segment;
 /// First line of a MANIFEST.
 const TITLE: &str = "ackd manifest 1";
 
+/// A place between two frames of the log: what a snapshot holds ends there, and replay begins there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Stream offset.
+    pub offset: u64,
+    /// Index of the last entry before it.
+    pub index: u64,
+    /// Term of that entry.
+    pub term: u64,
+    /// Wall-clock milliseconds of the last frame before it.
+    pub wall_ms: u64,
+    /// Sequence number of the segment in which that frame stands; 0 if there is none, and the log begins here.
+    pub sequence: u64,
+    /// Where that frame ends, in bytes from the start of the segment.
+    pub position: u64,
+    /// Header CRC of that frame.
+    pub crc: u32,
+}
+
 /// A snapshot that is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SnapshotEntry {
     /// Name of the file within `snapshots/`.
     pub file: String,
-    /// Stream offset of the state that it holds.
-    pub offset: u64,
-    /// Index of the last entry that it holds.
-    pub index: u64,
     /// Length of the file.
     pub size: u64,
     /// CRC32 of the whole file.
     pub crc: u32,
+    /// The place in the log whose state it holds.
+    pub place: Place,
 }
 
 /// What a MANIFEST says.
@@ -71,7 +88,9 @@ impl Manifest {
         }
         let _ = writeln!(text, "durable {}\nclean {}", self.durable, if self.clean { "yes" } else { "no" });
         for s in &self.snapshots {
-            let _ = writeln!(text, "snapshot {} {} {} {} {:08x}", s.file, s.offset, s.index, s.size, s.crc);
+            let Place { offset, index, term, wall_ms, sequence, position, crc } = s.place;
+            let _ = write!(text, "snapshot {} {} {:08x} {offset} {index} {term} {wall_ms}", s.file, s.size, s.crc);
+            let _ = writeln!(text, " {sequence} {position} {crc:08x}");
         }
         for s in &self.segments {
             let _ = writeln!(text, "segment {} {} {} {:016x}", s.sequence, s.size, s.unit, s.salt);
@@ -136,13 +155,22 @@ impl Draft {
             ["durable", offset] => self.durable = Some(offset.parse().ok()?),
             ["clean", "yes"] => self.clean = Some(true),
             ["clean", "no"] => self.clean = Some(false),
-            ["snapshot", file, offset, index, size, crc] => self.snapshots.push(SnapshotEntry {
-                file: (*file).to_owned(),
-                offset: offset.parse().ok()?,
-                index: index.parse().ok()?,
-                size: size.parse().ok()?,
-                crc: u32::from_str_radix(crc, 16).ok()?,
-            }),
+            ["snapshot", file, size, crc, offset, index, term, wall_ms, sequence, position, frame_crc] => {
+                self.snapshots.push(SnapshotEntry {
+                    file: (*file).to_owned(),
+                    size: size.parse().ok()?,
+                    crc: u32::from_str_radix(crc, 16).ok()?,
+                    place: Place {
+                        offset: offset.parse().ok()?,
+                        index: index.parse().ok()?,
+                        term: term.parse().ok()?,
+                        wall_ms: wall_ms.parse().ok()?,
+                        sequence: sequence.parse().ok()?,
+                        position: position.parse().ok()?,
+                        crc: u32::from_str_radix(frame_crc, 16).ok()?,
+                    },
+                });
+            }
             ["segment", sequence, size, unit, salt] => self.segments.push(Segment {
                 sequence: sequence.parse().ok()?,
                 size: size.parse().ok()?,
@@ -176,6 +204,16 @@ impl Draft {
         if !self.snapshots.iter().all(plain) {
             return Err(ManifestFault::Contradiction("a snapshot is not a file of the directory"));
         }
+        if !self.snapshots.is_sorted_by(|a, b| a.place.offset <= b.place.offset) {
+            return Err(ManifestFault::Contradiction("the snapshots are not in order"));
+        }
+        if self.snapshots.iter().any(|s| Some(s.place.offset) > self.durable) {
+            return Err(ManifestFault::Contradiction("a snapshot is ahead of what is durable"));
+        }
+        let listed = |s: &SnapshotEntry| self.segments.iter().any(|segment| segment.sequence == s.place.sequence);
+        if !self.snapshots.iter().all(|s| s.place.sequence == 0 || listed(s)) {
+            return Err(ManifestFault::Contradiction("the segment in which a snapshot ends is not listed"));
+        }
         Ok(Manifest {
             node: self.node.ok_or(missing)?,
             histories: self.histories,
@@ -195,6 +233,8 @@ mod tests {
     fn example() -> Manifest {
         let mut rng = fastrand::Rng::with_seed(7);
         let segment = |sequence| Segment { sequence, size: 1 << 20, unit: 4096, salt: 0xab00 + sequence };
+        let place =
+            Place { offset: 100, index: 4, term: 1, wall_ms: 1_700, sequence: 3, position: 8200, crc: 0xabcdef };
         Manifest {
             node: HistoryId::draw(&mut rng),
             histories: vec![
@@ -203,7 +243,7 @@ mod tests {
             ],
             durable: 123,
             clean: false,
-            snapshots: vec![SnapshotEntry { file: "100.rdb".into(), offset: 100, index: 4, size: 88, crc: 0xf00 }],
+            snapshots: vec![SnapshotEntry { file: "100.rdb".into(), size: 88, crc: 0xf00, place }],
             segments: vec![segment(3), segment(4), segment(9)],
             dropped: vec![1, 2],
         }
@@ -224,6 +264,16 @@ mod tests {
                 bad[at] ^= flip;
                 assert!(Manifest::parse(&bad).is_err(), "byte {at} ^ {flip}");
             }
+        }
+    }
+
+    #[test]
+    fn a_snapshot_without_its_segment_or_ahead_of_what_is_durable_is_refused() {
+        for change in [(|place| place.sequence = 5) as fn(&mut Place), |place| place.offset = 124] {
+            let mut manifest = example();
+            change(&mut manifest.snapshots[0].place);
+            let parsed = Manifest::parse(manifest.render().as_bytes());
+            assert!(matches!(parsed, Err(ManifestFault::Contradiction(_))), "{parsed:?}");
         }
     }
 

@@ -24,8 +24,11 @@ mod manifest;
 pub mod planted;
 pub mod reader;
 mod recovery;
+mod recycle;
+mod retention;
 mod rewrite;
 mod segment;
+mod snapshots;
 mod spare;
 mod start;
 #[cfg(test)]
@@ -41,9 +44,11 @@ pub use frame::{
 };
 pub use frame_buf::FrameBuf;
 pub use history::{History, HistoryId};
-pub use manifest::{Manifest, ManifestFault, SnapshotEntry};
-pub use recovery::{Progress, Recovered, Sink};
+pub use manifest::{Manifest, ManifestFault, Place, SnapshotEntry};
+pub use recovery::{Contents, Progress, Recovered, Sink};
+pub use retention::Retention;
 pub use segment::{FORMAT_VERSION, SEGMENT_HEADER, SEGMENT_MAGIC, Segment, SegmentFault, size_for};
+pub use snapshots::{SnapshotFault, snapshot_name};
 pub use walk::{Outcome, Point, Step, TornTail, Walk, WalkInput, Window};
 pub use writer::{Log, Position, Stats};
 

@@ -22,4 +22,8 @@ pub struct Planted {
     /// Recovery does not wait for the writes of a dead process, and the start writes on behind what it read, in a fresh
     /// write unit. (With a new segment for each start, what lands late is dead: the bug alone would be masked.)
     pub read_without_lock: bool,
+    /// A snapshot is listed although what it holds is not durable yet.
+    pub install_undurable: bool,
+    /// The files of segments are used again before MANIFEST has dropped them.
+    pub recycle_listed: bool,
 }

@@ -15,7 +15,7 @@ use super::directory::Directory;
 use super::error::{Cause, LogError};
 use super::frame::{FRAME_MAGIC, FrameHeader, parse_header};
 use super::history::History;
-use super::manifest::Manifest;
+use super::manifest::{Manifest, SnapshotEntry};
 use super::segment::{MAX_UNIT, MIN_UNIT, Segment};
 use super::walk::{Outcome, Step, TornTail, Walk, WalkFaults, WalkInput, Window};
 
@@ -68,27 +68,79 @@ pub struct Recovered {
 }
 
 /// What [`Log::start`](super::Log::start) needs to know of the directory.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Plan {
     /// `None` for a new directory.
     pub manifest: Option<Manifest>,
     /// State of the walk at its end, to read the tail back.
     pub walk: Option<Walk>,
     pub outcome: Option<Outcome>,
-    /// Files in `log/` that are in no list, hold no frames, and can go.
-    pub leftovers: Vec<String>,
+    pub leftovers: Leftovers,
+    /// Names of listed snapshots that cannot be used.
+    pub unusable: Vec<String>,
     /// Highest sequence number seen anywhere.
     pub highest_sequence: u64,
 }
 
+/// What a directory holds before anything of it is used.
+pub struct Contents {
+    /// `None` for a new directory.
+    manifest: Option<Manifest>,
+    leftovers: Leftovers,
+    /// Names of snapshots that turned out not to be usable.
+    unusable: Vec<String>,
+}
+
+/// Files that are in no list, hold nothing that counts, and can go.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Leftovers {
+    /// In `log/`.
+    pub segments: Vec<String>,
+    /// In `snapshots/`.
+    pub snapshots: Vec<String>,
+}
+
+impl Contents {
+    /// The snapshots kept, newest first: the order in which to try them.
+    pub fn snapshots(&self) -> Vec<SnapshotEntry> {
+        self.manifest.iter().flat_map(|m| m.snapshots.iter().rev().cloned()).collect()
+    }
+
+    /// Notes that a snapshot cannot be used. It stays where it is until there are enough others.
+    pub fn cannot_use(&mut self, snapshot: &SnapshotEntry) {
+        self.unusable.push(snapshot.file.clone());
+    }
+}
+
 impl Directory {
-    /// Reads and checks the log, and hands its frames to `sink` in order. Only reads; lets other tasks run in between.
-    pub async fn recover(&self, sink: &mut dyn Sink) -> Result<Recovered, LogError> {
+    /// Looks at the directory: MANIFEST, and whether the files are there. Only reads.
+    pub async fn look(&self) -> Result<Contents, LogError> {
         let manifest = self.read_manifest().await?;
         let leftovers = self.unlisted(manifest.as_ref()).await?;
+        if let Some(manifest) = &manifest {
+            self.check_files(manifest).await?;
+        }
+        Ok(Contents { manifest, leftovers, unusable: Vec::new() })
+    }
+
+    /// Reads and checks a log without snapshots, and hands its frames to `sink` in order.
+    pub async fn recover(&self, sink: &mut dyn Sink) -> Result<Recovered, LogError> {
+        let contents = self.look().await?;
+        self.replay(contents, None, sink).await
+    }
+
+    /// Reads and checks the log behind a snapshot, else all of it, and hands its frames to `sink` in order. Only reads;
+    /// lets other tasks run in between.
+    pub async fn replay(
+        &self,
+        contents: Contents,
+        behind: Option<&SnapshotEntry>,
+        sink: &mut dyn Sink,
+    ) -> Result<Recovered, LogError> {
+        let Contents { manifest, leftovers, unusable } = contents;
         let Some(manifest) = manifest else {
-            let highest_sequence = leftovers.iter().filter_map(|n| Segment::sequence_of(n)).max().unwrap_or(0);
-            let plan = Plan { manifest: None, walk: None, outcome: None, leftovers, highest_sequence };
+            let highest_sequence = leftovers.segments.iter().filter_map(|n| Segment::sequence_of(n)).max().unwrap_or(0);
+            let plan = Plan { leftovers, highest_sequence, ..Plan::default() };
             return Ok(Recovered {
                 end_offset: 0,
                 last_index: 0,
@@ -102,10 +154,10 @@ impl Directory {
                 plan,
             });
         };
-        self.check_files(&manifest).await?;
-        let mut walk = self.walk(&manifest);
+        let mut walk = self.walk(&manifest, behind);
         let mut reader = SegmentReader::new(self, &manifest.segments, Open::Buffered);
-        let total = manifest.segments.iter().map(|s| s.size).sum();
+        let first = behind.map_or(0, |snapshot| snapshot.place.sequence);
+        let total = manifest.segments.iter().filter(|s| s.sequence >= first).map(|s| s.size).sum();
         let mut frames = 0;
         loop {
             match walk.step(reader.window())? {
@@ -128,7 +180,7 @@ impl Directory {
         }
         let outcome = walk.outcome();
         let highest = manifest.segments.iter().map(|s| s.sequence).chain(manifest.dropped.iter().copied());
-        let unlisted = leftovers.iter().filter_map(|n| Segment::sequence_of(n));
+        let unlisted = leftovers.segments.iter().filter_map(|n| Segment::sequence_of(n));
         let bytes = reader.bytes;
         drop(reader);
         Ok(Recovered {
@@ -147,29 +199,33 @@ impl Directory {
                 walk: Some(walk),
                 outcome: Some(outcome),
                 leftovers,
+                unusable,
             },
         })
     }
 
-    fn walk(&self, manifest: &Manifest) -> Walk {
+    fn walk(&self, manifest: &Manifest, behind: Option<&SnapshotEntry>) -> Walk {
         let input = WalkInput {
             segments: manifest.segments.clone(),
             directory: self.log_dir(),
             durable: manifest.durable,
             clean: manifest.clean,
-            base_offset: manifest.snapshots.first().map_or(0, |s| s.offset),
+            base_offset: 0,
             tail_is_live: false,
         };
         let planted = self.planted();
         let faults = WalkFaults { accept_stale: planted.accept_stale, drop_watermark: planted.drop_watermark };
-        Walk::new(input).with_faults(faults)
+        let walk = Walk::new(input).with_faults(faults);
+        match behind {
+            Some(snapshot) => walk.behind(snapshot.place),
+            None => walk,
+        }
     }
 
-    /// Every listed file must be there, with the length listed.
+    /// Every segment listed must be there, with the length listed. Of snapshots one is enough, as long as the log behind
+    /// it is there; they are looked at one after the other.
     async fn check_files(&self, manifest: &Manifest) -> Result<(), LogError> {
-        let segments = manifest.segments.iter().map(|s| (self.log_dir().join(s.file_name()), s.size));
-        let snapshots = manifest.snapshots.iter().map(|s| (self.snapshot_dir().join(&s.file), s.size));
-        for (path, listed) in segments.chain(snapshots) {
+        for (path, listed) in manifest.segments.iter().map(|s| (self.log_dir().join(s.file_name()), s.size)) {
             match self.disk.metadata(&path).await {
                 Ok(found) if found.len == listed => {}
                 Ok(found) => return Err(self.refuse(&path, Cause::Length { found: found.len, listed }).into()),
@@ -182,15 +238,17 @@ impl Directory {
         Ok(())
     }
 
-    /// Files in `log/` that no list names: leftovers of an interrupted preparation, or a reason to refuse.
-    async fn unlisted(&self, manifest: Option<&Manifest>) -> Result<Vec<String>, LogError> {
+    /// Files that no list names: leftovers of an interrupted preparation, or a reason to refuse.
+    async fn unlisted(&self, manifest: Option<&Manifest>) -> Result<Leftovers, LogError> {
         let cause = || if manifest.is_some() { Cause::Unlisted } else { Cause::NoManifest };
-        if manifest.is_none()
-            && let Some(name) = self.names(&self.snapshot_dir()).await?.first()
-        {
-            return Err(self.refuse(&self.snapshot_dir().join(name), cause()).into());
+        let mut leftovers = Leftovers::default();
+        for name in self.names(&self.snapshot_dir()).await? {
+            match manifest {
+                None => return Err(self.refuse(&self.snapshot_dir().join(name), cause()).into()),
+                Some(manifest) if manifest.snapshots.iter().any(|s| s.file == name) => {}
+                Some(_) => leftovers.snapshots.push(name),
+            }
         }
-        let mut leftovers = Vec::new();
         for name in self.names(&self.log_dir()).await? {
             let Some(sequence) = Segment::sequence_of(&name) else { continue };
             if manifest.is_some_and(|m| m.segments.iter().any(|s| s.sequence == sequence)) {
@@ -201,7 +259,7 @@ impl Directory {
             if !dropped && self.holds_a_frame(&path).await? {
                 return Err(self.refuse(&path, cause()).into());
             }
-            leftovers.push(name);
+            leftovers.segments.push(name);
         }
         Ok(leftovers)
     }

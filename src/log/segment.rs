@@ -24,7 +24,8 @@ pub struct Segment {
     pub size: u64,
     /// The write unit: length of the header block, and what a frame after a sync starts at a multiple of.
     pub unit: u64,
-    /// Seeds the header CRC of every frame of this use of the file.
+    /// Seeds the header CRC of every frame of this use of the file. Random but for the lowest bit, which tells that the
+    /// file held frames of an earlier use: what stands behind the last frame is then not zeros.
     pub salt: u64,
 }
 
@@ -43,6 +44,21 @@ impl Segment {
     pub fn sequence_of(name: &str) -> Option<u64> {
         let digits = name.strip_suffix(".seg")?;
         (digits.len() == 20 && digits.bytes().all(|b| b.is_ascii_digit())).then(|| digits.parse().ok())?
+    }
+
+    /// Whether the file held frames of an earlier use.
+    pub fn is_recycled(&self) -> bool {
+        self.salt & 1 == 1
+    }
+
+    /// The same segment in a file that is used for the first time.
+    pub(super) fn fresh(self) -> Self {
+        Self { salt: (self.salt & !1).max(2), ..self }
+    }
+
+    /// The same segment in a file that is used again.
+    pub(super) fn recycled(self) -> Self {
+        Self { salt: self.salt | 1, ..self }
     }
 
     /// Whether the fields can be those of a segment.

@@ -113,9 +113,12 @@ impl Log {
             state.next_sequence += 1;
             (state.next_size, sequence, state.rng.u64(1..), state.policy.is_always())
         };
-        let draft = Segment { sequence, size, unit: MIN_UNIT, salt };
+        let draft = Segment { sequence, size, unit: MIN_UNIT, salt }.fresh();
         let path = self.directory.log_dir().join(draft.file_name());
-        let made = self.build(draft, &path, payload, always).await;
+        let made = match self.recycle(draft, payload).await {
+            Some(segment) => Ok(segment),
+            None => self.build(draft, &path, payload, always).await,
+        };
         let spare = match made {
             Ok(segment) => Spare::open(&self.directory, segment, always).await,
             Err(e) => Err(e),
@@ -132,6 +135,25 @@ impl Log {
             return Ok(());
         }
         self.list(spare).await
+    }
+
+    /// The same from the file of a dead segment, if there is one of that size.
+    async fn recycle(&self, draft: Segment, payload: u64) -> Option<Segment> {
+        let old = self.take_recyclable(draft.size).filter(|old| size_for(payload, old.unit) <= old.size)?;
+        let new = Segment { unit: old.unit, ..draft }.recycled();
+        match self.renew(old, new).await {
+            Ok(true) => {
+                // Dropped is what its file was; the MANIFEST that lists the new one no longer names it.
+                self.state.borrow_mut().manifest.dropped.retain(|sequence| *sequence != old.sequence);
+                Some(new)
+            }
+            Ok(false) => None,
+            Err(e) => {
+                tracing::debug!("a log segment is made anew, not from an old one: {e}");
+                self.discard(&self.directory.log_dir().join(new.file_name())).await;
+                None
+            }
+        }
     }
 
     /// Writes a file of zeros with a header block, and syncs file and directory.

@@ -18,7 +18,7 @@ use super::manifest::Manifest;
 use super::recovery::{Plan, Recovered, SegmentReader, yield_now};
 use super::segment::{MIN_UNIT, Segment, size_for};
 use super::spare::Spare;
-use super::walk::{Point, Step};
+use super::walk::{Point, Step, Walk};
 use super::writer::{Active, Log, State, Stats};
 
 impl Log {
@@ -67,6 +67,10 @@ impl Log {
             recorded: 0,
             watermark: 0,
             rewriting: !vouched,
+            unusable: plan.unusable.clone(),
+            discarded: Vec::new(),
+            begins_at_zero: plan.walk.as_ref().is_none_or(Walk::begins_at_zero),
+            recyclable: Vec::new(),
             manifest,
             next_sequence: plan.highest_sequence + 1,
             next_size: settings.first_segment_size,
@@ -78,6 +82,9 @@ impl Log {
             log.rewrite_tail(plan).await?;
         } else if let Err(e) = log.begin_run(end).await {
             tracing::warn!("starting without room for writes: {e}");
+        }
+        for file in &plan.leftovers.snapshots {
+            log.directory.discard_snapshot(file).await;
         }
         match log.failure() {
             Some(first) => Err(LogError::Failed(first)),
@@ -124,26 +131,6 @@ impl Log {
         let barrier = if same_unit { position } else { segment.next_unit(position) };
         self.state.borrow_mut().active =
             Some(Active { segment, file, path, direct, always, position, barrier, synced: position, tail: Vec::new() });
-        Ok(())
-    }
-
-    /// Removes the files of segments that no longer count. The MANIFEST in force says so already.
-    pub(super) async fn remove_dropped(&self) -> Result<(), LogError> {
-        let dropped = self.state.borrow().manifest.dropped.clone();
-        if dropped.is_empty() {
-            return Ok(());
-        }
-        let folder = self.directory.log_dir();
-        for &sequence in &dropped {
-            let path = folder.join(Segment::name_of(sequence));
-            match self.directory.disk.remove(&path).await {
-                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(LogError::io("remove", &path)(e)),
-                _ => {}
-            }
-        }
-        self.directory.disk.sync_dir(&folder).await.map_err(LogError::io("sync", &folder))?;
-        // Not written at once: the next MANIFEST leaves them out.
-        self.state.borrow_mut().manifest.dropped.clear();
         Ok(())
     }
 
@@ -215,7 +202,7 @@ fn next_manifest(mut manifest: Manifest, recovered: &Recovered, vouched: bool, r
     {
         drop_dead(&mut manifest, |index| outcome.live.contains(&index));
     }
-    manifest.dropped.extend(plan.leftovers.iter().filter_map(|name| Segment::sequence_of(name)));
+    manifest.dropped.extend(plan.leftovers.segments.iter().filter_map(|name| Segment::sequence_of(name)));
     manifest.dropped.sort_unstable();
     manifest.dropped.dedup();
     // A start that was cut short may have listed one that begins behind what is left of what it read. It served nothing.

@@ -120,6 +120,11 @@ impl<W: Write> Writer<W> {
         }
     }
 
+    /// What is written to. Some of the file may still be to come there.
+    pub fn get_mut(&mut self) -> &mut W {
+        &mut self.out
+    }
+
     /// Writes the next piece. [`Event::End`] ends the file and hands all of it on; what to do with the bytes then (`flush`,
     /// `fsync`) is the caller's.
     pub fn write(&mut self, event: &Event<'_>) -> Result<(), WriteError> {

@@ -16,6 +16,7 @@ pub mod timers;
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use crate::durability::fork::{Fork, ProcessFork};
 use crate::engine::Engine;
 use crate::log::Log;
 use prompt::Prompt;
@@ -26,6 +27,8 @@ pub struct Node {
     pub engine: Rc<RefCell<Engine>>,
     /// Memory to read into, lent to the connection that has its turn.
     pub read_buffer: RefCell<Vec<u8>>,
+    /// How the process is copied for snapshots.
+    pub fork: Rc<dyn Fork>,
     /// The log, while it is open, and the task that writes it.
     writer: RefCell<Option<(Rc<Log>, Rc<Prompt>)>>,
 }
@@ -33,8 +36,13 @@ pub struct Node {
 impl Node {
     /// A node around an engine.
     pub fn new(engine: Engine) -> Rc<Self> {
+        Self::with_fork(engine, Rc::new(ProcessFork))
+    }
+
+    /// A node whose snapshots are written by copies of another kind.
+    pub fn with_fork(engine: Engine, fork: Rc<dyn Fork>) -> Rc<Self> {
         let (engine, read_buffer) = (Rc::new(RefCell::new(engine)), RefCell::new(Vec::new()));
-        Rc::new(Self { engine, read_buffer, writer: RefCell::new(None) })
+        Rc::new(Self { engine, read_buffer, fork, writer: RefCell::new(None) })
     }
 
     /// Lets the writer go on if the disk has completed something. The engine is not borrowed.

@@ -31,6 +31,19 @@ pub fn abort_on_panic() {
     }));
 }
 
+/// Turns transparent huge pages off for this process: a write to one, while a copy of the process writes a snapshot, would
+/// copy two megabytes.
+pub fn disable_huge_pages() {
+    // SAFETY: a system call that only sets an attribute of this process.
+    if unsafe { libc::prctl(libc::PR_SET_THP_DISABLE, 1_u64, 0_u64, 0_u64, 0_u64) } != 0 {
+        tracing::warn!(
+            "transparent huge pages cannot be turned off ({}): snapshots under load may take much memory; \
+             'echo madvise > /sys/kernel/mm/transparent_hugepage/enabled' helps",
+            std::io::Error::last_os_error()
+        );
+    }
+}
+
 /// Whether the process of this id has been told to end for good, and the system is taking it apart.
 pub fn is_ending(pid: u32) -> bool {
     const PF_EXITING: u32 = 4;

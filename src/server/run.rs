@@ -20,7 +20,9 @@ use crate::disk::{Disk, PortableDisk, UringDisk};
 use crate::durability::commit::{self, Committer};
 use crate::durability::foreign::{self, ForeignData};
 use crate::durability::recovery::{self, RecoveryFailure};
+use crate::durability::snapshot;
 use crate::engine::config::{AppendFsync, Config};
+use crate::engine::snapshots::Purpose;
 use crate::engine::{Engine, Request};
 use crate::log::{Directory, LogError};
 
@@ -113,6 +115,9 @@ pub fn run(mut options: Options) -> ExitCode {
         }
     };
     process::abort_on_panic();
+    if options.config.disable_thp() {
+        process::disable_huge_pages();
+    }
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -178,8 +183,13 @@ async fn serve(options: Options, logging: Logging) -> Result<(), ServeError> {
                 tracing::warn!("Received {name}, shutting down");
                 break;
             }
-            Event::Request(Request::Shutdown(_)) => {
+            Event::Request(Request::Shutdown(how)) => {
                 tracing::warn!("User requested shutdown");
+                if how.save {
+                    // Nothing is executed behind it, or it would not be in the snapshot.
+                    node.engine.borrow_mut().stopping = true;
+                    snapshot_now(&node).await;
+                }
                 break;
             }
             Event::Request(Request::LogFailed(reason)) => return Err(ServeError::Log(reason)),
@@ -189,8 +199,11 @@ async fn serve(options: Options, logging: Logging) -> Result<(), ServeError> {
                 running.committer.wake_writer();
             }
             Event::Request(Request::NewHistory) => running.committer.begin_history().await,
-            Event::Request(Request::Reload) => {
+            Event::Request(Request::Reload { save }) => {
                 node.engine.borrow_mut().loading = Some(Default::default());
+                if save {
+                    snapshot_now(&node).await;
+                }
                 running.stop(&node).await?;
                 node.engine.borrow_mut().forget_data();
                 running = Running::start(&node, data.clone()).await?;
@@ -246,6 +259,23 @@ async fn listen(node: &Rc<Node>, clock: &dyn Clock) -> Result<Rc<Listeners>, Lis
     }
 }
 
+/// Takes a snapshot, and waits for its end.
+async fn snapshot_now(node: &Node) {
+    let clock = node.engine.borrow().clock.clone();
+    let number = node.engine.borrow_mut().snapshots.ask(Purpose { save: true, rewrite: false });
+    loop {
+        let (result, failed) = {
+            let engine = node.engine.borrow();
+            (engine.snapshots.result(number), engine.log.failed.is_some())
+        };
+        match result {
+            Some(Err(reason)) => return tracing::warn!("the snapshot failed; all is in the log: {reason}"),
+            None if !failed => clock.sleep(TRY_AGAIN).await,
+            _ => return,
+        }
+    }
+}
+
 fn log_ready(node: &Node) {
     let engine = node.engine.borrow();
     let level = engine.default_level().name();
@@ -261,7 +291,7 @@ pub struct Running {
     /// The committer, with the log.
     pub committer: Rc<Committer>,
     writer: JoinHandle<()>,
-    helpers: [JoinHandle<()>; 2],
+    helpers: [JoinHandle<()>; 3],
     timers: JoinHandle<()>,
 }
 
@@ -269,7 +299,7 @@ impl Running {
     /// Recovers the data in `directory` into the node's engine, opens the log behind them, and starts the tasks.
     pub async fn start(node: &Rc<Node>, directory: Directory) -> Result<Self, RecoveryFailure> {
         let log = recovery::recover(&node.engine, directory).await?;
-        let committer = Committer::new(node.engine.clone(), log);
+        let committer = Committer::new(node.engine.clone(), log, node.fork.clone());
         let writing = timed::for_the_log(node.engine.clone(), commit::write_batches(committer.clone()));
         let prompt = Prompt::new(writing);
         node.writer.replace(Some((committer.log().clone(), prompt.clone())));
@@ -277,6 +307,7 @@ impl Running {
         let helpers = [
             spawn_local(timed::for_the_log(node.engine.clone(), commit::sync_in_background(committer.clone()))),
             spawn_local(commit::prepare_segments(committer.clone())),
+            spawn_local(snapshot::take_snapshots(committer.clone())),
         ];
         let timers = spawn_local(timers::run(node.clone()));
         Ok(Self { committer, writer, helpers, timers })

@@ -201,7 +201,7 @@ impl Server {
                     }
                 }
                 Request::LogFailed(reason) => return Some(reason),
-                Request::Shutdown(_) | Request::Reload | Request::NewHistory => {}
+                Request::Shutdown(_) | Request::Reload { .. } | Request::NewHistory => {}
             }
         }
         None

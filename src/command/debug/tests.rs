@@ -135,7 +135,7 @@ fn a_reload_is_asked_of_the_server_and_answered_by_it() {
         "-ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."
     );
     assert_eq!(harness.run("DEBUG RELOAD NOSAVE merge"), "");
-    assert_eq!(harness.engine.requests, [Request::Reload]);
+    assert_eq!(harness.engine.requests, [Request::Reload { save: false }]);
     assert!(harness.engine.clients.get(harness.client).unwrap().blocked.is_some());
 }
 
@@ -181,7 +181,11 @@ fn inside_a_transaction_a_reload_is_answered_at_once_and_what_follows_waits() {
         harness.run(line);
     }
     assert_eq!(harness.run("EXEC"), "*4 +OK +OK +OK $1 1");
-    assert_eq!(harness.engine.requests, [Request::Reload], "one reload after the transaction is enough for both");
+    assert_eq!(
+        harness.engine.requests,
+        [Request::Reload { save: true }],
+        "one reload after the transaction is enough for both"
+    );
     assert!(harness.engine.clients.get(harness.client).unwrap().blocked.is_some());
 }
 

@@ -10,37 +10,14 @@ pub(super) fn persistence(view: &View<'_>, fields: &mut Fields) {
     let log_is_well = engine.log.failed.is_none() && engine.admission.refusal().is_none();
     fields.put("loading", u8::from(engine.loading.is_some()));
     fields.put("async_loading", 0);
-    fields.put("current_cow_peak", 0);
-    fields.put("current_cow_size", 0);
-    fields.put("current_cow_size_age", 0);
-    fields.put("current_fork_perc", "0.00");
-    fields.put("current_save_keys_processed", 0);
-    fields.put("current_save_keys_total", 0);
-    fields.put("rdb_changes_since_last_save", engine.stats.changes);
-    fields.put("rdb_bgsave_in_progress", 0);
-    fields.put("rdb_last_save_time", engine.last_save_s);
-    fields.put("rdb_last_bgsave_status", "ok");
-    fields.put("rdb_last_bgsave_time_sec", -1);
-    fields.put("rdb_current_bgsave_time_sec", -1);
-    fields.put("rdb_saves", 0);
-    fields.put("rdb_last_cow_size", 0);
-    fields.put("rdb_last_load_keys_expired", 0);
-    fields.put("rdb_last_load_keys_loaded", 0);
-    fields.put("aof_enabled", u8::from(engine.config.appendonly()));
-    fields.put("aof_rewrite_in_progress", 0);
-    fields.put("aof_rewrite_scheduled", 0);
-    fields.put("aof_last_rewrite_time_sec", -1);
-    fields.put("aof_current_rewrite_time_sec", -1);
-    fields.put("aof_last_bgrewrite_status", "ok");
-    fields.put("aof_rewrites", 0);
-    fields.put("aof_rewrites_consecutive_failures", 0);
+    snapshots(view, fields);
     fields.put("aof_last_write_status", if log_is_well { "ok" } else { "err" });
-    fields.put("aof_last_cow_size", 0);
+    fields.put("aof_last_cow_size", engine.snapshots.last_rewrite.copied);
     fields.put("module_fork_in_progress", 0);
     fields.put("module_fork_last_cow_size", 0);
     if engine.config.appendonly() {
         fields.put("aof_current_size", engine.log.size_bytes);
-        fields.put("aof_base_size", 0);
+        fields.put("aof_base_size", engine.snapshots.kept.newest_bytes);
         fields.put("aof_pending_rewrite", 0);
         fields.put("aof_buffer_length", engine.stream.pending());
         fields.put("aof_pending_bio_fsync", 0);
@@ -49,6 +26,46 @@ pub(super) fn persistence(view: &View<'_>, fields: &mut Fields) {
     loading(view, fields);
     log(view, fields);
     gate(view, fields);
+}
+
+/// Snapshots, in the words of both kinds that Redis has.
+fn snapshots(view: &View<'_>, fields: &mut Fields) {
+    let (engine, snapshots) = (view.engine, &view.engine.snapshots);
+    let present = snapshots.present.unwrap_or_default();
+    let elapsed_s = engine.monotonic_us().saturating_sub(present.begun_us) / 1_000_000;
+    let running = |serves: bool| if serves { elapsed_s as i64 } else { -1 };
+    let seconds = |seconds: Option<u64>| seconds.map_or(-1, |seconds| seconds as i64);
+    let status = |succeeded: bool| if succeeded { "ok" } else { "err" };
+    let (save, rewrite) = (&snapshots.last_save, &snapshots.last_rewrite);
+    let age_s = match present.copied_us {
+        0 => 0,
+        reckoned_us => engine.monotonic_us().saturating_sub(reckoned_us) / 1_000_000,
+    };
+    let done = present.keys_done as f64 * 100.0 / present.keys.max(1) as f64;
+    fields.put("current_cow_peak", present.copied);
+    fields.put("current_cow_size", present.copied);
+    fields.put("current_cow_size_age", age_s);
+    fields.put("current_fork_perc", format_args!("{done:.2}"));
+    fields.put("current_save_keys_processed", present.keys_done);
+    fields.put("current_save_keys_total", present.keys);
+    fields.put("rdb_changes_since_last_save", engine.stats.changes);
+    fields.put("rdb_bgsave_in_progress", u8::from(present.purpose.save));
+    fields.put("rdb_last_save_time", engine.last_save_s);
+    fields.put("rdb_last_bgsave_status", status(save.succeeded));
+    fields.put("rdb_last_bgsave_time_sec", seconds(save.seconds));
+    fields.put("rdb_current_bgsave_time_sec", running(present.purpose.save));
+    fields.put("rdb_saves", save.count);
+    fields.put("rdb_last_cow_size", save.copied);
+    fields.put("rdb_last_load_keys_expired", 0);
+    fields.put("rdb_last_load_keys_loaded", snapshots.loaded_keys);
+    fields.put("aof_enabled", u8::from(engine.config.appendonly()));
+    fields.put("aof_rewrite_in_progress", u8::from(present.purpose.rewrite));
+    fields.put("aof_rewrite_scheduled", u8::from(snapshots.wanted.rewrite && !present.purpose.rewrite));
+    fields.put("aof_last_rewrite_time_sec", seconds(rewrite.seconds));
+    fields.put("aof_current_rewrite_time_sec", running(present.purpose.rewrite));
+    fields.put("aof_last_bgrewrite_status", status(rewrite.succeeded));
+    fields.put("aof_rewrites", rewrite.count);
+    fields.put("aof_rewrites_consecutive_failures", if rewrite.succeeded { 0 } else { snapshots.failures });
 }
 
 fn loading(view: &View<'_>, fields: &mut Fields) {
@@ -86,7 +103,14 @@ fn log(view: &View<'_>, fields: &mut Fields) {
     fields.put("log_size_bytes", log.size_bytes);
     fields.put("log_segments", log.segments);
     fields.put("log_spare_segments", log.spares);
-    fields.put("log_compaction", "none (the log only grows)");
+    let (snapshots, kept) = (&view.engine.snapshots, &view.engine.snapshots.kept);
+    fields.put("log_oldest_offset", kept.oldest_offset);
+    fields.put("log_oldest_time", kept.oldest_ms / 1000);
+    fields.put("log_replay_bytes_per_sec", log.replay_rate.unwrap_or(0));
+    fields.put("snapshots", kept.count);
+    fields.put("snapshot_bytes", kept.bytes);
+    fields.put("snapshot_last_offset", kept.newest_offset);
+    fields.put("snapshot_last_error", snapshots.failure.as_deref().unwrap_or("none"));
     fields.put("log_last_error", log.failed.as_deref().or(view.engine.admission.refusal()).unwrap_or("none"));
 }
 

@@ -38,8 +38,8 @@ pub(super) fn stats(view: &View<'_>, fields: &mut Fields) {
     fields.put("pubsub_channels", 0);
     fields.put("pubsub_patterns", 0);
     fields.put("pubsubshard_channels", 0);
-    fields.put("latest_fork_usec", 0);
-    fields.put("total_forks", 0);
+    fields.put("latest_fork_usec", view.engine.snapshots.fork_us);
+    fields.put("total_forks", view.engine.snapshots.forks);
     fields.put("migrate_cached_sockets", 0);
     fields.put("slave_expires_tracked_keys", 0);
     fields.put("active_defrag_hits", 0);

@@ -86,7 +86,7 @@ fn the_offsets_show_how_far_the_log_is() {
     for name in ["log_executed_offset", "log_durable_offset", "log_committed_offset", "master_repl_offset"] {
         assert!(text.contains(&format!("{name}:{end} ")), "{name}");
     }
-    assert!(text.contains("log_compaction:none"));
+    assert!(text.contains("snapshot_last_error:none"));
 }
 
 #[test]

@@ -4,10 +4,20 @@ use super::super::spec::{
     ADMIN, ALLOW_BUSY, FAST, Group, KeySpec, LOADING, NO_ASYNC_LOADING, NO_MULTI, NOSCRIPT, READONLY, RO, STALE, Spec,
     WRITE, acl, block, integer, key, one_of, pattern, string, word,
 };
-use crate::command::{config, debug, help, info, introspection, keys, memory, server};
+use crate::command::{config, debug, help, info, introspection, keys, memory, server, snapshots};
 
 /// Rows, by name.
 pub static SERVER: &[Spec] = &[
+    Spec::new("bgrewriteaof", 1, Group::Server, "1.0.0")
+        .about("Takes a snapshot and cuts the log short behind it.", "O(1)")
+        .flags(&[ADMIN, NOSCRIPT, NO_ASYNC_LOADING])
+        .handler(snapshots::bgrewriteaof),
+    Spec::new("bgsave", -1, Group::Server, "1.0.0")
+        .about("Takes a snapshot while commands go on.", "O(1)")
+        .flags(&[ADMIN, NOSCRIPT, NO_ASYNC_LOADING])
+        .args(&[word("schedule", "SCHEDULE").optional().since("3.2.2")])
+        .history(&[("3.2.2", "SCHEDULE")])
+        .handler(snapshots::bgsave),
     Spec::new("command", -1, Group::Server, "2.8.13")
         .about("Describes all commands.", "O(N) in the number of commands")
         .flags(&[LOADING, STALE])
@@ -60,7 +70,7 @@ pub static SERVER: &[Spec] = &[
         .flags(&[LOADING, STALE, FAST])
         .acl(&[acl::ADMIN, acl::DANGEROUS])
         .tips(&["nondeterministic_output"])
-        .handler(server::lastsave),
+        .handler(snapshots::lastsave),
     Spec::new("lolwut", -1, Group::Server, "5.0.0")
         .about("Draws something and names the version.", "")
         .flags(&[READONLY, FAST])
@@ -88,6 +98,10 @@ pub static SERVER: &[Spec] = &[
         .flags(&[NOSCRIPT, LOADING, STALE, FAST])
         .acl(&[acl::ADMIN, acl::DANGEROUS])
         .handler(server::role),
+    Spec::new("save", 1, Group::Server, "1.0.0")
+        .about("Takes a snapshot and answers when it is there.", "O(N) in the number of keys")
+        .flags(&[ADMIN, NOSCRIPT, NO_ASYNC_LOADING, NO_MULTI])
+        .handler(snapshots::save),
     Spec::new("shutdown", -1, Group::Server, "1.0.0")
         .about(
             "Ends the server once everything acknowledged is durable.",

@@ -68,6 +68,15 @@ impl Disk for SimDisk {
         self.do_it(What::Remove(path.to_owned()))
     }
 
+    /// Not simulated: what is copied leaves the data directory.
+    fn copy<'a>(&'a self, _: &'a Path, _: &'a Path) -> Op<'a, ()> {
+        Box::pin(std::future::ready(Err(io::ErrorKind::Unsupported.into())))
+    }
+
+    fn free_space<'a>(&'a self, _: &'a Path) -> Op<'a, Option<u64>> {
+        Box::pin(std::future::ready(Ok(self.world.free_space())))
+    }
+
     fn sync_dir<'a>(&'a self, path: &'a Path) -> Op<'a, ()> {
         self.do_it(What::SyncDir(path.to_owned()))
     }
@@ -119,6 +128,13 @@ impl SimFile {
 impl File for SimFile {
     fn read_at(&self, offset: u64, len: usize) -> Op<'_, AlignedBuf> {
         self.data(What::Read { handle: self.handle, offset, len })
+    }
+
+    fn read_now(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        let data = self.world.do_now(self.process, What::Read { handle: self.handle, offset, len: into.len() })?;
+        let Answer::Data(data) = data else { return Err(mismatch()) };
+        into[..data.len()].copy_from_slice(&data);
+        Ok(data.len())
     }
 
     fn write_at(&self, offset: u64, data: AlignedBuf) -> Op<'_, AlignedBuf> {

@@ -181,11 +181,7 @@ impl State {
     pub(super) fn perform(&mut self, number: u64) -> Vec<Waker> {
         let Some(op) = self.under_way.get(&number) else { return Vec::new() };
         let what = op.what.clone();
-        let fault = match self.planted.remove(&self.operations) {
-            Some(planted) => Some(planted),
-            None => self.faults.draw(what.class(), &mut self.rng),
-        };
-        self.operations += 1;
+        let fault = self.draw_fault(&what);
         if fault == Some(Fault::Short)
             && let What::Write { handle, offset, data, from } = &what
             && let Some(to) = self.cut_short(*handle, *from, data.len())
@@ -210,6 +206,16 @@ impl State {
         }
         woken.extend(self.release_closed());
         woken
+    }
+
+    /// What goes wrong with the next operation, which it counts.
+    pub(super) fn draw_fault(&mut self, what: &What) -> Option<Fault> {
+        let fault = match self.planted.remove(&self.operations) {
+            Some(planted) => Some(planted),
+            None => self.faults.draw(what.class(), &mut self.rng),
+        };
+        self.operations += 1;
+        fault
     }
 
     /// Where a short write stops, if it is long enough to stop before its end.
@@ -259,7 +265,12 @@ impl State {
             What::List(path) => self.storage.names.list(&path).map(Answer::Names),
             What::Metadata(path) => {
                 let inode = self.inode(self.storage.names.file(&path)?)?;
-                Ok(Answer::Metadata(Metadata { len: inode.len(), links: 1, allocated: inode.allocated() }))
+                Ok(Answer::Metadata(Metadata {
+                    len: inode.len(),
+                    links: 1,
+                    allocated: inode.allocated(),
+                    shared: false,
+                }))
             }
             What::Read { handle, offset, len } => {
                 let handle = self.handle(handle)?;
@@ -384,7 +395,7 @@ impl State {
     }
 
     /// Free storage, if it is limited.
-    fn room(&mut self) -> Option<u64> {
+    pub(super) fn room(&mut self) -> Option<u64> {
         let capacity = self.storage.capacity?;
         self.collect();
         let used: u64 = self.storage.inodes.values().map(|inode| inode.allocated()).sum();

@@ -15,7 +15,7 @@ use crate::command::dispatch::{self, Outcome};
 use crate::command::dump::{self, NoValue};
 use crate::command::{spec, table};
 use crate::disk::{Disk, PortableDisk};
-use crate::durability::{commit, commit::Committer, recovery};
+use crate::durability::{commit, commit::Committer, fork::ProcessFork, recovery};
 use crate::engine::Engine;
 use crate::engine::client::{Client, Peer};
 use crate::engine::config::{Config, Reader};
@@ -72,7 +72,7 @@ impl Target {
         }
         let engine = Rc::new(RefCell::new(Engine::new(Rc::new(SystemClock::new()), fastrand::Rng::new(), config)));
         let log = recovery::recover(&engine, directory).await.map_err(|error| failed(&error))?;
-        let committer = Committer::new(engine.clone(), log);
+        let committer = Committer::new(engine.clone(), log, Rc::new(ProcessFork));
         let writer = spawn_local(commit::write_batches(committer.clone()));
         let helpers = [
             spawn_local(commit::sync_in_background(committer.clone())),

@@ -140,6 +140,12 @@ impl FromValue for i32 {
     }
 }
 
+impl FromValue for i64 {
+    fn from_value(value: &Value) -> Self {
+        value.number()
+    }
+}
+
 macro_rules! from_choice {
     ($($kind:ty { $($number:literal => $variant:ident),* ; $first:ident })*) => {
         $(impl FromValue for $kind {
@@ -250,6 +256,17 @@ live! {
     stream_node_max_bytes: usize = "stream-node-max-bytes";
     stream_node_max_entries: u64 = "stream-node-max-entries";
     log_segment_size: u64 = "log-segment-size";
+    log_keep_time: u64 = "log-keep-time";
+    log_keep_size: u64 = "log-keep-size";
+    snapshots_kept: usize = "snapshots-kept";
+    snapshot_copy: bool = "snapshot-copy";
+    max_replay_time: u64 = "max-replay-time";
+    auto_aof_rewrite_percentage: u64 = "auto-aof-rewrite-percentage";
+    auto_aof_rewrite_min_size: u64 = "auto-aof-rewrite-min-size";
+    rdbchecksum: bool = "rdbchecksum";
+    stop_writes_on_bgsave_error: bool = "stop-writes-on-bgsave-error";
+    rdb_key_save_delay: i64 = "rdb-key-save-delay";
+    disable_thp: bool = "disable-thp";
     appendfsync: AppendFsync = "appendfsync";
     enable_debug_command: Allowed = "enable-debug-command";
     enable_protected_configs: Allowed = "enable-protected-configs";

@@ -255,6 +255,14 @@ impl Config {
         self.live.output_buffer_limits
     }
 
+    /// `save`: pairs of seconds and changes.
+    pub fn save_points(&self) -> Vec<(u64, u64)> {
+        let text = self.show("save").unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let numbers: Vec<u64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        numbers.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect()
+    }
+
     /// What an operator should hear about the value of a setting, if anything.
     pub fn warning(&self, name: &str) -> Option<String> {
         let index = table::index_of(name.as_bytes())?;
@@ -268,8 +276,6 @@ impl Config {
             "appendonly" if !self.appendonly() => {
                 Some("appendonly is no: that is kept, but ackd writes its log all the same".into())
             }
-            // To switch snapshots off is to say what is.
-            "save" if self.values[index].text().is_empty() => None,
             _ if setting.class == Class::Remembered && self.values[index] != setting.redis_default_value() => {
                 Some(format!("{} is {}: that is kept, but has no effect in ackd", setting.name, shown()))
             }

@@ -6,6 +6,7 @@ mod faults;
 mod inspect;
 mod reading;
 mod round_trip;
+mod snapshots;
 mod starts;
 
 use std::path::Path;
@@ -16,7 +17,9 @@ use crate::disk::sim::World;
 use crate::disk::{Disk, PortableDisk};
 
 use super::planted::Planted;
-use super::{Directory, FrameBuf, FrameHeader, FrameKind, Log, LogError, Recovered, Settings, Sink, SyncPolicy};
+use super::{
+    Directory, FrameBuf, FrameHeader, FrameKind, Log, LogError, Manifest, Recovered, Settings, Sink, SyncPolicy,
+};
 
 /// Keeps the payloads of effects frames.
 #[derive(Default)]

@@ -57,8 +57,14 @@ impl Walk {
             return Err(self.refuse(segment, 0, Cause::Damaged(fault.to_string())));
         }
         if self.point.segment.is_none() {
-            if mark.base_offset > self.input.base_offset || (self.input.base_offset == 0 && mark.previous_sequence != 0)
-            {
+            let reaches_back = match self.from {
+                Some(place) => mark.base_offset == place.offset && mark.previous_sequence == 0,
+                None => {
+                    let base = self.input.base_offset;
+                    mark.base_offset <= base && (base > 0 || mark.previous_sequence == 0)
+                }
+            };
+            if !reaches_back {
                 let cause = Cause::MissingBeginning { found: mark.base_offset };
                 return Err(self.refuse(segment, listed.unit, cause));
             }
@@ -67,6 +73,7 @@ impl Walk {
                 offset: first.offset,
                 index: first.index,
                 term: first.term,
+                wall_ms: self.point.wall_ms,
                 ..Point::ORIGIN
             };
             self.durable_at = self.point;

@@ -21,6 +21,7 @@ use super::frame::{
     FRAME_ALIGN, FRAME_HEADER, FrameFault, FrameHeader, FrameKind, Parsed, START_PAYLOAD, Sealed, StartMark, frame_len,
     parse, parse_header,
 };
+use super::manifest::Place;
 use super::segment::{Segment, SegmentFault};
 
 /// A place between two frames of the chain.
@@ -125,7 +126,7 @@ pub struct Outcome {
     pub durable: u64,
     /// What has to be cut, if anything.
     pub torn: Option<TornTail>,
-    /// Indices of the listed segments that are part of the chain up to `end`.
+    /// Indices of the listed segments that are part of the chain up to `end`, those before the walk's beginning included.
     pub live: Vec<usize>,
     /// What is wrong in parts that this recovery does not need.
     pub warnings: Vec<String>,
@@ -204,6 +205,8 @@ pub struct Walk {
     point: Point,
     stop_at: Option<Point>,
     resume: Option<(u64, Point)>,
+    /// Where replay begins, if not at the beginning.
+    from: Option<Place>,
     durable: u64,
     durable_at: Point,
     above: VecDeque<Point>,
@@ -224,6 +227,7 @@ impl Walk {
             point: Point::ORIGIN,
             stop_at: None,
             resume: None,
+            from: None,
             durable,
             durable_at: Point::ORIGIN,
             above: VecDeque::new(),
@@ -237,6 +241,16 @@ impl Walk {
         if faults.drop_watermark {
             self.durable = 0;
         }
+        self
+    }
+
+    /// Begins behind what a snapshot holds; earlier segments are looked at only so far as to warn of damage. Without
+    /// that place the walk is refused.
+    pub fn behind(mut self, place: Place) -> Self {
+        let Place { offset, index, term, wall_ms, position, crc, .. } = place;
+        self.point = Point { segment: None, position, crc, offset, index, term, wall_ms };
+        self.durable_at = self.point;
+        self.from = Some(place);
         self
     }
 
@@ -290,7 +304,8 @@ impl Walk {
 
     /// The end of the chain; complete once [`Step::End`] was returned.
     pub fn outcome(&self) -> Outcome {
-        let live = self.chain.iter().map(|l| l.segment).filter(|&s| Some(s) <= self.point.segment).collect();
+        let walked = self.chain.iter().map(|l| l.segment).filter(|&s| Some(s) <= self.point.segment);
+        let live = (0..self.first_walked()).chain(walked).collect();
         let torn = self.damage.as_ref().filter(|d| d.bytes > 0).map(|d| TornTail {
             file: self.path(d.segment),
             position: d.position,
@@ -307,6 +322,21 @@ impl Walk {
             torn,
             live,
             warnings: self.warnings.clone(),
+        }
+    }
+
+    /// The first of the listed segments that the walk reads. Those before it are part of the chain as well: what is not
+    /// was taken off the list before anything was written behind it.
+    fn first_walked(&self) -> usize {
+        let Some(Place { sequence, .. }) = self.from.filter(|place| place.sequence > 0) else { return 0 };
+        self.input.segments.iter().position(|s| s.sequence == sequence).unwrap_or(0)
+    }
+
+    /// Whether the segments reach back to the beginning of all, where there were no data.
+    pub(super) fn begins_at_zero(&self) -> bool {
+        match self.surveyed.first().and_then(|first| first.start.as_ref()) {
+            Some((_, mark)) => mark.previous_sequence == 0 && mark.base_offset == 0,
+            None => self.from.is_none(),
         }
     }
 

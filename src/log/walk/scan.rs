@@ -66,6 +66,15 @@ impl Walk {
         if damage.bytes == 0 && position == listed.unit && self.surveyed[segment].start.is_none() {
             damage.start_of = Some(segment);
         }
+        // In a file that is used again, anything may stand behind the last frame.
+        if listed.is_recycled() && sealed.is_err() {
+            return match sealed {
+                Err(fault @ FrameFault::Unsupported { .. }) => {
+                    Err(self.refuse(segment, position, Cause::Unsupported(fault.to_string())))
+                }
+                _ => Ok(()),
+            };
+        }
         let before: u64 = if segment == damage.segment { damage.position } else { listed.unit };
         let whole: u64 = position + FRAME_ALIGN - before;
         damage.bytes = if segment == damage.segment { whole } else { damage.bytes.saturating_add(FRAME_ALIGN) };

@@ -38,25 +38,27 @@ impl Walk {
 
     /// Builds the chain from the last start frame backwards: each names the segment before it.
     fn link(&mut self) -> Result<(), Refusal> {
-        let Some(last) = self.surveyed.iter().rposition(|s| s.start.is_some()) else {
+        let first = self.first_walked();
+        let Some(last) = self.surveyed.iter().rposition(|s| s.start.is_some()).filter(|last| *last >= first) else {
             // Nothing was ever begun, or the only start frame is torn: the scan decides.
             self.chain =
-                (!self.surveyed.is_empty()).then_some(Link { segment: 0, live_end: None }).into_iter().collect();
+                (!self.surveyed.is_empty()).then_some(Link { segment: first, live_end: None }).into_iter().collect();
             self.phase = if self.chain.is_empty() { Phase::Done } else { Phase::Frames { link: 0 } };
-            if self.chain.is_empty() && self.durable > self.input.base_offset {
+            self.begin_behind()?;
+            if self.chain.is_empty() && self.durable > self.point.offset.max(self.input.base_offset) {
                 let cause = Cause::Damaged("no segment is listed".into());
                 return Err(Refusal {
                     file: self.input.directory.clone(),
                     position: 0,
                     cause,
-                    consequence: Some(Consequence { kept: 0, known: self.durable }),
+                    consequence: Some(Consequence { kept: self.point.offset, known: self.durable }),
                 });
             }
             return Ok(());
         };
         let mut chain = vec![Link { segment: last, live_end: None }];
         let mut current = last;
-        while current > 0 {
+        while current > first {
             let (before, live_end) = match &self.surveyed[current].start {
                 Some((_, mark)) if mark.previous_sequence == 0 => break,
                 Some((_, mark)) => {
@@ -76,6 +78,7 @@ impl Walk {
         chain.reverse();
         self.chain = chain;
         self.phase = Phase::Frames { link: 0 };
+        self.begin_behind()?;
         if let Some((sequence, point)) = self.resume {
             let at = |l: &Link| self.input.segments[l.segment].sequence == sequence;
             if let Some(link) = self.chain.iter().position(at) {
@@ -85,6 +88,29 @@ impl Walk {
             }
         }
         self.warn_of_spares(last);
+        Ok(())
+    }
+
+    /// Takes the place where replay begins, which must be in the first segment of the chain.
+    fn begin_behind(&mut self) -> Result<(), Refusal> {
+        let Some(place) = self.from.filter(|place| place.sequence > 0) else { return Ok(()) };
+        let first = self.first_walked();
+        let begins_there = self.chain.first().is_some_and(|l| {
+            l.segment == first && self.input.segments.get(first).is_some_and(|s| s.sequence == place.sequence)
+        });
+        if !begins_there {
+            let cause = "the place at which a snapshot ends is not in it".to_owned();
+            return Err(self.refuse(first, place.position, Cause::BrokenChain(cause)));
+        }
+        self.point.segment = Some(first);
+        self.durable_at = self.point;
+        for index in 0..first {
+            let Surveyed { header, start } = &self.surveyed[index];
+            if header.is_err() || start.is_none() {
+                let file = self.path(index);
+                self.warnings.push(format!("{} is damaged; only older snapshots would need it", file.display()));
+            }
+        }
         Ok(())
     }
 

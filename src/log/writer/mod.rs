@@ -122,6 +122,14 @@ pub(super) struct State {
     /// The frames written now count only when the start frame in front of them is written: see
     /// [`rewrite`](super::rewrite).
     pub rewriting: bool,
+    /// Snapshots listed that this start could not use.
+    pub unusable: Vec<String>,
+    /// Snapshots that are perhaps no longer listed.
+    pub discarded: Vec<String>,
+    /// The segments reach back to the beginning of all.
+    pub begins_at_zero: bool,
+    /// Segments that are dropped for certain, and whose files may be used again.
+    pub recyclable: Vec<Segment>,
     pub manifest: Manifest,
     pub next_sequence: u64,
     pub next_size: u64,

@@ -3,7 +3,7 @@
 use super::super::composite::Composite::{FileName, Save};
 use super::super::setting::{Kind, bytes, choice, number, path, special, toggle};
 use super::Section;
-use super::serving::INT;
+use super::serving::{INT, NATURAL};
 
 pub static DURABILITY: Section = Section {
     title: "Durability",
@@ -20,6 +20,21 @@ pub static DURABILITY: Section = Section {
         path("dir", "./", "Folder of the data: ackd keeps them in `ackd-data` there.").protected(),
         bytes("log-segment-size", "64mb", 1 << 20, "Size of the log's segments. The first ones of a run are smaller.")
             .at_start(),
+        number(
+            "log-keep-time",
+            "0",
+            NATURAL,
+            "Seconds of history to keep, with the snapshots that it takes to go back to any point of it; 0 for no more than \
+             a start needs.",
+        ),
+        bytes("log-keep-size", "0", 0, "Bytes of history to keep, likewise."),
+        number(
+            "max-replay-time",
+            "60",
+            NATURAL,
+            "A snapshot is taken when a start would replay the log for so many seconds, at the speed that the last start \
+             had; 0 for no bound.",
+        ),
         toggle(
             "ackd-self-check",
             "no",
@@ -38,19 +53,36 @@ pub static SNAPSHOTS: Section = Section {
             "save",
             "3600 1 300 100 60 10000",
             Kind::Composite(Save),
-            "Pairs of seconds and changes after which Redis takes a snapshot. In ackd every write is in the log, with or \
-             without snapshots.",
-        )
-        .remembered(),
+            "Pairs of seconds and changes after which a snapshot is taken. It makes starts faster and the log shorter: \
+             every write is in the log, with or without snapshots.",
+        ),
+        number(
+            "snapshots-kept",
+            "2",
+            (1, 1000),
+            "Snapshots to keep. Until there are so many, nothing of the log is dropped.",
+        ),
+        toggle(
+            "snapshot-copy",
+            "yes",
+            "Puts a copy of the snapshot where Redis has its file (`dir` and `dbfilename`) after SAVE, BGSAVE and `save` \
+             points. It shares the storage of the snapshot where the file system can do that.",
+        ),
         special(
             "dbfilename",
             "dump.rdb",
             Kind::Composite(FileName),
-            "Name of Redis' snapshot file. ackd does not start beside one while it has no data of its own.",
+            "Name of Redis' snapshot file. ackd keeps a copy of its newest snapshot there (`snapshot-copy`), and does not \
+             start beside one while it has no data of its own.",
         )
         .protected(),
         toggle("rdbcompression", "yes", "Compresses strings in what DUMP answers, and in snapshots."),
-        toggle("rdbchecksum", "yes", "Ends snapshots with a checksum.").at_start().remembered(),
+        toggle(
+            "rdbchecksum",
+            "yes",
+            "Ends snapshots with Redis' checksum. ackd notes one of its own for the whole file in any case.",
+        )
+        .at_start(),
         choice(
             "sanitize-dump-payload",
             "no",
@@ -58,11 +90,16 @@ pub static SNAPSHOTS: Section = Section {
             "Whether Redis checks in depth what RESTORE is given. ackd always does.",
         )
         .remembered(),
-        toggle("stop-writes-on-bgsave-error", "yes", "Refuses writes after a snapshot failed.").remembered(),
+        toggle(
+            "stop-writes-on-bgsave-error",
+            "no",
+            "Refuses writes after a snapshot failed, if there are `save` points. In ackd writes are safe in the log all the \
+             same.",
+        )
+        .redis_default("yes"),
         toggle("rdb-save-incremental-fsync", "yes", "Syncs a snapshot a few megabytes at a time.").remembered(),
         toggle("rdb-del-sync-files", "no", "Deletes snapshots made only for replicas.").remembered(),
         number("rdb-key-save-delay", "0", (i32::MIN as i64, i32::MAX as i64), "Microseconds to wait after each key of a snapshot. For tests.")
-            .remembered()
             .hidden(),
         number("key-load-delay", "0", (i32::MIN as i64, i32::MAX as i64), "Microseconds to wait after each key while loading. For tests.")
             .remembered()
@@ -99,8 +136,14 @@ pub static APPEND_ONLY_FILE: Section = Section {
             "Lets Redis skip syncs while it rewrites its file. ackd never skips any.",
         )
         .remembered(),
-        number("auto-aof-rewrite-percentage", "100", INT, "Growth after which Redis rewrites its file.").remembered(),
-        bytes("auto-aof-rewrite-min-size", "64mb", 0, "Size below which Redis does not rewrite its file.").remembered(),
+        number(
+            "auto-aof-rewrite-percentage",
+            "100",
+            INT,
+            "A snapshot is taken, and the log cut short, when the log behind the newest snapshot has grown to so many \
+             percent of its size; 0 for never.",
+        ),
+        bytes("auto-aof-rewrite-min-size", "64mb", 0, "Not while snapshot and log together are smaller than this."),
         toggle("aof-load-truncated", "yes", "Lets Redis load a file whose end is missing. ackd has its own rules.")
             .remembered(),
         toggle("aof-use-rdb-preamble", "yes", "Begins Redis' rewritten file with a snapshot.").remembered(),

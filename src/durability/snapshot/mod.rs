@@ -1,0 +1,304 @@
+//! Snapshots: the log's state at one offset as an RDB file, written by a forked copy while commands go on.
+//!
+//! [`begin`] is called by the committer between two frames: what the engine holds then is exactly the stream up to that
+//! offset. [`take_snapshots`] looks after the copy, has its file read back, and installs it. What must always hold: a
+//! snapshot that fails, hangs or is killed leaves the log, the data and the other snapshots as they were.
+
+mod load;
+mod save;
+mod triggers;
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+pub use load::{Loader, Source, load};
+pub use save::write;
+
+use super::commit::Committer;
+use super::fork::{Child, Fork, Written};
+use crate::engine::Engine;
+use crate::engine::snapshots::{Kept, Present};
+use crate::log::{Log, Place, Retention, SnapshotEntry, snapshot_name};
+
+/// How often triggers and a copy's progress are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A copy that has told nothing for so long hangs, and is ended.
+const HANGS_AFTER: Duration = Duration::from_secs(120);
+
+/// What the committer hands over.
+pub struct Begun {
+    child: Box<dyn Child>,
+    file: String,
+    offset: u64,
+}
+
+/// What committer and [`take_snapshots`] share.
+pub struct Desk {
+    fork: Rc<dyn Fork>,
+    begun: RefCell<Option<(Begun, Place)>>,
+    waker: RefCell<Option<Waker>>,
+    ends: Cell<bool>,
+}
+
+impl Desk {
+    /// With the way in which copies are made.
+    pub fn new(fork: Rc<dyn Fork>) -> Self {
+        Self { fork, begun: RefCell::new(None), waker: RefCell::new(None), ends: Cell::new(false) }
+    }
+
+    /// Lets [`take_snapshots`] give up what is under way, and end.
+    pub fn end(&self) {
+        self.ends.set(true);
+        self.wake();
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = self.waker.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+
+    /// The frame in which the state ends is written: here it stands in the log.
+    pub fn hand_over(&self, begun: Begun, place: Place) {
+        assert_eq!(begun.offset, place.offset, "a snapshot ends where a frame does");
+        *self.begun.borrow_mut() = Some((begun, place));
+        self.wake();
+    }
+}
+
+/// Copies the process. The batch of effects is closed: the engine holds what the stream up to its end says.
+pub fn begin(desk: &Desk, engine: &RefCell<Engine>, log: &Log) -> Option<Begun> {
+    let (file, path, offset) = {
+        let mut engine = engine.borrow_mut();
+        assert_eq!(engine.stream.pending(), 0, "a snapshot begins between two frames");
+        let offset = engine.stream.offset();
+        let file = snapshot_name(offset, engine.rng.u32(..));
+        let begun_us = engine.tick();
+        let keys = engine.dbs.iter().map(|db| db.len() as u64).sum();
+        let changes = engine.stats.changes;
+        engine.snapshots.begin(Present { begun_us, keys, changes, ..Present::default() });
+        let path = log.directory().snapshot_dir().join(&file);
+        (file, path, offset)
+    };
+    let forked = {
+        let engine = engine.borrow();
+        desk.fork.fork(&path, &mut |out| save::write(&engine, offset, out))
+    };
+    let mut engine = engine.borrow_mut();
+    let now_us = engine.tick();
+    let begun_us = engine.snapshots.present.map_or(now_us, |present| present.begun_us);
+    engine.snapshots.fork_us = now_us - begun_us;
+    match forked {
+        Ok(child) => {
+            engine.snapshots.forks += 1;
+            tracing::info!("Background saving started by pid {}", child.pid());
+            Some(Begun { child, file, offset })
+        }
+        Err(error) => {
+            tracing::warn!("Can't save in background: fork: {error}");
+            engine.snapshot_ended(Err(format!("fork: {error}")));
+            None
+        }
+    }
+}
+
+/// Looks after snapshots for as long as the log is open.
+pub async fn take_snapshots(committer: Rc<Committer>) {
+    let (engine, log) = (committer.engine().clone(), committer.log().clone());
+    let desk = committer.desk();
+    report(&engine, &log);
+    while let Some(event) = next(desk, &engine).await {
+        match event {
+            Event::Begun(begun, place) => {
+                let file = begun.file.clone();
+                let result = attend(desk, &engine, &log, begun, place).await;
+                if result.is_err() && !log.snapshots().iter().any(|kept| kept.file == file) {
+                    log.directory().discard_snapshot(&file).await;
+                }
+                if let Err(reason) = &result {
+                    tracing::warn!("Background saving error: {reason}");
+                }
+                report(&engine, &log);
+                let wants_copy = engine.borrow().snapshots.present.is_some_and(|present| present.purpose.save);
+                if result.is_ok() && wants_copy {
+                    copy_out(&engine, &log, &file).await;
+                }
+                engine.borrow_mut().snapshot_ended(result);
+            }
+            Event::Look => look(&engine, &log).await,
+        }
+    }
+    // A copy that was begun and not handed over yet is killed as it is dropped.
+    let left = desk.begun.borrow_mut().take();
+    if let Some((begun, _)) = left {
+        log.directory().discard_snapshot(&begun.file).await;
+    }
+    let mut engine = engine.borrow_mut();
+    if engine.snapshots.present.is_some() {
+        engine.snapshot_ended(Err("the server is stopping".into()));
+    }
+}
+
+enum Event {
+    Begun(Begun, Place),
+    Look,
+}
+
+async fn next(desk: &Desk, engine: &RefCell<Engine>) -> Option<Event> {
+    let mut pause = engine.borrow().clock.sleep(LOOK_EVERY);
+    poll_fn(|cx| {
+        if desk.ends.get() {
+            return Poll::Ready(None);
+        }
+        *desk.waker.borrow_mut() = Some(cx.waker().clone());
+        if let Some((begun, place)) = desk.begun.borrow_mut().take() {
+            return Poll::Ready(Some(Event::Begun(begun, place)));
+        }
+        pause.as_mut().poll(cx).map(|()| Some(Event::Look))
+    })
+    .await
+}
+
+/// Waits for the copy, reads its file back, and installs it.
+async fn attend(
+    desk: &Desk,
+    engine: &Rc<RefCell<Engine>>,
+    log: &Log,
+    mut begun: Begun,
+    place: Place,
+) -> Result<(), String> {
+    let written = watch(desk, engine, &mut *begun.child).await?;
+    let Written { size, crc, copied } = written;
+    if let Some(present) = &mut engine.borrow_mut().snapshots.present {
+        (present.bytes, present.copied, present.keys_done) = (size, copied.max(present.copied), present.keys);
+    }
+    let directory = log.directory();
+    let verified = directory.verify_snapshot(&begun.file, size, crc, true, &mut |_| {}).await;
+    verified.map_err(|fault| format!("the file does not read back as it was written: {fault}"))?;
+    if desk.ends.get() {
+        return Err("the server is stopping".into());
+    }
+    let retention = retention(&engine.borrow());
+    let snapshot = SnapshotEntry { file: begun.file, size, crc, place };
+    log.install_snapshot(snapshot, retention).await.map_err(|error| error.to_string())?;
+    let engine = engine.borrow();
+    let seconds = engine.snapshots.present.map_or(0, |p| engine.monotonic_us().saturating_sub(p.begun_us)) as f64 / 1e6;
+    tracing::info!("Background saving terminated with success: {size} bytes, offset {}, {seconds:.1} s", place.offset);
+    Ok(())
+}
+
+/// Waits for the end of a copy, unless it hangs or nobody wants it any more.
+async fn watch(desk: &Desk, engine: &Rc<RefCell<Engine>>, child: &mut dyn Child) -> Result<Written, String> {
+    let clock = engine.borrow().clock.clone();
+    // Asked for while `wait` has the child: what it tells is read through the same cells.
+    let told = Cell::new((0, clock.monotonic_us()));
+    let mut hangs = false;
+    loop {
+        let waited = {
+            let mut pause = clock.sleep(LOOK_EVERY);
+            let mut waiting = child.wait();
+            poll_fn(|cx| {
+                *desk.waker.borrow_mut() = Some(cx.waker().clone());
+                if let Poll::Ready(result) = waiting.as_mut().poll(cx) {
+                    return Poll::Ready(Some(result));
+                }
+                if desk.ends.get() {
+                    return Poll::Ready(None);
+                }
+                pause.as_mut().poll(cx).map(|()| None)
+            })
+            .await
+        };
+        if let Some(result) = waited {
+            return if hangs { Err("it told nothing for two minutes, and was ended".into()) } else { result };
+        }
+        if desk.ends.get() {
+            child.kill();
+            let _ = child.wait().await;
+            return Err("the server is stopping".into());
+        }
+        let progress = child.progress();
+        let now_us = clock.monotonic_us();
+        if progress.reports != told.get().0 {
+            told.set((progress.reports, now_us));
+        } else if Duration::from_micros(now_us - told.get().1) >= HANGS_AFTER && !hangs {
+            hangs = true;
+            child.kill();
+        }
+        if let Some(present) = &mut engine.borrow_mut().snapshots.present {
+            present.keys_done = progress.keys;
+            present.bytes = progress.bytes;
+            present.copied = progress.copied;
+            present.copied_us = now_us;
+        }
+    }
+}
+
+/// Whether one is due that nobody asked for.
+async fn look(engine: &Rc<RefCell<Engine>>, log: &Log) {
+    let folder = log.directory().path().to_owned();
+    let free = log.directory().free_space(&folder).await;
+    let mut engine = engine.borrow_mut();
+    let engine = &mut *engine;
+    engine.read_clock();
+    report_kept(engine, log);
+    let is_busy = engine.snapshots.present.is_some() || engine.loading.is_some() || engine.stopping;
+    if is_busy || engine.snapshots.is_resting(engine.monotonic_us()) || engine.log.failed.is_some() {
+        return;
+    }
+    if let Some((purpose, why)) = triggers::due(&triggers::facts(engine, log, free), &triggers::rules(engine)) {
+        tracing::info!("{why}");
+        engine.snapshots.ask(purpose);
+    }
+}
+
+fn retention(engine: &Engine) -> Retention {
+    let config = &engine.config;
+    Retention {
+        snapshots: config.snapshots_kept(),
+        history_ms: config.log_keep_time().saturating_mul(1000),
+        history_bytes: config.log_keep_size(),
+    }
+}
+
+fn report(engine: &RefCell<Engine>, log: &Log) {
+    report_kept(&mut engine.borrow_mut(), log);
+}
+
+/// What INFO shows.
+fn report_kept(engine: &mut Engine, log: &Log) {
+    let kept = log.snapshots();
+    let newest = kept.last();
+    let beginning = log.beginning();
+    engine.snapshots.kept = Kept {
+        count: kept.len() as u64,
+        bytes: kept.iter().map(|snapshot| snapshot.size).sum(),
+        newest_bytes: newest.map_or(0, |snapshot| snapshot.size),
+        newest_offset: newest.map_or(0, |snapshot| snapshot.place.offset),
+        oldest_offset: beginning.map_or(0, |place| place.offset),
+        oldest_ms: beginning.map_or(0, |place| place.wall_ms),
+    };
+}
+
+/// Puts a copy of a snapshot where Redis has its file, for the scripts that fetch it there. Never a hard link: who writes
+/// onto that name would write into the snapshot.
+async fn copy_out(engine: &RefCell<Engine>, log: &Log, file: &str) {
+    let (is_wanted, name) = {
+        let engine = engine.borrow();
+        (engine.config.snapshot_copy(), engine.config.dbfilename().to_owned())
+    };
+    if !is_wanted || name.is_empty() {
+        return;
+    }
+    let folder = log.directory().path().parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder: PathBuf = folder.unwrap_or(Path::new(".")).to_owned();
+    let (under_way, target) = (folder.join(format!("temp-{}.rdb", std::process::id())), folder.join(&name));
+    if let Err(error) = log.directory().copy_snapshot(file, &under_way, &target).await {
+        tracing::warn!("cannot copy the snapshot to {}: {error}", target.display());
+    }
+}

@@ -1,0 +1,221 @@
+//! Snapshots as files of the directory: verified, installed, and the log cut short behind them.
+//!
+//! Their content is the caller's: here they are a name, a length and a checksum. What must always hold: MANIFEST lists a
+//! snapshot only when its file is on the medium as it was meant, and all that it holds is durable; a file goes only when the
+//! MANIFEST in force no longer lists it.
+
+use std::io;
+use std::path::Path;
+
+use crate::disk::{File, Open};
+
+use super::directory::Directory;
+use super::error::LogError;
+use super::manifest::{Manifest, Place, SnapshotEntry};
+use super::recovery::yield_now;
+use super::retention::Retention;
+use super::segment::Segment;
+use super::writer::Log;
+
+/// How much is read at a time.
+const CHUNK: u64 = 2 << 20;
+
+/// What is wrong with a snapshot.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum SnapshotFault {
+    /// It cannot be read.
+    #[error(transparent)]
+    Io(#[from] LogError),
+    /// It has another length.
+    #[error("it is {found} bytes long, and was written with {listed}")]
+    Length {
+        /// Length found.
+        found: u64,
+        /// Length it should have.
+        listed: u64,
+    },
+    /// Its bytes are not those that were written.
+    #[error("it does not match its checksum")]
+    Checksum,
+}
+
+impl Directory {
+    /// Whether a snapshot's file is what it should be. `past_cache` asks the medium, where that is possible. `progress` is
+    /// told how many more bytes were read.
+    pub async fn verify_snapshot(
+        &self,
+        file: &str,
+        size: u64,
+        crc: u32,
+        past_cache: bool,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<(), SnapshotFault> {
+        let path = self.snapshot_dir().join(file);
+        let found = self.disk.metadata(&path).await.map_err(LogError::io("examine", &path))?.len;
+        if found != size {
+            return Err(SnapshotFault::Length { found, listed: size });
+        }
+        let direct = if past_cache { self.disk.open(&path, Open::Direct).await.ok() } else { None };
+        let opened = match direct {
+            Some(file) => file,
+            None => self.disk.open(&path, Open::Read).await.map_err(LogError::io("open", &path))?,
+        };
+        let mut hasher = crc32fast::Hasher::new();
+        let mut at = 0;
+        while at < size {
+            let len = usize::try_from(CHUNK.min(size - at)).unwrap_or(usize::MAX);
+            let bytes = opened.read_at(at, len).await.map_err(LogError::io_at("read", &path, at))?;
+            if bytes.len() < len {
+                return Err(SnapshotFault::Length { found: at + bytes.len() as u64, listed: size });
+            }
+            hasher.update(&bytes);
+            at += len as u64;
+            progress(len as u64);
+            yield_now().await;
+        }
+        if hasher.finalize() == crc { Ok(()) } else { Err(SnapshotFault::Checksum) }
+    }
+
+    /// Opens a snapshot to read it.
+    pub async fn open_snapshot(&self, file: &str) -> Result<std::rc::Rc<dyn File>, LogError> {
+        let path = self.snapshot_dir().join(file);
+        self.disk.open(&path, Open::Read).await.map_err(LogError::io("open", &path))
+    }
+
+    /// Copies a snapshot out of the directory: to `under_way` first, which then replaces `target`.
+    pub async fn copy_snapshot(&self, file: &str, under_way: &Path, target: &Path) -> Result<(), LogError> {
+        let path = self.snapshot_dir().join(file);
+        // What a server that died left under this name.
+        let _ = self.disk.remove(under_way).await;
+        self.disk.copy(&path, under_way).await.map_err(LogError::io("copy", &path))?;
+        self.disk.rename(under_way, target).await.map_err(LogError::io("rename", under_way))
+    }
+
+    /// Bytes that can still be stored where `path` is, if that is known.
+    pub async fn free_space(&self, path: &Path) -> Option<u64> {
+        self.disk.free_space(path).await.ok().flatten()
+    }
+
+    /// Removes a file of `snapshots/` that is in no list. If that fails, the next start removes it.
+    pub async fn discard_snapshot(&self, file: &str) {
+        let path = self.snapshot_dir().join(file);
+        if let Err(e) = self.disk.remove(&path).await
+            && e.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!("cannot remove the snapshot {}: {e}", path.display());
+        }
+    }
+}
+
+impl Log {
+    /// The place at which the log stands.
+    pub fn place(&self) -> Place {
+        let state = self.state.borrow();
+        let (sequence, _, position) = state.tail.unwrap_or_default();
+        Place {
+            offset: state.offset,
+            index: state.index,
+            term: state.term,
+            wall_ms: state.wall_ms,
+            sequence,
+            position,
+            crc: state.crc,
+        }
+    }
+
+    /// The directory of this log.
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// The snapshots kept, oldest first.
+    pub fn snapshots(&self) -> Vec<SnapshotEntry> {
+        self.state.borrow().manifest.snapshots.clone()
+    }
+
+    /// File space of the log behind the newest snapshot, in bytes, or of all of it.
+    pub fn space_behind_snapshot(&self) -> u64 {
+        let state = self.state.borrow();
+        let Some(active) = &state.active else { return 0 };
+        let (sequence, position) =
+            state.manifest.snapshots.last().map_or((0, 0), |s| (s.place.sequence, s.place.position));
+        let last = active.segment.sequence;
+        let segments = state.manifest.segments.iter().filter(|s| (sequence..=last).contains(&s.sequence));
+        let upto = |s: &Segment| if s.sequence == last { active.position } else { s.size };
+        segments.map(|s| if s.sequence == sequence { upto(s).saturating_sub(position) } else { upto(s) }).sum()
+    }
+
+    /// From where on every state can be gone back to: the oldest snapshot, or `None` for the beginning of all.
+    pub fn beginning(&self) -> Option<Place> {
+        let state = self.state.borrow();
+        let is_whole = state.begins_at_zero;
+        state.manifest.snapshots.first().filter(|_| !is_whole).map(|oldest| oldest.place)
+    }
+
+    /// Lists a snapshot whose file was synced and verified, once all that it holds is durable; takes off the list what
+    /// need not be kept any more, and removes or reuses those files. On an error the file is the caller's to discard
+    /// unless it is listed nevertheless, which [`Log::snapshots`] tells.
+    pub async fn install_snapshot(&self, snapshot: SnapshotEntry, retention: Retention) -> Result<(), LogError> {
+        let _preparing = self.preparing.lock().await;
+        self.usable()?;
+        let planted = self.directory.planted();
+        if self.durable() < snapshot.place.offset && !planted.install_undurable {
+            self.sync().await?;
+        }
+        let folder = self.directory.snapshot_dir();
+        if !planted.skip_directory_sync {
+            self.directory.disk.sync_dir(&folder).await.map_err(LogError::io("sync", &folder))?;
+        }
+        let present = self.state.borrow().manifest.clone();
+        let mut manifest = Manifest { durable: self.durable(), ..present.clone() };
+        if planted.install_undurable {
+            manifest.durable = manifest.durable.max(snapshot.place.offset);
+        }
+        {
+            let unusable = &self.state.borrow().unusable;
+            manifest.snapshots.retain(|s| !unusable.contains(&s.file));
+        }
+        manifest.snapshots.push(snapshot);
+        retention.thin(&mut manifest.snapshots);
+        let first = retention.first_segment(&manifest.snapshots);
+        let (dead, live): (Vec<_>, Vec<_>) = manifest.segments.iter().partition(|s| s.sequence < first);
+        manifest.segments = live;
+        let is_cut = !dead.is_empty();
+        manifest.dropped.extend(dead.iter().map(|s| s.sequence));
+        let unlisted = |s: &&SnapshotEntry| !manifest.snapshots.contains(s);
+        let gone: Vec<String> = present.snapshots.iter().filter(unlisted).map(|s| s.file.clone()).collect();
+        if planted.recycle_listed {
+            for segment in &dead {
+                let renewed = Segment { salt: segment.salt ^ 2, ..*segment };
+                self.renew(*segment, renewed).await?;
+            }
+        }
+        let written = self.directory.write_manifest(&manifest).await;
+        if written.as_ref().err().is_none_or(|failed| failed.renamed) {
+            let mut state = self.state.borrow_mut();
+            state.manifest = manifest;
+            state.discarded.extend(gone);
+        }
+        // A MANIFEST that may or may not be in force: nothing is removed until one is for certain.
+        written.map_err(|failed| failed.cause)?;
+        let discarded = {
+            let mut state = self.state.borrow_mut();
+            state.unusable.clear();
+            state.begins_at_zero &= !is_cut;
+            state.recyclable.extend(dead);
+            std::mem::take(&mut state.discarded)
+        };
+        for file in discarded {
+            self.directory.discard_snapshot(&file).await;
+        }
+        if let Err(e) = self.remove_dropped().await {
+            tracing::warn!("cannot remove segments that are no longer needed: {e}");
+        }
+        Ok(())
+    }
+}
+
+/// The name of a snapshot of this offset; `draw` tells it from one that was begun there and not installed.
+pub fn snapshot_name(offset: u64, draw: u32) -> String {
+    format!("{offset:020}-{draw:08x}.rdb")
+}
