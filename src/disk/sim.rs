@@ -160,6 +160,18 @@ impl World {
         SimDisk::new(self.clone(), process)
     }
 
+    /// Starts a copy of a process, as `fork` does: until it says otherwise ([`SimDisk::close_inherited`]), it holds all
+    /// files that its parent has open, and their locks.
+    pub fn fork(&self, parent: u64) -> SimDisk {
+        let copy = self.boot();
+        let mut state = self.0.state.borrow_mut();
+        for handle in state.handles.values_mut().filter(|handle| handle.process == parent && handle.open) {
+            handle.heirs.insert(copy.process());
+        }
+        drop(state);
+        copy
+    }
+
     /// The machine's clock.
     pub fn clock(&self) -> SimClock {
         self.0.state.borrow().clock.clone()
@@ -419,11 +431,16 @@ impl World {
     fn do_now(&self, process: u64, what: What) -> io::Result<Answer> {
         let mut state = self.0.state.borrow_mut();
         if !state.alive.contains(&process) || state.frozen() {
-            return Err(io::ErrorKind::Interrupted.into());
+            return Err(io::ErrorKind::TimedOut.into());
         }
         let number = state.number();
         let fault = state.draw_fault(&what);
         state.apply(number, process, what, fault)
+    }
+
+    fn close_inherited(&self, process: u64) {
+        let woken = self.0.state.borrow_mut().close_inherited(process);
+        woken.into_iter().for_each(Waker::wake);
     }
 
     fn free_space(&self) -> Option<u64> {

@@ -142,6 +142,15 @@ impl Generator {
                 Request { words, touch: Touch::Nothing, meaning: Meaning::WaitAof }
             }
             15 => plain(words(&[b"PING"]), Touch::Nothing),
+            16..=22 => {
+                let command: &[&[u8]] = match rng.u8(..6) {
+                    0..=2 => &[b"BGSAVE"],
+                    3 => &[b"BGSAVE", b"SCHEDULE"],
+                    4 => &[b"BGREWRITEAOF"],
+                    _ => &[b"SAVE"],
+                };
+                plain(words(command), Touch::Nothing)
+            }
             _ => self.on_keys(rng, session.db, now_ms),
         }
     }

@@ -86,6 +86,9 @@ impl Moment<'_> {
         let at = |what: String| format!("{crash:?} with choice {choice}: {what}");
         self.judge(crash, &first).map_err(at)?;
         let Start::Recovered(found) = first else { return Ok(()) };
+        if !self.lied {
+            nothing_is_left_over(&image).map_err(at)?;
+        }
         match rng.u8(..16) {
             0 => self.again(&image, &found).map_err(at),
             1..=2 => self.crash_again((crash, choice), &image, (&found, has_late), rng, tried).map_err(at),
@@ -185,6 +188,21 @@ impl Moment<'_> {
             other => Err(format!("{other:?}")),
         }
         .map_err(|what| format!("{flip}: {what}"))
+    }
+}
+
+/// After a start on a healthy disk, every file of the directory is one that MANIFEST lists.
+fn nothing_is_left_over(world: &World) -> Result<(), String> {
+    let directory = Path::new(DIRECTORY);
+    let manifest = world.read(&directory.join("MANIFEST")).unwrap_or_default();
+    let Ok(manifest) = ackd::log::Manifest::parse(&manifest) else { return Err("MANIFEST cannot be read".into()) };
+    let segments = manifest.segments.iter().map(|segment| directory.join("log").join(segment.file_name()));
+    let snapshots = manifest.snapshots.iter().map(|snapshot| directory.join("snapshots").join(&snapshot.file));
+    let listed: HashSet<_> = segments.chain(snapshots).collect();
+    let is_content = |path: &Path| ["log", "snapshots"].iter().any(|folder| path.starts_with(directory.join(folder)));
+    match world.files().into_iter().find(|path| is_content(path) && !listed.contains(path)) {
+        Some(path) => Err(format!("{} is left over for ever", path.display())),
+        None => Ok(()),
     }
 }
 

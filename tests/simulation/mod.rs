@@ -8,6 +8,7 @@ mod client;
 mod collections;
 mod command;
 mod crash;
+mod fork;
 mod model;
 mod panics;
 pub mod planted;

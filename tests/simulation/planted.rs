@@ -16,6 +16,9 @@ pub enum Bug {
     TrustCache,
     OpenReadsEarly,
     ReadWithoutLock,
+    InstallUndurable,
+    RecycleListed,
+    InheritLock,
 }
 
 impl Bug {
@@ -34,6 +37,9 @@ impl Bug {
             Self::DropWatermark => &mut planted.log.drop_watermark,
             Self::TrustCache => &mut planted.log.trust_cache,
             Self::ReadWithoutLock => &mut planted.log.read_without_lock,
+            Self::InstallUndurable => &mut planted.log.install_undurable,
+            Self::RecycleListed => &mut planted.log.recycle_listed,
+            Self::InheritLock => &mut planted.inherit_lock,
         };
         *switch = true;
         planted

@@ -5,6 +5,7 @@ use ackd::engine::config::AppendFsync;
 use ackd::engine::gate::Level;
 use ackd::engine::trial::Planted;
 use std::path::Path;
+use std::task::{Context, Waker};
 use std::time::Duration;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -13,6 +14,7 @@ use ackd::base::clock::Clock;
 use super::client::{Executed, SimClient};
 use super::command::{Generator, Meaning};
 use super::crash::{Moment, Tried};
+use super::fork::Copy;
 use super::model::{Model, Recovered};
 use super::panics;
 use super::server::{DIRECTORY, Happening, Phase, Server, Settings};
@@ -92,6 +94,8 @@ pub struct Simulation {
     commands: u64,
     lives: u64,
     trace: Xxh3,
+    /// Copies whose server has died.
+    orphans: Vec<Copy>,
 }
 
 /// Runs one seed.
@@ -143,6 +147,7 @@ impl Simulation {
             commands: 0,
             lives: 0,
             trace: Xxh3::new(),
+            orphans: Vec::new(),
             rng,
         }
     }
@@ -249,6 +254,7 @@ impl Simulation {
 
     /// Lets the server go on until it waits, and looks at all it has done.
     fn turn(&mut self) -> Result<Option<End>, String> {
+        self.look_after_orphans();
         self.server.run_until_idle();
         if let Some(message) = panics::take() {
             return Err(format!("a task panicked: {message}"));
@@ -584,8 +590,24 @@ impl Simulation {
             println!("{crash:?}, with {:?} under way", self.world.pending());
         }
         self.clients.clear();
+        let has_copies = !self.server.copies.borrow().is_empty();
+        if has_copies && crash == Crash::Kill && self.rng.u8(..3) > 0 {
+            // The server dies alone; what writes its snapshot has not noticed yet.
+            self.orphans.append(&mut self.server.copies.borrow_mut());
+            self.world.kill(self.server.process);
+            return;
+        }
+        self.orphans.clear();
         self.earlier_operations += self.world.operations();
         self.world = self.world.image(crash, draw_choice(&mut self.rng));
+    }
+
+    /// Copies of a dead server go on for a moment, until the system ends them.
+    fn look_after_orphans(&mut self) {
+        if !self.orphans.is_empty() && self.rng.u8(..12) == 0 {
+            self.orphans.drain(..).for_each(|copy| copy.kill(&self.world));
+        }
+        self.orphans.retain_mut(|copy| !copy.poll(&mut Context::from_waker(Waker::noop())));
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Wake, Waker};
 
 use ackd::disk::Disk;
-use ackd::disk::sim::{SimDisk, World};
+use ackd::disk::sim::World;
 use ackd::engine::client::{ClientId, Peer};
 use ackd::engine::config::Reader;
 use ackd::engine::config::{AppendFsync, Config};
@@ -23,6 +23,8 @@ use ackd::server::run::Running;
 use ackd::server::{Node, connection};
 use tokio::io::DuplexStream;
 use tokio::task::LocalSet;
+
+use super::fork::{Copies, SimFork};
 
 /// Where the data are.
 pub const DIRECTORY: &str = "/data/ackd-data";
@@ -68,9 +70,13 @@ fn config(policy: AppendFsync, shadow: bool) -> Config {
         let databases = DATABASES.to_string();
         let shadow_too = if shadow { "yes" } else { "no" };
         let mut config = Config::new();
-        for (name, value) in
-            [("appendfsync", policy_name(policy)), ("ackd-self-check", shadow_too), ("databases", &databases)]
-        {
+        for (name, value) in [
+            ("appendfsync", policy_name(policy)),
+            ("ackd-self-check", shadow_too),
+            ("databases", &databases),
+            ("snapshot-copy", "no"),
+            ("auto-aof-rewrite-min-size", "150kb"),
+        ] {
             let words = [name.as_bytes().to_vec(), value.as_bytes().to_vec()];
             Reader::new(&mut config).command_line(&words).expect("the settings are right");
         }
@@ -114,6 +120,10 @@ pub struct Server {
     pub phase: Rc<RefCell<Phase>>,
     happenings: Rc<RefCell<Vec<Happening>>>,
     woken: Arc<Woken>,
+    /// Its number in the world.
+    pub process: u64,
+    /// Copies of it that write snapshots; or those of a server that died, which have not noticed yet.
+    pub copies: Copies,
 }
 
 /// The data directory of a server, with the bugs that are planted in it. Clients have to wait from here on.
@@ -125,7 +135,11 @@ pub async fn directory(disk: Rc<dyn Disk>, engine: &RefCell<Engine>) -> Result<D
 
 impl Server {
     pub fn start(world: &World, settings: &Settings) -> Self {
-        let node = Node::new(engine(world, settings));
+        let disk = Rc::new(world.boot());
+        let copies = Copies::default();
+        let keeps_files = settings.planted.inherit_lock;
+        let fork = SimFork::new(world, disk.process(), copies.clone(), keeps_files, settings.seed);
+        let node = Node::with_fork(engine(world, settings), Rc::new(fork));
         let happenings = Rc::new(RefCell::new(Vec::new()));
         let told = happenings.clone();
         node.engine.borrow_mut().trial.observer = Some(Box::new(move |event| {
@@ -136,7 +150,7 @@ impl Server {
         }));
         let phase = Rc::new(RefCell::new(Phase::Starting));
         let local = LocalSet::new();
-        let (disk, starting, its_node): (Rc<SimDisk>, _, _) = (Rc::new(world.boot()), phase.clone(), node.clone());
+        let (process, starting, its_node) = (disk.process(), phase.clone(), node.clone());
         local.spawn_local(async move {
             let started = async {
                 let directory = directory(disk, &its_node.engine).await?;
@@ -148,7 +162,7 @@ impl Server {
             };
             *starting.borrow_mut() = next;
         });
-        Self { local, node, phase, happenings, woken: Arc::default() }
+        Self { local, node, phase, happenings, woken: Arc::default(), process, copies }
     }
 
     /// Lets all tasks go on until each waits for the disk, the clock or a client.
@@ -158,6 +172,9 @@ impl Server {
             self.woken.0.store(false, Ordering::Relaxed);
             // It is never ready for good: connections come and go.
             let _ = Pin::new(&mut self.local).poll(&mut Context::from_waker(&waker));
+            let mut at_work = std::mem::take(&mut *self.copies.borrow_mut());
+            at_work.retain_mut(|copy| !copy.poll(&mut Context::from_waker(&waker)));
+            self.copies.borrow_mut().append(&mut at_work);
             if !self.woken.0.load(Ordering::Relaxed) {
                 return;
             }

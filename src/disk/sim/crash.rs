@@ -94,6 +94,7 @@ impl State {
     fn bury(&mut self) -> Vec<Waker> {
         for handle in self.handles.values_mut() {
             handle.open &= self.alive.contains(&handle.process);
+            handle.heirs.retain(|heir| self.alive.contains(heir));
         }
         let waiting = self.release_closed();
         self.locks.retain(|held| self.handles.contains_key(&held.handle));

@@ -27,6 +27,11 @@ impl SimDisk {
         self.process
     }
 
+    /// Closes what this process, a copy of another, holds of its parent's files.
+    pub fn close_inherited(&self) {
+        self.world.close_inherited(self.process);
+    }
+
     fn start(&self, what: What) -> Pending {
         Pending::start(&self.world, self.process, what)
     }

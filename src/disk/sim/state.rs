@@ -32,6 +32,14 @@ pub(super) struct Handle {
     pub(super) how: Open,
     pub(super) path: Rc<Path>,
     pub(super) open: bool,
+    /// Copies of the process that hold it too.
+    pub(super) heirs: BTreeSet<u64>,
+}
+
+impl Handle {
+    fn is_held(&self) -> bool {
+        self.open || !self.heirs.is_empty()
+    }
 }
 
 #[derive(Clone)]
@@ -330,7 +338,7 @@ impl State {
             return Err(io::Error::new(io::ErrorKind::Unsupported, "the simulated file system has no direct I/O"));
         }
         let number = self.number();
-        self.handles.insert(number, Handle { process, inode, how, path: path.into(), open: true });
+        self.handles.insert(number, Handle { process, inode, how, path: path.into(), open: true, heirs: BTreeSet::new() });
         Ok(number)
     }
 
@@ -425,13 +433,21 @@ impl State {
         self.release_closed()
     }
 
+    /// A copy of a process closes what it has from its parent.
+    pub(super) fn close_inherited(&mut self, process: u64) -> Vec<Waker> {
+        for handle in self.handles.values_mut() {
+            handle.heirs.remove(&process);
+        }
+        self.release_closed()
+    }
+
     /// Releases the locks of closed handles without operations under way. Answers those who wait for locks.
     pub(super) fn release_closed(&mut self) -> Vec<Waker> {
-        if self.handles.values().all(|handle| handle.open) {
+        if self.handles.values().all(Handle::is_held) {
             return Vec::new();
         }
         let busy: BTreeSet<u64> = self.under_way.values().filter_map(|op| op.what.handle()).collect();
-        self.handles.retain(|number, handle| handle.open || busy.contains(number));
+        self.handles.retain(|number, handle| handle.is_held() || busy.contains(number));
         let (before, handles) = (self.locks.len(), &self.handles);
         self.locks.retain(|held| handles.contains_key(&held.handle));
         if self.locks.len() == before {
