@@ -93,6 +93,7 @@ impl Moment<'_> {
             0 => self.again(&image, &found).map_err(at),
             1..=2 => self.crash_again((crash, choice), &image, (&found, has_late), rng, tried).map_err(at),
             3 if crash == Crash::Power => self.damage(choice, &found, rng, tried).map_err(at),
+            4..=6 if crash == Crash::Power && !self.lied => self.without_newest(choice, &found, tried).map_err(at),
             _ => Ok(()),
         }
     }
@@ -159,6 +160,19 @@ impl Moment<'_> {
         }
         let hardest = if second == Crash::Power { Crash::Power } else { first.0 };
         self.judge(hardest, &start).map_err(inner)
+    }
+
+    /// The newest snapshot is spoilt: with the one before, or the log from its beginning, a start finds the same.
+    fn without_newest(&self, choice: u64, found: &Recovered, tried: &mut Tried) -> Result<(), String> {
+        let image = self.image(Crash::Power, choice);
+        let manifest = image.read(&Path::new(DIRECTORY).join("MANIFEST")).unwrap_or_default();
+        let Ok(manifest) = ackd::log::Manifest::parse(&manifest) else { return Ok(()) };
+        let Some(newest) = manifest.snapshots.last() else { return Ok(()) };
+        let path = Path::new(DIRECTORY).join("snapshots").join(&newest.file);
+        image.flip_bit(&path, 0, 0).map_err(|error| error.to_string())?;
+        tried.recoveries += 1;
+        let start = recover(&image, &self.settings);
+        self.same(&start, found).map_err(|what| format!("without the newest snapshot: {what}"))
     }
 
     /// Flips a bit anywhere: the same content, or a refusal, or a cut that loses nothing known to have been durable.
