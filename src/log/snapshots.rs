@@ -159,7 +159,9 @@ impl Log {
         let _preparing = self.preparing.lock().await;
         self.usable()?;
         let planted = self.directory.planted();
-        if self.durable() < snapshot.place.offset && !planted.install_undurable {
+        if !planted.install_undurable {
+            // Also when no byte of the stream is unsynced: the place may be the end of a start frame, which takes no room
+            // in it, and a start trusts that what stands before the place is on the medium.
             self.sync().await?;
         }
         let folder = self.directory.snapshot_dir();
