@@ -275,6 +275,17 @@ pub fn check(bytes: &[u8]) -> Option<Checked> {
     let mut at = 0;
     while at < bytes.len() {
         let first = bytes[at];
+        // Most elements are one of these two, for which nothing has to be made to compare with.
+        if first < INT_13 {
+            let len = if first < SHORT_STRING { 1 } else { 1 + usize::from(first & 0x3f) };
+            if bytes.get(at + len) != Some(&(len as u8)) {
+                return None;
+            }
+            checked.canonical &= first < SHORT_STRING || !matches!(Text::of(&bytes[at + 1..at + len]), Text::Int(_));
+            checked.count += 1;
+            at += len + 1;
+            continue;
+        }
         let len = match SIZES[usize::from(first)] {
             0 => long_len(bytes, at)?,
             size => usize::from(size) - 1,

@@ -60,6 +60,9 @@ pub fn decimal_len(value: i64) -> usize {
 /// Reads a double as C's `strtod` does, hexadecimal and infinity included, but neither NaN, nor spaces, nor a number
 /// that is too large, or so small that it would become zero.
 pub fn parse_f64(text: &[u8]) -> Option<f64> {
+    if let Some(value) = parse_plain(text) {
+        return Some(value);
+    }
     match Numeral::read(text)? {
         Numeral::Infinite { negative } => Some(if negative { f64::NEG_INFINITY } else { f64::INFINITY }),
         Numeral::Zero { negative } => Some(if negative { -0.0 } else { 0.0 }),
@@ -72,6 +75,16 @@ pub fn parse_f64(text: &[u8]) -> Option<f64> {
             (value.is_finite() && value != 0.0).then_some(value)
         }
     }
+}
+
+/// Reads what nearly all doubles are, digits with a point among them: then both syntaxes are the same. `None` says nothing.
+fn parse_plain(text: &[u8]) -> Option<f64> {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    if digits.len() > I64_DIGITS || !digits.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.') {
+        return None;
+    }
+    // Zeros have signs, which are not looked at here.
+    std::str::from_utf8(text).ok()?.parse().ok().filter(|value: &f64| *value != 0.0)
 }
 
 /// Reads a double as C's `strtod` does, if nothing is left of the text up to a zero byte: with blanks before it, with
