@@ -13,8 +13,8 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use ackd::engine::serial::{Limits, Loading};
-use ackd::keyspace::{Db, HashLimits, ListLimits, SetLimits, ZsetLimits, hash};
-use ackd::rdb::{Event, Reader, Version};
+use ackd::keyspace::{Db, HashLimits, Intake, ListLimits, SetLimits, ZsetLimits, hash};
+use ackd::rdb::{Event, Reader, Version, keys_at_most};
 
 #[global_allocator]
 static ALLOCATOR: ackd::base::allocator::Jemalloc = ackd::base::allocator::Jemalloc;
@@ -34,6 +34,12 @@ fn main() {
         match argument.as_str() {
             "--read" => return println!("{}", read(&arguments.next().expect("a file"))),
             "--load" => return println!("{}", load(&arguments.next().expect("a file"))),
+            // For a profiler: `--write CASE FILE`, and then `--load FILE`.
+            "--write" => {
+                let (name, file) = (arguments.next().expect("a case"), arguments.next().expect("a file"));
+                let case = cases::CASES.iter().find(|case| case.name == name).expect("a case of that name");
+                return case.write(File::create(file).expect("the file is created"));
+            }
             "--rounds" => rounds = arguments.next().and_then(|text| text.parse().ok()).expect("a number"),
             "--redis" => redis = Some(PathBuf::from(arguments.next().expect("a program"))),
             "--bench" => {}
@@ -118,8 +124,10 @@ fn read(path: &str) -> f64 {
 /// Seconds until all keys are in a database.
 fn load(path: &str) -> f64 {
     let start = Instant::now();
-    let mut reader = Reader::new(File::open(path).expect("the file is there")).expect("it is an RDB file");
-    let mut db = Db::new();
+    let file = File::open(path).expect("the file is there");
+    let most = keys_at_most(file.metadata().map_or(0, |metadata| metadata.len()));
+    let mut reader = Reader::new(file).expect("it is an RDB file");
+    let (mut db, mut intake) = (Db::new(), Intake::new());
     let mut name = Vec::new();
     loop {
         let expires_ms;
@@ -130,6 +138,10 @@ fn load(path: &str) -> f64 {
                 expires_ms = key.expires_ms;
                 Loading::new(&key, LIMITS)
             }
+            Event::Sizes { keys, expiring } => {
+                db.expect(keys.min(most) as usize, expiring.min(most) as usize);
+                continue;
+            }
             Event::End { .. } => break,
             _ => continue,
         };
@@ -137,9 +149,10 @@ fn load(path: &str) -> f64 {
             loading.part(&part).expect("the value is sound");
         }
         let entry = loading.finish(&name, expires_ms).expect("the value is sound");
-        let before = db.insert(hash(&name), entry);
+        let before = intake.push(&mut db, hash(&name), entry);
         assert!(before.is_none(), "a key is there twice");
     }
+    assert!(intake.finish(&mut db).is_none(), "a key is there twice");
     let seconds = start.elapsed().as_secs_f64();
     // To free it takes time of nobody's interest.
     std::mem::forget(db);

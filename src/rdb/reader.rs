@@ -133,11 +133,6 @@ impl<R: Read> Reader<R> {
         self.version
     }
 
-    /// The name of the last key, until the next one comes: whoever waits for the value need not copy it.
-    pub fn name(&self) -> &[u8] {
-        &self.name
-    }
-
     /// How many bytes have been read.
     pub fn offset(&self) -> u64 {
         self.input.offset()
