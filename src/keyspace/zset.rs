@@ -44,18 +44,17 @@ impl Zset {
     }
 
     /// A sorted set of so many elements as [`Packed::bytes`] shows them, members and scores in turn; `None` if they are no
-    /// listpack in memory, or a score is none. What is not in order, or not written as scores are here, is put right.
+    /// listpack in memory, or a score is none. What is not in order, or not written as scores may be, is put right.
     pub fn adopt(elements: &[u8], count: usize, limits: &ZsetLimits) -> Result<Option<Self>, Repeated> {
         if count / 2 > limits.entries || !Packed::may_hold(count, elements.len() + count / 2 * SCORE_MAX) {
             return Ok(None);
         }
-        let mut written = Vec::with_capacity(SCORE_MAX);
         let mut pairs: SmallVec<[(f64, Text<'_>); 64]> = SmallVec::new();
         let mut is_right = true;
         let mut texts = distinct::texts(elements);
         while let (Some(member), Some(text)) = (texts.next(), texts.next()) {
             let Some(score) = read_score(text).filter(|_| member.len() <= limits.value) else { return Ok(None) };
-            is_right &= is_as_written(text, score, &mut written)
+            is_right &= is_well_written(text, score)
                 && pairs.last().is_none_or(|last| by_score(last, &(score, member)) == Ordering::Less);
             pairs.push((score, member));
         }
@@ -292,15 +291,12 @@ fn read_score(text: Text<'_>) -> Option<f64> {
     }
 }
 
-/// Whether a score's text is that of [`ScoreText`]; `scratch` is used for it.
-fn is_as_written(text: Text<'_>, score: f64, scratch: &mut Vec<u8>) -> bool {
+/// Whether a score from outside may stay as it is written: an integer as one, and others plainly. Then its digits need not
+/// be those that [`ScoreText`] would choose, for they are only ever read: to compare them would take longer than all else.
+fn is_well_written(text: Text<'_>, score: f64) -> bool {
     match (text, ScoreText::integer(score)) {
         (Text::Int(value), Some(integer)) => value == integer,
-        (Text::Bytes(bytes), None) => {
-            scratch.clear();
-            number::format_f64(score, scratch);
-            scratch == bytes
-        }
+        (Text::Bytes(bytes), None) => number::is_plain(bytes) || matches!(bytes, b"inf" | b"-inf"),
         _ => false,
     }
 }

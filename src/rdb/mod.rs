@@ -52,6 +52,14 @@ pub fn keys_at_most(bytes: u64) -> u64 {
     bytes / LEAST
 }
 
+/// Whether an element of a listpack spells a score.
+fn is_score(text: Text<'_>) -> bool {
+    match text {
+        Text::Int(_) => true,
+        Text::Bytes(bytes) => number::is_plain(bytes) || number::parse_f64(bytes).is_some(),
+    }
+}
+
 /// The score that an element of a listpack spells, if it does.
 pub fn score(text: Text<'_>) -> Option<f64> {
     match text {

@@ -345,7 +345,7 @@ impl<R: Read> Reader<R> {
         if (is_zset || is_hash) && !packed.len().is_multiple_of(2) {
             return Err(input.malformed("an odd number of elements in pairs"));
         }
-        if is_zset && !packed.iter().skip(1).step_by(2).all(|text| super::score(text).is_some()) {
+        if is_zset && !packed.iter().skip(1).step_by(2).all(super::is_score) {
             return Err(input.malformed("a score that is no number"));
         }
         Ok(packed)

@@ -31,13 +31,32 @@ fn element() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn score() -> impl Strategy<Value = Vec<u8>> {
-    let texts = ["-inf", "inf", "-0", "0.1", "0.10000000000000001", "1.50", "3e2", "-793.9179575", "1e-7", "0x10", "+5"];
+    let texts = ["-inf", "inf", "-0", "0.1", "3e2", "1e-7", "0x10", "+5", "4.0"];
     prop_oneof![
         3 => any::<i8>().prop_map(|number| number.to_string().into_bytes()),
-        2 => proptest::num::f64::NORMAL.prop_map(|number| number.to_string().into_bytes()),
-        2 => (0..1000u32).prop_map(|number| (f64::from(number) / 8.0).to_string().into_bytes()),
+        2 => proptest::num::f64::NORMAL.prop_map(written),
+        2 => (0..1000u32).prop_map(|number| written(f64::from(number) / 8.0)),
         1 => proptest::sample::select(texts.to_vec()).prop_map(|text| text.as_bytes().to_vec()),
     ]
+}
+
+/// As scores are written here and by Redis 7.2.
+fn written(score: f64) -> Vec<u8> {
+    let mut text = Vec::new();
+    crate::base::number::format_f64(score, &mut text);
+    text
+}
+
+#[test]
+fn scores_may_have_other_digits_than_they_would_get_here() {
+    let elements = |score: &[u8]| vec![b"a".to_vec(), score.to_vec()];
+    for (text, score) in [("0.10000000000000001", 0.1), ("1.50", 1.5), ("-793.9179575", -793.9179575)] {
+        let entry = of_listpack(Kind::Zset, &elements(text.as_bytes()), limits(8, 64)).expect("it is sound");
+        let Value::Zset(zset) = entry.value() else { unreachable!("it is one") };
+        assert_eq!(zset.score(b"a"), Some(score));
+        let other = of_listpack(Kind::Zset, &elements(&written(score)), limits(8, 64)).expect("it is sound");
+        assert_eq!(shown(&entry).3, shown(&other).3);
+    }
 }
 
 fn packed(elements: &[Vec<u8>]) -> Vec<u8> {
@@ -69,14 +88,15 @@ fn shown(entry: &Entry) -> (String, usize, Vec<u8>, u128) {
     let mut writer = Writer::of_dump(Version::V12, false);
     events(entry, |event| writer.write(event)).expect("it can be written");
     let collection = entry.value().collection().expect("it is no string");
-    let encoding = format!("{:?}", entry.encoding());
-    let payload = match entry.value() {
-        // What a table holds has no order.
-        Value::Set(set) if matches!(set.form(), Form::Large(_)) => Vec::new(),
-        Value::Hash(hash) if !hash.is_small() => Vec::new(),
-        _ => writer.into_dump(),
+    let is_small = match entry.value() {
+        Value::Set(set) => !matches!(set.form(), Form::Large(_)),
+        Value::Zset(zset) => !matches!(zset.form(), Form::Large(_)),
+        Value::Hash(hash) => hash.is_small(),
+        _ => true,
     };
-    (encoding, collection.heap_bytes(0), payload, collection.digest())
+    // A table has no order, and what it takes depends on how it grew; and only there zeros have signs.
+    let (bytes, payload) = if is_small { (collection.heap_bytes(0), writer.into_dump()) } else { Default::default() };
+    (format!("{:?}", entry.encoding()), bytes, payload, collection.digest())
 }
 
 /// Checks one way against the other: either both refuse, or both make the same.
@@ -163,10 +183,8 @@ proptest! {
         }
         let elements: Vec<_> = pairs.iter().flat_map(|(member, score)| [member.clone(), score.clone()]).collect();
         let expected = is_sound.then(|| Entry::of(b"key", zset, None));
-        let found = of_listpack(Kind::Zset, &elements, limits);
-        // A table's memory depends on the order in which members came.
-        let shown = |entry: &Entry| (shown(entry).0, shown(entry).2, shown(entry).3);
-        prop_assert_eq!(found.as_ref().ok().map(shown), expected.as_ref().map(shown));
+        let digest = expected.as_ref().map(|entry| shown(entry).3);
+        agree(of_listpack(Kind::Zset, &elements, limits), expected)?;
         // One by one, they are put in order at the end.
         let texts: Vec<_> = pairs.iter().map(|(member, score)| (Text::of(member), rdb::score(Text::of(score)))).collect();
         let parts: Vec<_> = texts
@@ -174,7 +192,7 @@ proptest! {
             .map(|(member, score)| Part::Scored { member: *member, score: score.expect("it is one") })
             .collect();
         let found = loaded(Kind::Zset, Shape::Elements(parts.len() as u64), &parts, limits);
-        prop_assert_eq!(found.as_ref().ok().map(shown).map(|shown| shown.2), expected.as_ref().map(shown).map(|shown| shown.2));
+        prop_assert_eq!(found.as_ref().ok().map(|entry| shown(entry).3), digest);
     }
 
     #[test]
