@@ -3,9 +3,7 @@
 use std::fs::File;
 
 use ackd::engine::serial::events;
-use ackd::keyspace::{
-    End, Entry, Hash, List, NewExpiry, Set, SetLimits, Stream, StreamId, StreamLimits, Zset,
-};
+use ackd::keyspace::{End, Entry, Hash, List, NewExpiry, Set, SetLimits, Stream, StreamId, StreamLimits, Zset};
 use ackd::rdb::{Event, Options, Version, Writer};
 use fastrand::Rng;
 

@@ -131,22 +131,23 @@ fn load(path: &str) -> f64 {
     let mut name = Vec::new();
     loop {
         let expires_ms;
-        let mut loading = match reader.next().expect("the file is sound") {
+        // By reference: to copy an event that was just written takes as long as to read it.
+        let mut loading = match &reader.next().expect("the file is sound") {
             Event::Key(key) => {
                 name.clear();
                 name.extend_from_slice(key.name);
                 expires_ms = key.expires_ms;
-                Loading::new(&key, LIMITS)
+                Loading::new(key, LIMITS)
             }
             Event::Sizes { keys, expiring } => {
-                db.expect(keys.min(most) as usize, expiring.min(most) as usize);
+                db.expect(most.min(*keys) as usize, most.min(*expiring) as usize);
                 continue;
             }
             Event::End { .. } => break,
             _ => continue,
         };
-        while let Event::Part(part) = reader.next().expect("the file is sound") {
-            loading.part(&part).expect("the value is sound");
+        while let Event::Part(part) = &reader.next().expect("the file is sound") {
+            loading.part(part).expect("the value is sound");
         }
         let entry = loading.finish(&name, expires_ms).expect("the value is sound");
         let before = intake.push(&mut db, hash(&name), entry);

@@ -55,7 +55,9 @@ mod tests {
 
     #[test]
     fn all_that_was_pushed_is_there_and_what_comes_twice_is_seen() {
-        for (count, twice) in [(0, None), (1, None), (16, None), (100, None), (100, Some(99)), (100, Some(50)), (3, Some(0))] {
+        for (count, twice) in
+            [(0, None), (1, None), (16, None), (100, None), (100, Some(99)), (100, Some(50)), (3, Some(0))]
+        {
             let (mut db, mut intake, mut displaced) = (Db::new(), Intake::new(), Vec::new());
             db.expect(count, count / 2);
             for number in (0..count).chain(twice) {

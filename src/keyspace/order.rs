@@ -350,7 +350,8 @@ impl Order {
     pub(super) fn of_sorted(items: Vec<Item>) -> Self {
         let len = items.len();
         let mut items = items.into_iter();
-        let leaves = std::iter::from_fn(|| Some(items.by_ref().take(LEAF).collect::<Vec<_>>()).filter(|leaf| !leaf.is_empty()));
+        let leaves =
+            std::iter::from_fn(|| Some(items.by_ref().take(LEAF).collect::<Vec<_>>()).filter(|leaf| !leaf.is_empty()));
         let mut level: Vec<Branch> = leaves.map(|leaf| Branch::new(Node::Leaf(leaf))).collect();
         while level.len() > 1 {
             let mut above = Vec::with_capacity(level.len().div_ceil(FANOUT));

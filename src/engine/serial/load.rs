@@ -156,8 +156,7 @@ impl Loading {
             }
             (Coming::Zset(zset), Part::Packed(packed)) => {
                 if let Some(elements) = packed.elements().filter(|_| zset.is_empty())
-                    && let Some(whole) =
-                        Zset::adopt(elements, packed.len(), &limits.zset).map_err(|Repeated| TWICE)?
+                    && let Some(whole) = Zset::adopt(elements, packed.len(), &limits.zset).map_err(|Repeated| TWICE)?
                 {
                     *zset = whole;
                     return Ok(());
@@ -174,8 +173,7 @@ impl Loading {
             }
             (Coming::Hash(hash), Part::Packed(packed)) => {
                 if let Some(elements) = packed.elements().filter(|_| hash.is_empty())
-                    && let Some(whole) =
-                        Hash::adopt(elements, packed.len(), &limits.hash).map_err(|Repeated| TWICE)?
+                    && let Some(whole) = Hash::adopt(elements, packed.len(), &limits.hash).map_err(|Repeated| TWICE)?
                 {
                     *hash = whole;
                     return Ok(());
@@ -195,7 +193,9 @@ impl Loading {
     pub fn finish(self, key: &[u8], expires_ms: Option<i64>) -> Result<Entry, &'static str> {
         let (is_empty, value): (_, Owned) = match self.value {
             Coming::Int(value) => return Ok(Entry::int(key, value, expires_ms)),
-            Coming::String(value) if value.len() > INLINE_MAX => return Ok(Entry::buffer(key, value.into_vec(), expires_ms)),
+            Coming::String(value) if value.len() > INLINE_MAX => {
+                return Ok(Entry::buffer(key, value.into_vec(), expires_ms));
+            }
             Coming::String(value) => return Ok(Entry::string(key, &value, expires_ms)),
             Coming::List(mut list) => {
                 list.shrink(&self.limits.list);

@@ -20,7 +20,9 @@ impl StreamEntries {
     /// Adds a node behind all others. `false`, and nothing is changed, if it is none or its entries are not above those
     /// that are there.
     pub fn adopt(&mut self, first: StreamId, node: Packed) -> bool {
-        let Some(live) = check(self.last_kept_id(), first, Elements { bytes: node.bytes(), at: 0 }) else { return false };
+        let Some(live) = check(self.last_kept_id(), first, Elements { bytes: node.bytes(), at: 0 }) else {
+            return false;
+        };
         self.radix_nodes += radix::change(&self.nodes, first);
         self.nodes.insert(first, node);
         self.length += live;
