@@ -45,8 +45,8 @@ enum Coming {
     Stream(Box<ComingStream>),
 }
 
-/// For so many elements room is made because a file claims them; it is twelve megabytes at most.
-const BELIEVED: usize = 1 << 20;
+/// For so many elements room is made because a file claims them; that is two megabytes at most.
+const BELIEVED: usize = 1 << 16;
 
 #[derive(Default)]
 struct ComingStream {
