@@ -77,6 +77,18 @@ fn encode_int(value: i64, head: &mut [u8; HEAD_MAX]) -> usize {
     1 + width
 }
 
+/// Head and body of an integer in its shortest form.
+fn int_len(value: i64) -> usize {
+    match value {
+        0..=127 => 1,
+        -4096..=4095 => 2,
+        -0x8000..=0x7fff => 3,
+        -0x80_0000..=0x7f_ffff => 4,
+        -0x8000_0000..=0x7fff_ffff => 5,
+        _ => 9,
+    }
+}
+
 fn encode_len(len: usize, head: &mut [u8; HEAD_MAX]) -> usize {
     match len {
         0..=63 => {
@@ -275,10 +287,29 @@ pub fn check(bytes: &[u8]) -> Option<Checked> {
     let mut at = 0;
     while at < bytes.len() {
         let first = bytes[at];
-        let len = match SIZES[usize::from(first)] {
-            0 => long_len(bytes, at)?,
-            size => usize::from(size) - 1,
-        };
+        // Most elements are one of these two, for which nothing has to be made to compare with.
+        if first < INT_13 {
+            let len = if first < SHORT_STRING { 1 } else { 1 + usize::from(first & 0x3f) };
+            if bytes.get(at + len) != Some(&(len as u8)) {
+                return None;
+            }
+            checked.canonical &= first < SHORT_STRING || !matches!(Text::of(&bytes[at + 1..at + len]), Text::Int(_));
+            checked.count += 1;
+            at += len + 1;
+            continue;
+        }
+        let size = usize::from(SIZES[usize::from(first)]);
+        if size != 0 {
+            // Integers, whose form follows from their size.
+            if bytes.get(at + size - 1) != Some(&(size as u8 - 1)) {
+                return None;
+            }
+            checked.canonical &= matches!(decode(bytes, at), Text::Int(value) if int_len(value) == size - 1);
+            checked.count += 1;
+            at += size;
+            continue;
+        }
+        let len = long_len(bytes, at)?;
         let mut backlen = [0; 5];
         let backlen = &mut backlen[..backlen_size(len)];
         write_backlen(len, backlen);

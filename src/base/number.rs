@@ -60,6 +60,9 @@ pub fn decimal_len(value: i64) -> usize {
 /// Reads a double as C's `strtod` does, hexadecimal and infinity included, but neither NaN, nor spaces, nor a number
 /// that is too large, or so small that it would become zero.
 pub fn parse_f64(text: &[u8]) -> Option<f64> {
+    if let Some(value) = parse_plain(text) {
+        return Some(value);
+    }
     match Numeral::read(text)? {
         Numeral::Infinite { negative } => Some(if negative { f64::NEG_INFINITY } else { f64::INFINITY }),
         Numeral::Zero { negative } => Some(if negative { -0.0 } else { 0.0 }),
@@ -72,6 +75,53 @@ pub fn parse_f64(text: &[u8]) -> Option<f64> {
             (value.is_finite() && value != 0.0).then_some(value)
         }
     }
+}
+
+/// Whether a text is what nearly all scores are: some digits, not all of them zeros, among which there may be a point. Then
+/// [`parse_f64`] reads it, and so does Rust.
+pub fn is_plain(text: &[u8]) -> bool {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    let (mut points, mut others, mut sum) = (0, 0, 0);
+    for &byte in digits.iter().take(I64_DIGITS) {
+        let digit = byte.wrapping_sub(b'0');
+        points += u8::from(byte == b'.');
+        others += u8::from(digit > 9 && byte != b'.');
+        sum |= if digit > 9 { 0 } else { digit };
+    }
+    digits.len() <= I64_DIGITS && points < 2 && others == 0 && sum != 0
+}
+
+/// Reads a plain text, if it is one.
+fn parse_plain(text: &[u8]) -> Option<f64> {
+    /// Integers up to here, and these powers, are exact as doubles, and so the quotient is rounded once, as it should be.
+    const EXACT: u64 = 1 << 53;
+    const POWERS: [f64; I64_DIGITS + 1] = {
+        let mut powers = [1.0; I64_DIGITS + 1];
+        let mut at = 1;
+        while at < powers.len() {
+            powers[at] = powers[at - 1] * 10.0;
+            at += 1;
+        }
+        powers
+    };
+    if !is_plain(text) {
+        return None;
+    }
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    let (mut whole, mut behind, mut has_point) = (0u64, 0, false);
+    for &byte in digits {
+        if byte == b'.' {
+            has_point = true;
+        } else {
+            whole = whole.saturating_mul(10).saturating_add(u64::from(byte - b'0'));
+            behind += usize::from(has_point);
+        }
+    }
+    if whole > EXACT {
+        return std::str::from_utf8(text).ok()?.parse().ok();
+    }
+    let value = whole as f64 / POWERS[behind];
+    Some(if digits.len() < text.len() { -value } else { value })
 }
 
 /// Reads a double as C's `strtod` does, if nothing is left of the text up to a zero byte: with blanks before it, with
@@ -426,6 +476,15 @@ mod tests {
         #[test]
         fn every_double_reads_back(value in proptest::num::f64::NORMAL | proptest::num::f64::SUBNORMAL) {
             prop_assert_eq!(parse_f64(formatted(value).as_bytes()), Some(value));
+        }
+
+        #[test]
+        fn plain_numbers_are_read_as_rust_reads_them(text in "-?[0-9]{0,12}[.]?[0-9]{0,12}") {
+            if let Some(value) = parse_plain(text.as_bytes()) {
+                prop_assert_eq!(Some(value), text.parse().ok());
+            }
+            let parsed = text.parse::<f64>().ok();
+            prop_assert_eq!(parse_f64(text.as_bytes()).map(f64::to_bits), parsed.map(f64::to_bits));
         }
 
         #[test]

@@ -113,7 +113,10 @@ impl<T> Bucket<T> {
     }
 
     fn free_slot(&self) -> Option<usize> {
-        (0..self.usable()).find(|&slot| self.tag(slot) == 0)
+        // The lowest byte that is found to be zero always is; that of the flags is not looked at.
+        let tags = self.meta | 0xff;
+        let empty = tags.wrapping_sub(LOW_BITS) & !tags & TAG_BYTES;
+        Candidates(empty).next().filter(|slot| *slot < self.usable())
     }
 
     fn put(&mut self, slot: usize, tag: u8, entry: T) {

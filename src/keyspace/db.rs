@@ -88,6 +88,13 @@ impl Db {
         Self::default()
     }
 
+    /// Makes room for so many keys, and for so many that expire: their inserts then move nothing. The memory is taken now,
+    /// twelve bytes each, so numbers from outside have to be such as are justified.
+    pub fn expect(&mut self, keys: usize, expiring: usize) {
+        self.keys.expect(keys);
+        self.expires.expect(expiring.min(keys));
+    }
+
     /// Number of keys.
     pub fn len(&self) -> usize {
         self.keys.len()
@@ -134,6 +141,14 @@ impl Db {
     /// Asks the processor to fetch what a lookup will need first.
     pub fn prefetch(&self, hash: u64) {
         self.keys.prefetch(hash);
+    }
+
+    /// The same for an entry that will be inserted.
+    pub(super) fn prefetch_insert(&self, hash: u64, entry: &Entry) {
+        self.keys.prefetch(hash);
+        if entry.expiry().is_some() {
+            self.expires.prefetch(hash);
+        }
     }
 
     /// The same for the entry itself, once the bucket is there.

@@ -8,6 +8,7 @@
 use super::collection::Collection;
 use super::compact::{Compact, Form, FormMut};
 use super::digest;
+use super::distinct::{self, Repeated};
 use super::field_table::FieldTable;
 use super::kind::Encoding;
 use super::member::Field;
@@ -58,6 +59,29 @@ impl Hash {
     /// No fields.
     pub fn new() -> Self {
         Self(Packed::new().into())
+    }
+
+    /// A hash of so many elements as [`Packed::bytes`] shows them, fields and values in turn; `None` if it cannot be small.
+    pub fn adopt(elements: &[u8], count: usize, limits: &HashLimits) -> Result<Option<Self>, Repeated> {
+        let is_small = count / 2 <= limits.listpack_entries
+            && Packed::may_be(elements.len())
+            && distinct::texts(elements).all(|text| text.len() <= limits.listpack_value);
+        if !is_small {
+            return Ok(None);
+        }
+        if !distinct::are_distinct(elements, count / 2, 1) {
+            return Err(Repeated);
+        }
+        Ok(Some(Self(Packed::of_bytes(elements, count).into())))
+    }
+
+    /// An empty hash for `count` fields; room is made for so many at once.
+    pub fn for_fields(count: usize, limits: &HashLimits) -> Self {
+        let mut hash = Self::new();
+        if count > limits.listpack_entries {
+            hash.enlarge().fields.expect(count);
+        }
+        hash
     }
 
     /// Prepares for up to `count` fields that are about to be set, and for one or a value of this length.

@@ -22,6 +22,11 @@ impl Intset {
         Self(Thin::new(Width::Two as u32))
     }
 
+    /// Integers as [`Intset::contents`] shows them, in order.
+    pub(super) fn of_contents(width: Width, contents: &[u8]) -> Self {
+        Self(Thin::of(contents, width as u32))
+    }
+
     /// The width of each.
     pub fn width(&self) -> Width {
         Width::of_bytes(self.0.word()).expect("the word is a width")

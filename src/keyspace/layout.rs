@@ -80,7 +80,7 @@ const HEADER: usize = 8;
 
 /// The most value bytes that are stored behind the key. Longer values have an allocation of their own, so that
 /// renaming a key, or giving it an expiry, moves little memory.
-pub(super) const INLINE_MAX: usize = 1024;
+pub const INLINE_MAX: usize = 1024;
 
 impl Shape {
     fn has_long_key(self) -> bool {

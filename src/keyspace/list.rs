@@ -16,6 +16,7 @@ use super::packed::Packed;
 use super::quicklist::{self, Quicklist};
 use super::redis_digest::RedisDigest;
 use super::serialized;
+use crate::base::listpack;
 use crate::base::text::Text;
 
 /// The settings that decide how a list is represented.
@@ -103,6 +104,29 @@ impl List {
                 self.0 = Compact::large(Quicklist::new(packed, limits.listpack_size));
             }
         }
+    }
+
+    /// Adds elements as [`Packed::bytes`] shows them to the right end, in one piece; `false`, and nothing is done, if it does
+    /// not go in one: then they have to be pushed one by one. Only a large list is made larger, for which
+    /// [`List::expect`] is not asked.
+    pub fn adopt(&mut self, elements: &[u8], count: usize, limits: &ListLimits) -> bool {
+        let fill = Fill::of(limits.listpack_size);
+        let bytes = elements.len() + listpack::FRAME;
+        if count == 0 || limits.plain_from != 0 || fill.is_exceeded(bytes, count) {
+            return false;
+        }
+        match self.0.form_mut() {
+            FormMut::Packed(packed) if packed.is_empty() => self.0 = Packed::of_bytes(elements, count).into(),
+            FormMut::Packed(packed) => {
+                if fill.is_exceeded(packed.bytes().len() + bytes, packed.len() + count) {
+                    return false;
+                }
+                packed.append_bytes(elements, count);
+            }
+            FormMut::Large(quicklist) => return quicklist.adopt(elements, count),
+            FormMut::Intset(_) => unreachable!("{NO_INTSET}"),
+        }
+        true
     }
 
     /// Becomes small again if few elements are left.

@@ -28,6 +28,11 @@ pub(super) struct Item {
 }
 
 impl Item {
+    /// The same relative to another item.
+    pub(super) fn cmp(&self, other: &Self) -> Ordering {
+        self.compare(other.score, other.member.member())
+    }
+
     /// Its place relative to a score and a member. The bytes are looked at only if the scores are equal.
     fn compare(&self, score: f64, member: &[u8]) -> Ordering {
         self.score.partial_cmp(&score).expect("no score is NaN").then_with(|| self.member.member().cmp(member))
@@ -339,6 +344,30 @@ impl Order {
     /// Nothing.
     pub(super) fn new() -> Self {
         Self { root: Node::Leaf(Vec::new()), len: 0 }
+    }
+
+    /// These items, which are in order: full leaves and branches, one level after the other.
+    pub(super) fn of_sorted(items: Vec<Item>) -> Self {
+        let len = items.len();
+        let mut items = items.into_iter();
+        let leaves =
+            std::iter::from_fn(|| Some(items.by_ref().take(LEAF).collect::<Vec<_>>()).filter(|leaf| !leaf.is_empty()));
+        let mut level: Vec<Branch> = leaves.map(|leaf| Branch::new(Node::Leaf(leaf))).collect();
+        while level.len() > 1 {
+            let mut above = Vec::with_capacity(level.len().div_ceil(FANOUT));
+            for branch in level {
+                match above.last_mut() {
+                    Some(inner) if Inner::len(inner) < FANOUT => inner.insert(inner.len(), branch),
+                    _ => {
+                        let mut inner = Inner::default();
+                        inner.insert(0, branch);
+                        above.push(inner);
+                    }
+                }
+            }
+            level = above.into_iter().map(|inner| Branch::new(Node::Inner(inner))).collect();
+        }
+        Self { root: level.pop().map_or(Node::Leaf(Vec::new()), |branch| branch.node), len }
     }
 
     /// Number of items.

@@ -52,9 +52,7 @@ impl Packed {
 
     /// Elements as [`Packed::bytes`] shows them: so many, all canonical.
     pub fn of_bytes(elements: &[u8], count: usize) -> Self {
-        let mut packed = Self(Thin::new(count as u32));
-        packed.0.splice(0, 0, elements.len()).copy_from_slice(elements);
-        packed
+        Self(Thin::of(elements, count as u32))
     }
 
     /// Number of elements.
@@ -85,6 +83,11 @@ impl Packed {
     /// The same for those of a collection of their own.
     pub fn may_hold(elements: usize, bytes: usize) -> bool {
         elements.saturating_mul(OVERHEAD).saturating_add(bytes) <= LIMIT
+    }
+
+    /// Whether elements that take so many bytes are no more than one may hold.
+    pub(super) fn may_be(bytes: usize) -> bool {
+        bytes <= LIMIT
     }
 
     /// The element at a place.
@@ -223,9 +226,13 @@ impl Packed {
 
     /// Adds all elements of another collection to the end.
     pub fn append(&mut self, other: &Self) {
-        let bytes = other.bytes();
-        self.0.splice(self.0.len(), 0, bytes.len()).copy_from_slice(bytes);
-        self.0.set_word(self.0.word() + other.0.word());
+        self.append_bytes(other.bytes(), other.len());
+    }
+
+    /// The same for elements as [`Packed::bytes`] shows them.
+    pub(super) fn append_bytes(&mut self, elements: &[u8], count: usize) {
+        self.0.splice(self.0.len(), 0, elements.len()).copy_from_slice(elements);
+        self.0.set_word(self.0.word() + count as u32);
     }
 
     /// Puts elements in place of `bytes` bytes at an offset, which are `count` elements.

@@ -90,6 +90,21 @@ impl Quicklist {
         self.len += 1;
     }
 
+    /// Adds a node of elements behind all others, or joins them with the last one; `false` if they are too many for a node.
+    pub(super) fn adopt(&mut self, elements: &[u8], count: usize) -> bool {
+        let fill = self.fill();
+        let node = Node::from(Packed::of_bytes(elements, count));
+        if fill.is_exceeded(node.size(), count) {
+            return false;
+        }
+        match (self.nodes.back_mut().filter(|last| last.may_join(&node, fill)), &node) {
+            (Some(last), Node::Packed(packed, _)) => last.change(|own| own.append(packed)),
+            _ => self.nodes.push_back(node),
+        }
+        self.len += count;
+        true
+    }
+
     /// The node of an element that is there, and its number in it; looked for from the nearer end.
     fn locate(&self, index: usize) -> (usize, usize) {
         debug_assert!(index < self.len);

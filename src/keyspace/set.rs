@@ -6,6 +6,7 @@
 use super::collection::Collection;
 use super::compact::{Compact, Form, FormMut};
 use super::digest;
+use super::distinct::{self, Repeated};
 use super::intset::Intset;
 use super::kind::Encoding;
 use super::member::Member;
@@ -52,6 +53,43 @@ impl Set {
         } else {
             Compact::large(Table::new())
         })
+    }
+
+    /// The same, with room for so many made at once.
+    pub fn with_room(count: usize, limits: &SetLimits) -> Self {
+        let mut set = Self::for_members(b"0", count, limits);
+        if let FormMut::Large(table) = set.0.form_mut() {
+            table.expect(count);
+        }
+        set
+    }
+
+    /// A set of so many elements as [`Packed::bytes`] shows them; `None` if they are no listpack in memory: because they are
+    /// too many or too long for one, or because there are only integers.
+    pub fn adopt(elements: &[u8], count: usize, limits: &SetLimits) -> Result<Option<Self>, Repeated> {
+        let mut has_text = false;
+        let is_small = count <= limits.listpack_entries
+            && Packed::may_be(elements.len())
+            && distinct::texts(elements).all(|text| {
+                has_text |= matches!(text, Text::Bytes(_));
+                text.len() <= limits.listpack_value
+            });
+        if !is_small || !has_text {
+            return Ok(None);
+        }
+        if !distinct::are_distinct(elements, count, 0) {
+            return Err(Repeated);
+        }
+        Ok(Some(Self(Packed::of_bytes(elements, count).into())))
+    }
+
+    /// A set of integers as [`Intset::contents`] shows them, which rise; `None` if they are too many for that, or wider than
+    /// they have to be.
+    pub fn adopt_integers(width: intset::Width, contents: &[u8], limits: &SetLimits) -> Option<Self> {
+        let count = contents.len() / width.bytes();
+        let ends = [0, count.checked_sub(1)?].map(|index| intset::Width::of(intset::get(contents, width, index)));
+        let is_kept = count <= limits.intset_max() && ends.contains(&width);
+        is_kept.then(|| Self(Intset::of_contents(width, contents).into()))
     }
 
     /// An empty set that is represented in the way of the first member that it gets.

@@ -106,6 +106,15 @@ impl<T: Keyed> Table<T> {
         size_of::<Self>() + self.bytes() + (sum as u128 * self.len as u128 / samples.max(1) as u128) as usize
     }
 
+    /// Makes room for so many entries at once, while there are none or few: their inserts then split nothing. The memory is
+    /// taken now, [`Table::ENTRY_BYTES`] each, so a number from outside has to be one that is justified.
+    pub fn expect(&mut self, count: usize) {
+        let needed = count.saturating_mul(2).div_ceil(SPLIT_ABOVE);
+        while self.buckets < needed {
+            if self.len == 0 { self.push_bucket() } else { self.split() }
+        }
+    }
+
     /// Stops splits and merges (while a forked child shares the memory), or lets them go on.
     pub fn pause_resizing(&mut self, paused: bool) {
         self.paused = paused;
@@ -335,12 +344,26 @@ impl<T: Keyed> Table<T> {
         let new = self.buckets;
         let bit = 1 << new.ilog2();
         let old = new - bit;
+        self.prefetch_splits(old, bit);
         let mut entries = self.drain(old);
         self.push_bucket();
         for (tag, entry) in entries.drain(..) {
             let index = if super::hash(entry.key()) as usize & bit == 0 { old } else { new };
             let length = self.bucket_mut(index).append(tag, entry);
             self.chain_grew(length);
+        }
+    }
+
+    /// Buckets are split one after the other, so what the next splits will look at is known.
+    fn prefetch_splits(&self, old: usize, end: usize) {
+        const ENTRIES_AHEAD: usize = 2;
+        const BUCKETS_AHEAD: usize = 6;
+        if old + BUCKETS_AHEAD < end {
+            super::prefetch(std::ptr::from_ref(self.bucket(old + BUCKETS_AHEAD)));
+        }
+        if old + ENTRIES_AHEAD < end {
+            let bucket = self.bucket(old + ENTRIES_AHEAD);
+            (0..SLOTS).filter_map(|slot| bucket.get(slot)).for_each(Keyed::prefetch);
         }
     }
 

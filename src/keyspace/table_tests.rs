@@ -57,6 +57,21 @@ fn a_table_holds_what_was_inserted_and_frees_what_was_removed() {
 }
 
 #[test]
+fn room_that_is_made_at_once_is_what_growth_would_have_made() {
+    for before in [0, MANY / 3] {
+        let (mut grown, mut table) = (Table::new(), Table::new());
+        (0..MANY).for_each(|number| add(&mut grown, number));
+        (0..before).for_each(|number| add(&mut table, number));
+        table.expect(MANY as usize);
+        let buckets = table.buckets();
+        (before..MANY).for_each(|number| add(&mut table, number));
+        assert_eq!((table.buckets(), table.len()), (buckets, grown.len()));
+        assert_eq!((table.buckets(), table.chains.clone()), (grown.buckets(), grown.chains.clone()));
+        assert!((0..MANY).all(|number| has(&table, number)) && !has(&table, MANY));
+    }
+}
+
+#[test]
 fn memory_follows_the_number_of_entries_up_and_down() {
     let mut table = Table::new();
     for number in 0..MANY {

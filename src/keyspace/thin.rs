@@ -32,6 +32,15 @@ impl<const TAG: usize> Thin<TAG> {
         Self::own(block::allocate(HEADER), 0, word)
     }
 
+    /// These bytes and this word.
+    pub(super) fn of(bytes: &[u8], word: u32) -> Self {
+        assert!(u32::try_from(bytes.len()).is_ok(), "owners keep their contents below 4 GiB");
+        let block = block::allocate(HEADER + bytes.len());
+        // SAFETY: the block has room for so many bytes behind the header; it is new, so they are not part of it.
+        unsafe { block.add(HEADER).as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        Self::own(block, bytes.len(), word)
+    }
+
     /// The owner of a new block, whose header it writes.
     fn own(block: NonNull<u8>, len: usize, word: u32) -> Self {
         // SAFETY: the block begins with room for a header and is aligned for it; the tag stays inside of the block.

@@ -6,12 +6,15 @@
 
 use std::cmp::Ordering;
 
+use smallvec::SmallVec;
+
 use super::collection::Collection;
 use super::compact::{Compact, Form, FormMut};
 use super::digest;
+use super::distinct::{self, Repeated};
 use super::kind::Encoding;
 use super::packed::{At, Packed};
-use super::ranked::Ranked;
+use super::ranked::{Ranked, Ranking};
 use super::redis_digest::RedisDigest;
 use super::serialized;
 use crate::base::text::Text;
@@ -38,6 +41,33 @@ impl Zset {
         } else {
             Compact::large(Ranked::new())
         })
+    }
+
+    /// A sorted set of so many elements as [`Packed::bytes`] shows them, members and scores in turn; `None` if they are no
+    /// listpack in memory, or a score is none. What is not in order, or not written as scores may be, is put right.
+    pub fn adopt(elements: &[u8], count: usize, limits: &ZsetLimits) -> Result<Option<Self>, Repeated> {
+        if count / 2 > limits.entries || !Packed::may_hold(count, elements.len() + count / 2 * SCORE_MAX) {
+            return Ok(None);
+        }
+        let mut pairs: SmallVec<[(f64, Text<'_>); 64]> = SmallVec::new();
+        let mut is_right = true;
+        let mut texts = distinct::texts(elements);
+        while let (Some(member), Some(text)) = (texts.next(), texts.next()) {
+            let Some(score) = read_score(text).filter(|_| member.len() <= limits.value) else { return Ok(None) };
+            is_right &= is_well_written(text, score)
+                && pairs.last().is_none_or(|last| by_score(last, &(score, member)) == Ordering::Less);
+            pairs.push((score, member));
+        }
+        if !distinct::are_distinct(elements, count / 2, 1) {
+            return Err(Repeated);
+        }
+        if is_right {
+            return Ok(Some(Self(Packed::of_bytes(elements, count).into())));
+        }
+        pairs.sort_unstable_by(by_score);
+        let mut packed = Packed::new();
+        pairs.iter().for_each(|(score, member)| packed.push_back([*member, ScoreText::of(*score).text()]));
+        Ok(Some(Self(packed.into())))
     }
 
     /// Prepares for up to `count` members, the longest of which has so many bytes. Like Redis also if none is added then.
@@ -211,6 +241,12 @@ impl Zset {
     }
 }
 
+impl From<Ranking> for Zset {
+    fn from(members: Ranking) -> Self {
+        Self(Compact::large(members.finish()))
+    }
+}
+
 const NO_INTSET: &str = "a sorted set is no intset";
 
 /// The most bytes that the text of a score has.
@@ -223,11 +259,16 @@ enum ScoreText {
 }
 
 impl ScoreText {
-    fn of(score: f64) -> Self {
+    /// The integer as which a score is kept, if it is.
+    fn integer(score: f64) -> Option<i64> {
         /// Redis takes no larger integers for integers.
         const INT_MAX: f64 = (i64::MAX / 2) as f64;
-        if (-INT_MAX..=INT_MAX).contains(&score) && score.trunc() == score {
-            return Self::Int(score as i64);
+        ((-INT_MAX..=INT_MAX).contains(&score) && score.trunc() == score).then_some(score as i64)
+    }
+
+    fn of(score: f64) -> Self {
+        if let Some(integer) = Self::integer(score) {
+            return Self::Int(integer);
         }
         let mut text = Vec::with_capacity(SCORE_MAX);
         number::format_f64(score, &mut text);
@@ -240,6 +281,33 @@ impl ScoreText {
             Self::Text(text) => Text::of(text),
         }
     }
+}
+
+/// A score from outside, if it is one.
+fn read_score(text: Text<'_>) -> Option<f64> {
+    match text {
+        Text::Int(value) => Some(value as f64),
+        Text::Bytes(bytes) => number::parse_f64(bytes),
+    }
+}
+
+/// Whether a score from outside may stay as it is written: an integer as one, and others plainly. Then its digits need not
+/// be those that [`ScoreText`] would choose, for they are only ever read: to compare them would take longer than all else.
+fn is_well_written(text: Text<'_>, score: f64) -> bool {
+    match (text, ScoreText::integer(score)) {
+        (Text::Int(value), Some(integer)) => value == integer,
+        (Text::Bytes(bytes), None) => number::is_plain(bytes) || matches!(bytes, b"inf" | b"-inf"),
+        _ => false,
+    }
+}
+
+/// The order of members, by score and then by bytes.
+fn by_score((score, member): &(f64, Text<'_>), other: &(f64, Text<'_>)) -> Ordering {
+    score.partial_cmp(&other.0).expect("no score is NaN").then_with(|| {
+        let mut buffers = [itoa::Buffer::new(), itoa::Buffer::new()];
+        let [first, second] = &mut buffers;
+        member.as_bytes(first).cmp(other.1.as_bytes(second))
+    })
 }
 
 fn to_score(text: Text<'_>) -> f64 {

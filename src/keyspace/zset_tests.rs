@@ -50,6 +50,37 @@ fn agree(zset: &Zset, model: &Model) {
     }
 }
 
+#[test]
+fn an_index_that_is_made_at_once_is_in_order_and_can_be_changed() {
+    let counts: &[usize] = if cfg!(miri) { &[1, 65] } else { &[1, 64, 65, 64 * 32, 64 * 32 + 1, 10_000] };
+    let mut random = fastrand::Rng::with_seed(1);
+    for count in counts {
+        // Every score twice, so that the bytes decide too.
+        let mut members: Vec<_> =
+            (0..*count).map(|number| ((number / 2) as f64, number.to_string().into_bytes())).collect();
+        members.sort_by(|a, b| a.partial_cmp(b).expect("no score is NaN"));
+        for order in 0..3 {
+            let mut came = members.clone();
+            match order {
+                0 => {}
+                1 => came.reverse(),
+                _ => random.shuffle(&mut came),
+            }
+            let mut ranking = Ranking::with_room(count / 2);
+            assert!(came.iter().all(|(score, member)| ranking.push(member, *score)));
+            assert!(!ranking.push(b"0", 5.0), "it is there");
+            let (mut zset, mut model) = (Zset::from(ranking), Model(members.clone()));
+            agree(&zset, &model);
+            for number in 0..50 {
+                let member = random.usize(..2 * count).to_string().into_bytes();
+                set(&mut zset, &member, number.into(), &SMALL);
+                model.set(&member, number.into());
+            }
+            agree(&zset, &model);
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Change {
     Set(u16, f64),

@@ -10,7 +10,11 @@ use crate::base::lzf;
 use crate::base::text::Text;
 
 /// Read at once.
-const BUFFER: usize = 64 * 1024;
+const BUFFER: usize = 128 * 1024;
+
+/// Strings up to this length are not copied out of the buffer. A part has two of them at most, so there is always room to
+/// read on while they are held.
+const HELD_MAX: usize = BUFFER / 4;
 
 /// So much memory is taken for a string before its bytes have come.
 const TRUSTED: usize = 1 << 20;
@@ -22,6 +26,17 @@ enum Coded {
     Compressed,
 }
 
+/// Where a string is that was read.
+#[derive(Clone, Copy)]
+pub(super) enum Place {
+    /// Still in the buffer, at this offset of the source; until [`Input::release`].
+    Here(u64, usize),
+    /// In the vector that was given for it.
+    Out,
+    /// Nowhere: it is stored as this number.
+    Int(i64),
+}
+
 /// See the module.
 pub(super) struct Input<R> {
     source: R,
@@ -29,6 +44,10 @@ pub(super) struct Input<R> {
     /// What of the buffer is not yet used.
     start: usize,
     end: usize,
+    /// From here on the buffer is kept, for what was read is still looked at; `usize::MAX` if nothing is.
+    held: usize,
+    /// Whether there is a checksum at all.
+    sums: bool,
     /// Up to where in the buffer the checksum has come.
     summed: usize,
     checksum: u64,
@@ -42,7 +61,13 @@ impl<R: Read> Input<R> {
     /// Of a source of about so many bytes.
     pub(super) fn new(source: R, len: usize) -> Self {
         let buffer = vec![0; BUFFER.min(len)].into_boxed_slice();
-        Self { source, buffer, start: 0, end: 0, summed: 0, checksum: 0, base: 0, compressed: Vec::new() }
+        let (held, compressed) = (usize::MAX, Vec::new());
+        Self { source, buffer, start: 0, end: 0, held, sums: true, summed: 0, checksum: 0, base: 0, compressed }
+    }
+
+    /// Leaves the checksum out from here on.
+    pub(super) fn skip_checksum(&mut self) {
+        self.sums = false;
     }
 
     /// Offset of the next byte.
@@ -50,32 +75,42 @@ impl<R: Read> Input<R> {
         self.base + self.start as u64
     }
 
-    /// The checksum of all bytes before the next one.
-    pub(super) fn checksum(&mut self) -> u64 {
-        self.checksum = crc64(self.checksum, &self.buffer[self.summed..self.start]);
+    /// The checksum of all bytes before the next one, if there is one.
+    pub(super) fn checksum(&mut self) -> Option<u64> {
+        if self.sums {
+            self.checksum = crc64(self.checksum, &self.buffer[self.summed..self.start]);
+        }
         self.summed = self.start;
-        self.checksum
+        self.sums.then_some(self.checksum)
     }
 
     /// An error at the next byte.
+    #[cold]
     pub(super) fn fault(&self, fault: Fault) -> Error {
         Error { offset: self.offset(), fault }
     }
 
     /// An error at the next byte: something that cannot be.
+    #[cold]
     pub(super) fn malformed(&self, what: &'static str) -> Error {
         self.fault(Fault::Malformed(what))
     }
 
-    /// Reads more; at the end of the source, `false`. All that was buffered has been used.
+    /// Reads more; at the end of the source, `false`. What is held, or not yet used, stays in the buffer, but moves.
+    #[cold]
     fn refill(&mut self) -> Result<bool, Error> {
         self.checksum();
-        self.base += self.end as u64;
-        (self.start, self.end, self.summed) = (0, 0, 0);
+        let kept = self.held.min(self.start);
+        self.buffer.copy_within(kept..self.end, 0);
+        self.base += kept as u64;
+        (self.start, self.end, self.summed) = (self.start - kept, self.end - kept, self.summed - kept);
+        if self.held != usize::MAX {
+            self.held = 0;
+        }
         loop {
-            match self.source.read(&mut self.buffer) {
+            match self.source.read(&mut self.buffer[self.end..]) {
                 Ok(count) => {
-                    self.end = count;
+                    self.end += count;
                     return Ok(count > 0);
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
@@ -87,6 +122,59 @@ impl<R: Read> Input<R> {
     /// Whether there are no more bytes.
     pub(super) fn is_at_end(&mut self) -> Result<bool, Error> {
         Ok(self.start == self.end && !self.refill()?)
+    }
+
+    /// Nothing that was read before is looked at any more.
+    pub(super) fn release(&mut self) {
+        self.held = usize::MAX;
+    }
+
+    /// The next bytes, which stay where they are until [`Input::release`]; `None`, and nothing is used, if they are too many.
+    fn hold(&mut self, len: u64) -> Result<Option<Place>, Error> {
+        if len > HELD_MAX.min(self.buffer.len()) as u64 {
+            return Ok(None);
+        }
+        let len = len as usize;
+        while self.end - self.start < len {
+            if !self.refill()? {
+                self.start = self.end;
+                return Err(self.fault(Fault::Truncated));
+            }
+        }
+        let place = Place::Here(self.offset(), len);
+        self.held = self.held.min(self.start);
+        self.start += len;
+        Ok(Some(place))
+    }
+
+    /// The last string is not held any more; `before` says what was held before it.
+    fn let_go(&mut self, before: usize) {
+        if before == usize::MAX {
+            self.release();
+        }
+    }
+
+    /// The bytes at a place in the buffer.
+    fn held(&self, at: u64, len: usize) -> &[u8] {
+        &self.buffer[(at - self.base) as usize..][..len]
+    }
+
+    /// The bytes at a place; those of a number are none. `out` is the vector that was given for it.
+    pub(super) fn bytes_at<'a>(&'a self, place: Place, out: &'a [u8]) -> &'a [u8] {
+        match place {
+            Place::Here(at, len) => self.held(at, len),
+            Place::Out => out,
+            Place::Int(_) => &[],
+        }
+    }
+
+    /// The string at a place; `out` is the vector that was given for it.
+    pub(super) fn text_at<'a>(&'a self, place: Place, out: &'a [u8]) -> Text<'a> {
+        match place {
+            Place::Here(at, len) => Text::of(self.held(at, len)),
+            Place::Out => Text::of(out),
+            Place::Int(value) => Text::Int(value),
+        }
     }
 
     pub(super) fn byte(&mut self) -> Result<u8, Error> {
@@ -172,37 +260,62 @@ impl<R: Read> Input<R> {
         }
     }
 
-    /// A string, into `out`, or the number as which it is stored.
-    fn text_or_number(&mut self, out: &mut Vec<u8>) -> Result<Option<i64>, Error> {
-        out.clear();
+    /// A string: where it is, which is `out` only if it has to be.
+    pub(super) fn place(&mut self, out: &mut Vec<u8>) -> Result<Place, Error> {
         match self.coded()? {
-            Coded::Int(value) => return Ok(Some(value)),
-            Coded::Plain(len) => self.bytes(len, out)?,
+            Coded::Int(value) => Ok(Place::Int(value)),
+            Coded::Plain(len) => {
+                if let Some(place) = self.hold(len)? {
+                    return Ok(place);
+                }
+                out.clear();
+                self.bytes(len, out)?;
+                Ok(Place::Out)
+            }
             Coded::Compressed => {
                 let (len, expected) = (self.length()?, self.length()?);
-                let mut compressed = std::mem::take(&mut self.compressed);
-                compressed.clear();
-                self.bytes(len, &mut compressed)?;
                 let expected = usize::try_from(expected).unwrap_or(usize::MAX);
-                let is_right = lzf::decompress_into(&compressed, expected, out);
-                self.compressed = compressed;
+                out.clear();
+                let before = self.held;
+                let is_right = if let Some(Place::Here(at, len)) = self.hold(len)? {
+                    let is_right = lzf::decompress_into(self.held(at, len), expected, out);
+                    self.let_go(before);
+                    is_right
+                } else {
+                    let mut compressed = std::mem::take(&mut self.compressed);
+                    compressed.clear();
+                    self.bytes(len, &mut compressed)?;
+                    self.compressed = compressed;
+                    lzf::decompress_into(&self.compressed, expected, out)
+                };
                 if !is_right {
                     return Err(self.malformed("a compressed string that does not decompress to the length it claims"));
                 }
+                Ok(Place::Out)
             }
         }
-        Ok(None)
     }
 
-    /// A string, into `out` unless it is stored as a number.
-    pub(super) fn text<'a>(&mut self, out: &'a mut Vec<u8>) -> Result<Text<'a>, Error> {
-        Ok(self.text_or_number(out)?.map_or_else(|| Text::of(out), Text::Int))
+    /// A string, which is in `out` only if it has to be.
+    pub(super) fn text<'a>(&'a mut self, out: &'a mut Vec<u8>) -> Result<Text<'a>, Error> {
+        let place = self.place(out)?;
+        Ok(self.text_at(place, out))
     }
 
     /// A string as bytes, into `out`.
     pub(super) fn string(&mut self, out: &mut Vec<u8>) -> Result<(), Error> {
-        if let Some(number) = self.text_or_number(out)? {
-            out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+        let before = self.held;
+        match self.place(out)? {
+            Place::Here(at, len) => {
+                out.clear();
+                out.extend_from_slice(self.held(at, len));
+                self.let_go(before);
+            }
+            Place::Out => {}
+            Place::Int(number) => {
+                out.clear();
+                out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+            }
         }
         Ok(())
     }

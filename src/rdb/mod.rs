@@ -45,6 +45,21 @@ use crate::base::text::Text;
 /// What a payload of DUMP ends with: a version of two bytes and a checksum of eight, little-endian.
 const FOOTER: usize = 10;
 
+/// How many keys a file of so many bytes may have: [`Event::Sizes`] is only believed up to this, for it may claim anything.
+pub fn keys_at_most(bytes: u64) -> u64 {
+    /// The type, the name's length and the value's, and a byte of one of them; only 257 keys are shorter.
+    const LEAST: u64 = 4;
+    bytes / LEAST
+}
+
+/// Whether an element of a listpack spells a score.
+fn is_score(text: Text<'_>) -> bool {
+    match text {
+        Text::Int(_) => true,
+        Text::Bytes(bytes) => number::is_plain(bytes) || number::parse_f64(bytes).is_some(),
+    }
+}
+
 /// The score that an element of a listpack spells, if it does.
 pub fn score(text: Text<'_>) -> Option<f64> {
     match text {

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use smallvec::SmallVec;
+
+use crate::base::listpack;
 use crate::base::text::Text;
 use crate::keyspace::{
-    ConsumerId, End, Entry, Group, Hash, HashLimits, LATEST_MS, List, ListLimits, NewExpiry, Owned, Packed, Pending,
-    Set, SetLimits, Stream, StreamId, Zset, ZsetLimits,
+    ConsumerId, End, Entry, Group, Hash, HashLimits, INLINE_MAX, LATEST_MS, List, ListLimits, NewExpiry, Owned, Packed,
+    Pending, Ranking, Repeated, Set, SetLimits, Stream, StreamId, Zset, ZsetLimits,
 };
 use crate::rdb::{self, Key, Kind, Part, Shape};
 
@@ -29,13 +32,21 @@ pub struct Loading {
 }
 
 enum Coming {
-    String(Vec<u8>),
+    Int(i64),
+    /// Short ones are copied into the entry when the key is known; long ones are moved.
+    String(SmallVec<[u8; 64]>),
     List(List),
     Set(Set),
+    /// Few members that come one by one, as a listpack, and their number.
+    Members(Vec<u8>, usize),
     Zset(Zset),
+    Ranking(Box<Ranking>),
     Hash(Hash),
     Stream(Box<ComingStream>),
 }
+
+/// For so many elements room is made because a file claims them; that is two megabytes at most.
+const BELIEVED: usize = 1 << 16;
 
 #[derive(Default)]
 struct ComingStream {
@@ -68,17 +79,18 @@ const OUT_OF_PLACE: &str = "a part of a value where it cannot be";
 impl Loading {
     /// Begins with a key.
     pub fn new(key: &Key<'_>, limits: Limits) -> Self {
-        // What is claimed is believed only as far as that it is many.
         let count = match key.shape {
-            Shape::Elements(count) => usize::try_from(count).unwrap_or(usize::MAX).min(1 << 16),
+            Shape::Elements(count) => usize::try_from(count).unwrap_or(usize::MAX).min(BELIEVED),
             _ => 0,
         };
         let value = match key.kind {
-            Kind::String => Coming::String(Vec::new()),
+            Kind::String => Coming::String(SmallVec::new()),
             Kind::List => Coming::List(List::new()),
-            Kind::Set => Coming::Set(Set::for_members(b"0", count, &limits.set)),
-            Kind::Zset => Coming::Zset(Zset::for_members(count, 0, &limits.zset)),
-            Kind::Hash => Coming::Hash(Hash::new()),
+            Kind::Set if (1..=limits.set.listpack_entries).contains(&count) => Coming::Members(Vec::new(), 0),
+            Kind::Set => Coming::Set(Set::with_room(count, &limits.set)),
+            Kind::Zset if count > limits.zset.entries => Coming::Ranking(Box::new(Ranking::with_room(count))),
+            Kind::Zset => Coming::Zset(Zset::for_members(0, 0, &limits.zset)),
+            Kind::Hash => Coming::Hash(Hash::for_fields(count, &limits.hash)),
             Kind::Stream => Coming::Stream(Box::default()),
         };
         Self { limits, value }
@@ -89,7 +101,10 @@ impl Loading {
         let limits = &self.limits;
         match (&mut self.value, part) {
             (Coming::String(value), Part::String(text)) => {
-                *value = text.to_vec();
+                match text {
+                    Text::Int(value) => self.value = Coming::Int(*value),
+                    Text::Bytes(bytes) => *value = SmallVec::from_slice(bytes),
+                }
                 Ok(())
             }
             (Coming::List(list), Part::Element(element)) => {
@@ -97,16 +112,55 @@ impl Loading {
                 Ok(())
             }
             (Coming::List(list), Part::Packed(packed)) => {
+                if packed.elements().is_some_and(|elements| list.adopt(elements, packed.len(), &limits.list)) {
+                    return Ok(());
+                }
                 packed.iter().for_each(|element| push(list, element, &limits.list));
                 Ok(())
             }
             (Coming::Set(set), Part::Element(member)) => add(set, *member, &limits.set),
+            (Coming::Members(elements, count), Part::Element(member)) => {
+                if member.len() <= limits.set.listpack_value && *count < limits.set.listpack_entries {
+                    let encoded = listpack::encode(match *member {
+                        Text::Bytes(bytes) => Text::of(bytes),
+                        int => int,
+                    });
+                    let start = elements.len();
+                    elements.resize(start + encoded.size(), 0);
+                    encoded.write(&mut elements[start..]);
+                    *count += 1;
+                    return Ok(());
+                }
+                let mut set = members(elements, *count, &limits.set)?;
+                add(&mut set, *member, &limits.set)?;
+                self.value = Coming::Set(set);
+                Ok(())
+            }
             (Coming::Set(set), Part::Packed(packed)) => {
+                let whole = match (packed.elements(), packed.integers()) {
+                    (Some(elements), _) => Set::adopt(elements, packed.len(), &limits.set).map_err(|Repeated| TWICE)?,
+                    (None, Some((width, integers))) => Set::adopt_integers(width, integers, &limits.set),
+                    (None, None) => None,
+                };
+                if let Some(whole) = whole.filter(|_| set.is_empty()) {
+                    *set = whole;
+                    return Ok(());
+                }
                 set.expect(packed.len(), &limits.set);
                 packed.iter().try_for_each(|member| add(set, member, &limits.set))
             }
             (Coming::Zset(zset), Part::Scored { member, score }) => rank(zset, *member, *score, &limits.zset),
+            (Coming::Ranking(members), Part::Scored { member, score }) => {
+                let is_new = members.push(member.as_bytes(&mut itoa::Buffer::new()), *score);
+                if is_new { Ok(()) } else { Err(TWICE) }
+            }
             (Coming::Zset(zset), Part::Packed(packed)) => {
+                if let Some(elements) = packed.elements().filter(|_| zset.is_empty())
+                    && let Some(whole) = Zset::adopt(elements, packed.len(), &limits.zset).map_err(|Repeated| TWICE)?
+                {
+                    *zset = whole;
+                    return Ok(());
+                }
                 let mut elements = packed.iter();
                 while let (Some(member), Some(score)) = (elements.next(), elements.next()) {
                     let score = rdb::score(score).ok_or("a score that is no number")?;
@@ -118,6 +172,12 @@ impl Loading {
                 set_field(hash, *field, *value, *expires_ms, &limits.hash)
             }
             (Coming::Hash(hash), Part::Packed(packed)) => {
+                if let Some(elements) = packed.elements().filter(|_| hash.is_empty())
+                    && let Some(whole) = Hash::adopt(elements, packed.len(), &limits.hash).map_err(|Repeated| TWICE)?
+                {
+                    *hash = whole;
+                    return Ok(());
+                }
                 let mut elements = packed.iter();
                 while let (Some(field), Some(value)) = (elements.next(), elements.next()) {
                     set_field(hash, field, value, None, &limits.hash)?;
@@ -132,13 +192,19 @@ impl Loading {
     /// The entry, when all parts have come.
     pub fn finish(self, key: &[u8], expires_ms: Option<i64>) -> Result<Entry, &'static str> {
         let (is_empty, value): (_, Owned) = match self.value {
+            Coming::Int(value) => return Ok(Entry::int(key, value, expires_ms)),
+            Coming::String(value) if value.len() > INLINE_MAX => {
+                return Ok(Entry::buffer(key, value.into_vec(), expires_ms));
+            }
             Coming::String(value) => return Ok(Entry::string(key, &value, expires_ms)),
             Coming::List(mut list) => {
                 list.shrink(&self.limits.list);
                 (list.is_empty(), list.into())
             }
             Coming::Set(set) => (set.is_empty(), set.into()),
+            Coming::Members(elements, count) => (count == 0, members(&elements, count, &self.limits.set)?.into()),
             Coming::Zset(zset) => (zset.is_empty(), zset.into()),
+            Coming::Ranking(members) => (members.is_empty(), Zset::from(*members).into()),
             Coming::Hash(hash) => (hash.is_empty(), hash.into()),
             Coming::Stream(stream) => (false, stream.finish()?.into()),
         };
@@ -151,6 +217,16 @@ fn push(list: &mut List, element: Text<'_>, limits: &ListLimits) {
     let bytes = element.as_bytes(&mut buffer);
     list.expect(bytes.len(), 1, limits);
     list.push(End::Right, bytes, limits);
+}
+
+/// The set of so many members of a listpack.
+fn members(elements: &[u8], count: usize, limits: &SetLimits) -> Result<Set, &'static str> {
+    if let Some(whole) = Set::adopt(elements, count, limits).map_err(|Repeated| TWICE)? {
+        return Ok(whole);
+    }
+    let mut set = Set::with_room(0, limits);
+    rdb::Packed::listpack(elements, count).iter().try_for_each(|member| add(&mut set, member, limits))?;
+    Ok(set)
 }
 
 fn add(set: &mut Set, member: Text<'_>, limits: &SetLimits) -> Result<(), &'static str> {

@@ -1,5 +1,7 @@
 //! Values as the pieces of an RDB file, and back: what DUMP, RESTORE, snapshots, import and export share.
 
+#[cfg(test)]
+mod adopt_tests;
 mod load;
 mod save;
 #[cfg(test)]

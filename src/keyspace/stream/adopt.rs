@@ -2,6 +2,7 @@
 
 use super::entries::StreamEntries;
 use super::{StreamId, node, radix};
+use crate::base::listpack;
 use crate::base::text::Text;
 use crate::keyspace::packed::Packed;
 
@@ -19,7 +20,9 @@ impl StreamEntries {
     /// Adds a node behind all others. `false`, and nothing is changed, if it is none or its entries are not above those
     /// that are there.
     pub fn adopt(&mut self, first: StreamId, node: Packed) -> bool {
-        let Some(live) = check(self.last_kept_id(), first, node.iter()) else { return false };
+        let Some(live) = check(self.last_kept_id(), first, Elements { bytes: node.bytes(), at: 0 }) else {
+            return false;
+        };
         self.radix_nodes += radix::change(&self.nodes, first);
         self.nodes.insert(first, node);
         self.length += live;
@@ -27,22 +30,55 @@ impl StreamEntries {
     }
 }
 
+/// The elements of a node, of which most are only passed over.
+struct Elements<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Elements<'_> {
+    fn is_at_end(&self) -> bool {
+        self.at >= self.bytes.len()
+    }
+
+    /// The next element, which has to be a number.
+    fn number(&mut self) -> Option<i64> {
+        if self.is_at_end() {
+            return None;
+        }
+        let here = self.at;
+        self.at = listpack::next(self.bytes, here);
+        match listpack::decode(self.bytes, here) {
+            Text::Int(value) => Some(value),
+            Text::Bytes(_) => None,
+        }
+    }
+
+    /// Passes over so many elements, if they are there.
+    fn skip(&mut self, count: usize) -> Option<()> {
+        for _ in 0..count {
+            if self.is_at_end() {
+                return None;
+            }
+            self.at = listpack::next(self.bytes, self.at);
+        }
+        Some(())
+    }
+}
+
 /// How many live entries the node has, if it is one. What always holds of one: its first entry, live or not, has the id to
 /// which all are relative.
-fn check<'a>(before: Option<StreamId>, first: StreamId, mut elements: impl Iterator<Item = Text<'a>>) -> Option<u64> {
-    let number = |element: Option<Text<'_>>| match element {
-        Some(Text::Int(value)) => Some(value),
-        _ => None,
-    };
-    let claimed = [number(elements.next())?, number(elements.next())?];
-    let fields = usize::try_from(number(elements.next())?).ok()?;
-    if elements.by_ref().take(fields).count() < fields || number(elements.next())? != 0 {
+fn check(before: Option<StreamId>, first: StreamId, mut elements: Elements<'_>) -> Option<u64> {
+    let claimed = [elements.number()?, elements.number()?];
+    let fields = usize::try_from(elements.number()?).ok()?;
+    elements.skip(fields)?;
+    if elements.number()? != 0 {
         return None;
     }
     let (mut counts, mut last) = ([0, 0], before);
-    while let Some(flags) = elements.next() {
-        let flags = number(Some(flags)).filter(|flags| flags & !(node::DELETED | node::SAME_FIELDS) == 0)?;
-        let mut part = |of: u64| Some(of.wrapping_add(number(elements.next())? as u64));
+    while !elements.is_at_end() {
+        let flags = elements.number().filter(|flags| flags & !(node::DELETED | node::SAME_FIELDS) == 0)?;
+        let mut part = |of: u64| Some(of.wrapping_add(elements.number()? as u64));
         let id = StreamId { ms: part(first.ms)?, seq: part(first.seq)? };
         let is_first = counts == [0, 0];
         if is_first != (id == first) || last.is_some_and(|last| id <= last) {
@@ -52,13 +88,11 @@ fn check<'a>(before: Option<StreamId>, first: StreamId, mut elements: impl Itera
         let (own, texts) = if flags & node::SAME_FIELDS != 0 {
             (node::HEAD, fields)
         } else {
-            let fields = usize::try_from(number(elements.next())?).ok()?;
+            let fields = usize::try_from(elements.number()?).ok()?;
             (node::HEAD + 1, fields.checked_mul(2)?)
         };
-        if elements.by_ref().take(texts).count() < texts {
-            return None;
-        }
-        if usize::try_from(number(elements.next())?).ok()? != own.checked_add(texts)? {
+        elements.skip(texts)?;
+        if usize::try_from(elements.number()?).ok()? != own.checked_add(texts)? {
             return None;
         }
         counts[usize::from(flags & node::DELETED != 0)] += 1;
