@@ -13,7 +13,7 @@ use crate::disk::{Mapped, is_locked};
 use super::error::{Cause, LogError, Refusal, told};
 use super::frame::{FrameHeader, FrameKind, StartMark};
 use super::history::HistoryId;
-use super::manifest::Manifest;
+use super::manifest::{Manifest, Place};
 use super::reader::{FrameAt, LogReader};
 use super::recovery::{Progress, begins_with_a_frame};
 use super::segment::{MAX_UNIT, MIN_UNIT, Segment};
@@ -154,7 +154,6 @@ impl Inspection {
             Self { directory: directory.to_owned(), manifest, segments: Vec::new(), maps: Vec::new(), in_use };
         if from_sequence == 0 {
             found.look_for_unlisted()?;
-            found.check_snapshot_files()?;
         }
         let listed = found.manifest.iter().flat_map(|m| &m.segments).filter(|s| s.sequence >= from_sequence);
         found.segments = listed.copied().collect();
@@ -213,12 +212,33 @@ impl Inspection {
         }
     }
 
+    /// Whether the log reaches back to the beginning of all, where there were no data.
+    pub fn begins_at_zero(&self) -> bool {
+        let first = self.reader(true, None).next();
+        match first {
+            Some(Ok(frame)) => {
+                StartMark::decode(frame.payload).is_ok_and(|mark| mark.previous_sequence == 0 && mark.base_offset == 0)
+            }
+            // Damage there is for the reading to tell.
+            _ => self.manifest().is_none_or(|m| m.snapshots.first().is_none_or(|s| s.place.sequence > 0)),
+        }
+    }
+
     /// Reads all frames, and then looks behind them as a start does. Answers the end of the chain, and what is wrong.
-    pub fn read<E>(
+    pub fn read<E>(&self, visit: impl FnMut(&FrameAt<'_>) -> Result<(), E>) -> Result<(Outcome, Option<Damage>), E> {
+        self.read_behind(None, visit)
+    }
+
+    /// The same, behind what a snapshot holds.
+    pub fn read_behind<E>(
         &self,
+        place: Option<Place>,
         mut visit: impl FnMut(&FrameAt<'_>) -> Result<(), E>,
     ) -> Result<(Outcome, Option<Damage>), E> {
-        let mut reader = self.reader(false, None);
+        let mut reader = match place {
+            Some(place) => self.reader(false, None).behind(place),
+            None => self.reader(false, None),
+        };
         let mut damage = None;
         while let Some(frame) = reader.next() {
             match frame {
@@ -257,13 +277,6 @@ impl Inspection {
             let file = self.log_dir().join(segment.file_name());
             Some(Damage::Medium { file, position: fault.offset, cause: fault.cause.to_string() })
         })
-    }
-
-    fn check_snapshot_files(&self) -> Result<(), LogError> {
-        for snapshot in self.manifest.iter().flat_map(|m| &m.snapshots) {
-            check_length(&self.directory.join("snapshots").join(&snapshot.file), snapshot.size)?;
-        }
-        Ok(())
     }
 
     /// Segments that no list names must never have been begun, as at a start.
@@ -362,6 +375,13 @@ fn check_once(directory: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Re
 fn check_snapshots(inspection: &Inspection, report: &mut Report) -> Result<(), LogError> {
     for snapshot in inspection.manifest.iter().flat_map(|m| &m.snapshots) {
         let path = inspection.directory.join("snapshots").join(&snapshot.file);
+        if let Err(error) = check_length(&path, snapshot.size) {
+            report.warnings.push(match error {
+                LogError::Refused(refusal) => format!("{}: {}", path.display(), refusal.cause),
+                other => other.to_string(),
+            });
+            continue;
+        }
         let map = Mapped::open(&path, snapshot.size).map_err(LogError::io("map", &path))?;
         let intact = crc32fast::hash(map.bytes()) == snapshot.crc;
         report.progress.bytes += snapshot.size;

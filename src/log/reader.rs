@@ -4,6 +4,7 @@
 //! the same [`Walk`] as at a start, and so reaches the same verdict.
 
 use super::error::Refusal;
+use super::manifest::Place;
 use super::frame::{FRAME_ALIGN, FRAME_HEADER, FrameHeader, Parsed, parse};
 use super::segment::Segment;
 use super::walk::{Outcome, Point, Step, Walk, WalkInput, Window};
@@ -39,6 +40,11 @@ impl<'a> LogReader<'a> {
     /// The same, from a point that an earlier reader reached in the segment of this sequence number on.
     pub fn resuming(input: WalkInput, bytes: Vec<&'a [u8]>, sequence: u64, point: Point) -> Self {
         Self { walk: Walk::new(input).resuming(sequence, point), bytes, at: 0, done: false }
+    }
+
+    /// Only what follows the place at which a snapshot ends.
+    pub fn behind(self, place: Place) -> Self {
+        Self { walk: self.walk.behind(place), ..self }
     }
 
     /// The end of the chain and what is known of it; complete once the iteration ended without a refusal.

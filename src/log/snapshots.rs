@@ -11,6 +11,7 @@ use crate::disk::{File, Open};
 
 use super::directory::Directory;
 use super::error::LogError;
+use super::history::{History, HistoryId};
 use super::manifest::{Manifest, Place, SnapshotEntry};
 use super::recovery::yield_now;
 use super::retention::Retention;
@@ -80,6 +81,29 @@ impl Directory {
     pub async fn open_snapshot(&self, file: &str) -> Result<std::rc::Rc<dyn File>, LogError> {
         let path = self.snapshot_dir().join(file);
         self.disk.open(&path, Open::Read).await.map_err(LogError::io("open", &path))
+    }
+
+    /// Makes the folders of a new directory.
+    pub async fn prepare_folders(&self) -> Result<(), LogError> {
+        self.make_folders().await
+    }
+
+    /// Makes a directory without MANIFEST one that begins with a snapshot, whose file is synced, and no log. Durable on
+    /// return.
+    pub async fn begin_with(&self, snapshot: SnapshotEntry, rng: &mut fastrand::Rng) -> Result<(), LogError> {
+        let folder = self.snapshot_dir();
+        self.disk.sync_dir(&folder).await.map_err(LogError::io("sync", &folder))?;
+        let first_offset = snapshot.place.offset;
+        let manifest = Manifest {
+            node: HistoryId::draw(rng),
+            histories: vec![History { id: HistoryId::draw(rng), first_offset }],
+            durable: first_offset,
+            clean: true,
+            snapshots: vec![snapshot],
+            segments: Vec::new(),
+            dropped: Vec::new(),
+        };
+        self.lay_out(&manifest).await
     }
 
     /// Copies a snapshot out of the directory: to `under_way` first, which then replaces `target`.

@@ -1,28 +1,19 @@
 //! From a data directory to files of others: an RDB file, an append-only directory of Redis 7, or lines of JSON.
 //!
-//! The log is read as the offline tools read it, also beside a running server, and applied to an engine; the directory is not
-//! changed. The target is written under another name, synced, and renamed: it exists whole or not at all.
+//! The data are read as [`offline`] reads them, also beside a running server; the directory is not changed. The target is written under another name, synced, and renamed: it exists whole or not at all.
 
 mod lines;
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
+use super::offline::{self, Until};
 use super::tally::Tally;
-use crate::base::clock::SystemClock;
 use crate::base::glob;
-use crate::command::apply::Applier;
-use crate::engine::config::{Config, Reader};
 use crate::engine::{Engine, serial};
 use crate::keyspace::{Entry, Kind, Value};
-use crate::log::inspect::{Damage, Inspection};
-use crate::log::{FrameKind, LogError};
 use crate::rdb::{Event, Options, Version, WriteError, Writer};
-
-/// Frames between two reports.
-const REPORT_EVERY: u64 = 64;
 
 /// What to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,34 +108,10 @@ pub struct Data {
 impl Data {
     /// Reads and verifies the log; `progress` is told how many bytes of how many were read.
     pub fn load(directory: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Self, ExportError> {
-        let described = |error: LogError| match error {
-            LogError::Refused(refusal) => ExportError::Data(Damage::Refused(refusal).to_string()),
-            other => ExportError::Data(other.to_string()),
-        };
-        let mut config = Config::new();
-        let words = [b"databases".to_vec(), b"16384".to_vec()];
-        Reader::new(&mut config).command_line(&words).map_err(|error| ExportError::Data(error.to_string()))?;
-        let mut engine = Engine::new(Rc::new(SystemClock::new()), fastrand::Rng::new(), config);
-        let mut applier = Applier::default();
-        let inspection = Inspection::open(directory, 0).map_err(described)?;
-        let total = inspection.segments().iter().map(|segment| segment.size).sum();
-        let (mut frames, mut bytes) = (0_u64, 0);
-        let (outcome, damage) = inspection.read(|frame| {
-            engine.saw_frame_time(frame.header.wall_ms);
-            frames += 1;
-            bytes += frame.payload.len() as u64;
-            if frames.is_multiple_of(REPORT_EVERY) {
-                progress(bytes, total);
-            }
-            if frame.header.kind != FrameKind::Effects {
-                return Ok(());
-            }
-            let applied = applier.apply(&mut engine, frame.payload);
-            applied.map(drop).map_err(|error| ExportError::Data(error.to_string()))
-        })?;
-        match damage {
+        let offline = offline::load(directory, Until::End, progress).map_err(|e| ExportError::Data(e.to_string()))?;
+        match offline.damage {
             Some(damage) => Err(ExportError::Data(damage.to_string())),
-            None => Ok(Self { engine, offset: outcome.end.offset }),
+            None => Ok(Self { engine: offline.engine, offset: offline.place.offset }),
         }
     }
 

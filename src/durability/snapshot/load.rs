@@ -4,13 +4,14 @@ use std::cell::RefCell;
 use std::io::{self, Read};
 use std::rc::Rc;
 
+use crate::base::quoting::quoted;
 use crate::command::dump;
 use crate::disk::File;
 use crate::engine::Engine;
-use crate::engine::serial::{Limits, Loading};
-use crate::keyspace;
+use crate::engine::serial::{EMPTY, Limits, Loading};
+use crate::keyspace::{self, Entry, Intake};
 use crate::log::{Directory, SnapshotEntry};
-use crate::rdb::{Event, Reader};
+use crate::rdb::{self, Event, Reader};
 
 /// Keys between two looks at the clock.
 const KEYS_A_LOOK: u64 = 64;
@@ -39,28 +40,92 @@ impl Read for Source {
     }
 }
 
+/// What is done with what a server of today would not write.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Policy {
+    /// Keys that had expired by this time are left out, in milliseconds since the Unix epoch.
+    pub drop_expired_ms: Option<i64>,
+    /// Values without elements, as older servers wrote them, are left out.
+    pub drop_empty: bool,
+    /// Libraries of functions are left out.
+    pub drop_functions: bool,
+}
+
+/// Why a file could not be loaded further.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file itself: it cannot be read, or not be understood.
+    #[error(transparent)]
+    File(#[from] rdb::Error),
+    /// A value that cannot be.
+    #[error("at byte {offset}: the value of the key {}: {what}", quoted(key))]
+    Value {
+        /// Where its key begins.
+        offset: u64,
+        /// The key.
+        key: Vec<u8>,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// A key that is there twice; which of the last ones is known by the loader's `keys` only roughly.
+    #[error("at byte {offset}: a key before it is there twice: {}", quoted(key))]
+    Twice {
+        /// Up to where the file was read.
+        offset: u64,
+        /// The key.
+        key: Vec<u8>,
+    },
+    /// A database that the settings do not allow.
+    #[error("it holds database {number}, and the setting `databases` is {databases}")]
+    Database {
+        /// Its number.
+        number: u64,
+        /// The setting.
+        databases: usize,
+    },
+}
+
 /// Takes an RDB file into an engine.
 pub struct Loader<R> {
     reader: Reader<R>,
+    policy: Policy,
     database: usize,
     limits: Limits,
-    coming: Option<Coming>,
+    /// The most keys that a file of its size can hold.
+    keys_at_most: u64,
+    intake: Intake,
+    name: Vec<u8>,
     /// Keys loaded.
     pub keys: u64,
+    /// Keys left out because their time was over.
+    pub expired: u64,
+    /// Keys left out because their values were empty.
+    pub empty: u64,
+    /// Data of modules left out.
+    pub skipped_modules: u64,
+    /// Libraries of functions left out.
+    pub skipped_functions: u64,
     is_done: bool,
 }
 
-struct Coming {
-    name: Vec<u8>,
-    expires_ms: Option<i64>,
-    value: Loading,
-}
-
 impl<R: Read> Loader<R> {
-    /// From the beginning of a file.
-    pub fn new(source: R, engine: &Engine) -> Result<Self, String> {
-        let reader = Reader::new(source).map_err(|error| error.to_string())?;
-        Ok(Self { reader, database: 0, limits: dump::limits(engine), coming: None, keys: 0, is_done: false })
+    /// From what a reader hands out, of a file of so many bytes.
+    pub fn new(reader: Reader<R>, size: u64, engine: &Engine, policy: Policy) -> Self {
+        Self {
+            reader,
+            policy,
+            database: 0,
+            limits: dump::limits(engine),
+            keys_at_most: rdb::keys_at_most(size),
+            intake: Intake::new(),
+            name: Vec::new(),
+            keys: 0,
+            expired: 0,
+            empty: 0,
+            skipped_modules: 0,
+            skipped_functions: 0,
+            is_done: false,
+        }
     }
 
     /// Bytes read.
@@ -68,43 +133,98 @@ impl<R: Read> Loader<R> {
         self.reader.offset()
     }
 
-    /// Loads so many keys more; `false` at the end of the file.
-    pub fn advance(&mut self, engine: &mut Engine, keys: u64) -> Result<bool, String> {
-        let end = self.keys + keys;
-        while self.keys < end && !self.is_done {
-            let offset = self.reader.offset();
-            let at = |what: &dyn std::fmt::Display| format!("at byte {offset}: {what}");
-            match self.reader.next().map_err(|error| error.to_string())? {
-                Event::Database(number) => {
-                    let found = usize::try_from(number).ok().filter(|number| *number < engine.dbs.len());
-                    let missing = || {
-                        at(&format!("it holds database {number}, and the setting `databases` is {}", engine.dbs.len()))
-                    };
-                    self.database = found.ok_or_else(missing)?;
-                }
-                Event::Key(key) => {
-                    let value = Loading::new(&key, self.limits);
-                    self.coming = Some(Coming { name: key.name.to_vec(), expires_ms: key.expires_ms, value });
-                }
-                Event::Part(part) => {
-                    if let Some(coming) = &mut self.coming {
-                        coming.value.part(&part).map_err(|what| at(&what))?;
-                    }
-                }
-                Event::KeyEnd => {
-                    let Some(Coming { name, expires_ms, value }) = self.coming.take() else { continue };
-                    let entry = value.finish(&name, expires_ms).map_err(|what| at(&what))?;
-                    if engine.dbs[self.database].insert(keyspace::hash(&name), entry).is_some() {
-                        return Err(at(&"a key that is there twice"));
-                    }
-                    self.keys += 1;
-                }
-                Event::Function(library) => engine.libraries.push(library.to_vec()),
-                Event::End { .. } => self.is_done = true,
-                Event::Aux { .. } | Event::Sizes { .. } | Event::SkippedModule { .. } => {}
-            }
+    /// Loads so many keys more; `false` at the end of the file. After an error, what was loaded before it is there.
+    pub fn advance(&mut self, engine: &mut Engine, keys: u64) -> Result<bool, LoadError> {
+        let loaded = self.load(engine, keys);
+        if self.is_done || loaded.is_err() {
+            let settled = self.settle(engine);
+            loaded.and(settled)?;
         }
         Ok(!self.is_done)
+    }
+
+    fn load(&mut self, engine: &mut Engine, keys: u64) -> Result<(), LoadError> {
+        let end = self.keys + self.expired + keys;
+        while self.keys + self.expired < end && !self.is_done {
+            let offset = self.reader.offset();
+            // By reference: to copy an event that was just written takes as long as to read it.
+            match &self.reader.next()? {
+                Event::Key(key) => {
+                    let expires_ms = key.expires_ms;
+                    let used = match (key.idle_s, key.frequency) {
+                        (Some(seconds), _) => engine.access.used_before(i64::try_from(seconds).unwrap_or(i64::MAX)),
+                        (None, Some(frequency)) => engine.access.used_as_often(frequency),
+                        (None, None) => None,
+                    };
+                    self.name.clear();
+                    self.name.extend_from_slice(key.name);
+                    let loading = Loading::new(key, self.limits);
+                    self.value(engine, offset, expires_ms, used, loading)?;
+                }
+                Event::Database(number) => {
+                    let (number, databases) = (*number, engine.dbs.len());
+                    self.settle(engine)?;
+                    let found = usize::try_from(number).ok().filter(|number| *number < databases);
+                    self.database = found.ok_or(LoadError::Database { number, databases })?;
+                }
+                Event::Sizes { keys, expiring } => {
+                    let most = |claimed: u64| usize::try_from(claimed.min(self.keys_at_most)).unwrap_or(usize::MAX);
+                    engine.dbs[self.database].expect(most(*keys), most(*expiring));
+                }
+                Event::Function(_) if self.policy.drop_functions => self.skipped_functions += 1,
+                Event::Function(library) => engine.libraries.push(library.to_vec()),
+                Event::SkippedModule { .. } => self.skipped_modules += 1,
+                Event::End { .. } => self.is_done = true,
+                Event::Aux { .. } | Event::Part(_) | Event::KeyEnd => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The value of the key whose name has come.
+    fn value(
+        &mut self,
+        engine: &mut Engine,
+        offset: u64,
+        expires_ms: Option<i64>,
+        used: Option<u32>,
+        mut loading: Loading,
+    ) -> Result<(), LoadError> {
+        let wrong = |name: &[u8], what| LoadError::Value { offset, key: name.to_vec(), what };
+        while let Event::Part(part) = &self.reader.next()? {
+            loading.part(part).map_err(|what| wrong(&self.name, what))?;
+        }
+        let is_over = self.policy.drop_expired_ms.is_some_and(|now| expires_ms.is_some_and(|at| at <= now));
+        let entry = match loading.finish(&self.name, expires_ms) {
+            _ if is_over => {
+                self.expired += 1;
+                return Ok(());
+            }
+            Err(EMPTY) if self.policy.drop_empty => {
+                self.empty += 1;
+                return Ok(());
+            }
+            result => result.map_err(|what| wrong(&self.name, what))?,
+        };
+        if let Some(used) = used {
+            entry.set_used(used);
+        }
+        self.keys += 1;
+        let displaced = self.intake.push(&mut engine.dbs[self.database], keyspace::hash(&self.name), entry);
+        self.once(displaced)
+    }
+
+    /// Puts what is on its way where it belongs.
+    fn settle(&mut self, engine: &mut Engine) -> Result<(), LoadError> {
+        let displaced = self.intake.finish(&mut engine.dbs[self.database]);
+        self.once(displaced)
+    }
+
+    fn once(&self, displaced: Option<Entry>) -> Result<(), LoadError> {
+        match displaced {
+            Some(entry) => Err(LoadError::Twice { offset: self.reader.offset(), key: entry.key().to_vec() }),
+            None => Ok(()),
+        }
     }
 }
 
@@ -131,13 +251,15 @@ pub async fn load(
     let sound = directory.verify_snapshot(&snapshot.file, snapshot.size, snapshot.crc, false, &mut note).await;
     sound.map_err(|fault| fault.to_string())?;
     let file = directory.open_snapshot(&snapshot.file).await.map_err(|error| error.to_string())?;
-    let mut loader = Loader::new(Source::new(file), &engine.borrow())?;
+    // Its checksum was verified, over all of it.
+    let reader = Reader::new(Source::new(file)).map_err(|error| error.to_string())?.skip_checksum();
+    let mut loader = Loader::new(reader, snapshot.size, &engine.borrow(), Policy::default());
     loop {
         {
             let mut engine = engine.borrow_mut();
             let begun_us = engine.tick();
             while engine.tick() - begun_us < TURN_US {
-                if !loader.advance(&mut engine, KEYS_A_LOOK)? {
+                if !loader.advance(&mut engine, KEYS_A_LOOK).map_err(|error| error.to_string())? {
                     return Ok(loader.keys);
                 }
             }
