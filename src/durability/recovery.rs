@@ -5,6 +5,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use super::snapshot::Unusable;
 use super::{commit, snapshot};
 use crate::command::apply::Applier;
 use crate::command::shadow;
@@ -67,7 +68,9 @@ pub async fn load(engine: &Rc<RefCell<Engine>>, directory: &Directory) -> Result
                 tracing::warn!("THE SNAPSHOT {} CANNOT BE USED: {reason}; trying what is older", path.display());
                 engine.borrow_mut().forget_data();
                 contents.cannot_use(&snapshot);
-                fault.get_or_insert((path, reason));
+                if !matches!(fault, Some((_, Unusable::Io(_)))) {
+                    fault = Some((path, reason));
+                }
             }
         }
     }
@@ -79,8 +82,15 @@ pub async fn load(engine: &Rc<RefCell<Engine>>, directory: &Directory) -> Result
         (Err(LogError::Refused(refusal)), Some((file, reason)))
             if matches!(refusal.cause, Cause::MissingBeginning { .. }) =>
         {
-            let cause = Cause::Snapshot(reason);
-            return Err(LogError::Refused(Refusal { file, position: 0, cause, consequence: None }).into());
+            return Err(match reason {
+                // Perhaps it can be read next time: nothing is known to be wrong with it.
+                Unusable::Io(error) => error,
+                Unusable::Damaged(reason) => {
+                    let cause = Cause::Snapshot(reason);
+                    LogError::Refused(Refusal { file, position: 0, cause, consequence: None })
+                }
+            }
+            .into());
         }
         (replayed, _) => replayed?,
     };

@@ -212,6 +212,11 @@ impl std::fmt::Display for Consequence {
 }
 
 impl LogError {
+    /// Whether a file was not there.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
     /// For [`Result::map_err`] behind an operation on a file.
     pub(super) fn io<'a>(what: &'static str, file: &'a Path) -> impl FnOnce(io::Error) -> Self + 'a {
         move |source| Self::Io { what, file: file.to_owned(), offset: None, source: Arc::new(source) }

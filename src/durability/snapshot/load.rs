@@ -2,7 +2,9 @@
 
 use std::cell::RefCell;
 use std::io::{self, Read};
+use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::base::quoting::quoted;
 use crate::command::dump;
@@ -10,7 +12,7 @@ use crate::disk::File;
 use crate::engine::Engine;
 use crate::engine::serial::{EMPTY, Limits, Loading};
 use crate::keyspace::{self, Entry, Intake};
-use crate::log::{Directory, SnapshotEntry};
+use crate::log::{Directory, LogError, SnapshotEntry, SnapshotFault};
 use crate::rdb::{self, Event, Reader};
 
 /// Keys between two looks at the clock.
@@ -228,12 +230,43 @@ impl<R: Read> Loader<R> {
     }
 }
 
+/// Why a snapshot cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    /// It cannot be read; perhaps it can be later.
+    #[error(transparent)]
+    Io(LogError),
+    /// It is not what it should be.
+    #[error("{0}")]
+    Damaged(String),
+}
+
+impl From<SnapshotFault> for Unusable {
+    fn from(fault: SnapshotFault) -> Self {
+        match fault {
+            SnapshotFault::Io(error) if !error.is_not_found() => Self::Io(error),
+            other => Self::Damaged(other.to_string()),
+        }
+    }
+}
+
+impl Unusable {
+    fn because(error: LoadError, file: PathBuf) -> Self {
+        match error {
+            LoadError::File(rdb::Error { offset, fault: rdb::Fault::Io(source) }) => {
+                Self::Io(LogError::Io { what: "read", file, offset: Some(offset), source: Arc::new(source) })
+            }
+            other => Self::Damaged(other.to_string()),
+        }
+    }
+}
+
 /// Loads a snapshot into an engine without data. It is verified before anything of it is used. Gives the number of keys.
 pub async fn load(
     engine: &Rc<RefCell<Engine>>,
     directory: &Directory,
     snapshot: &SnapshotEntry,
-) -> Result<u64, String> {
+) -> Result<u64, Unusable> {
     let total = snapshot.size * 2;
     if let Some(loading) = &mut engine.borrow_mut().loading {
         loading.total_bytes = total;
@@ -248,18 +281,18 @@ pub async fn load(
         verified += more;
         read(verified);
     };
-    let sound = directory.verify_snapshot(&snapshot.file, snapshot.size, snapshot.crc, false, &mut note).await;
-    sound.map_err(|fault| fault.to_string())?;
-    let file = directory.open_snapshot(&snapshot.file).await.map_err(|error| error.to_string())?;
+    directory.verify_snapshot(&snapshot.file, snapshot.size, snapshot.crc, false, &mut note).await?;
+    let file = directory.open_snapshot(&snapshot.file).await.map_err(Unusable::Io)?;
+    let because = |error| Unusable::because(error, directory.snapshot_dir().join(&snapshot.file));
     // Its checksum was verified, over all of it.
-    let reader = Reader::new(Source::new(file)).map_err(|error| error.to_string())?.skip_checksum();
+    let reader = Reader::new(Source::new(file)).map_err(|error| because(error.into()))?.skip_checksum();
     let mut loader = Loader::new(reader, snapshot.size, &engine.borrow(), Policy::default());
     loop {
         {
             let mut engine = engine.borrow_mut();
             let begun_us = engine.tick();
             while engine.tick() - begun_us < TURN_US {
-                if !loader.advance(&mut engine, KEYS_A_LOOK).map_err(|error| error.to_string())? {
+                if !loader.advance(&mut engine, KEYS_A_LOOK).map_err(because)? {
                     return Ok(loader.keys);
                 }
             }

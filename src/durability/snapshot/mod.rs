@@ -15,7 +15,7 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-pub use load::{LoadError, Loader, Policy, Source, load};
+pub use load::{LoadError, Loader, Policy, Source, Unusable, load};
 pub use save::write;
 
 use super::commit::Committer;
