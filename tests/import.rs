@@ -67,13 +67,47 @@ fn what_only_modules_understand_is_refused_by_name_or_left_out() {
     }
 }
 
+/// The code of the libraries in an RDB file.
+fn libraries(path: &Path) -> Vec<Vec<u8>> {
+    let mut reader = ackd::rdb::Reader::new(fs::File::open(path).expect("open it")).expect("an RDB file");
+    let mut found = Vec::new();
+    loop {
+        match reader.next().expect("a sound file") {
+            ackd::rdb::Event::Function(code) => found.push(code.to_vec()),
+            ackd::rdb::Event::End { .. } => return found,
+            _ => {}
+        }
+    }
+}
+
 #[test]
-fn functions_are_not_dropped_without_a_word() {
+fn functions_are_carried_through_import_snapshot_restart_and_export() {
     let rdb = Rdb::all().into_iter().find(|rdb| rdb.name == "redis-7.0.15-all-types").expect("it is there");
+    let expected = libraries(&rdb.path);
+    assert!(!expected.is_empty());
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let refused = import(&rdb.path, dir.path(), &[]);
-    assert_eq!(refused.status.code(), Some(1));
-    assert!(text(&refused.stderr).contains("--skip-functions leaves it out"), "{}", text(&refused.stderr));
+    let mut server = start_on(&rdb.path, &[]).expect("what was imported is sound");
+    let mut client = server.client();
+    client.command("SET one more");
+    assert_eq!(client.command("SAVE").text().as_deref(), Some("OK"));
+    drop(client);
+    server.kill();
+    server.start();
+    assert_eq!(libraries(&server.dir().join("dump.rdb")), expected);
+    let target = dir.path().join("exported.rdb");
+    let exported = Command::new(env!("CARGO_BIN_EXE_ackd")).arg("export").args([server.dir(), &target]).output();
+    let exported = exported.expect("ackd runs");
+    assert!(exported.status.success(), "{}", text(&exported.stderr));
+    assert_eq!(libraries(&target), expected);
+    for (version, works) in [("9", false), ("10", true)] {
+        let target = dir.path().join(format!("exported-{version}.rdb"));
+        let command = Command::new(env!("CARGO_BIN_EXE_ackd"))
+            .args(["export", "--rdb-version", version])
+            .args([server.dir(), &target])
+            .output();
+        assert_eq!(command.expect("ackd runs").status.success(), works, "{version}");
+        assert_eq!(target.exists(), works);
+    }
 }
 
 #[test]

@@ -258,9 +258,15 @@ mod tests {
     fn a_frame_is_cut_between_commands_and_transactions() {
         let mut payload = Vec::new();
         let mut ends = Vec::new();
-        for words in
-            [&["SELECT", "0"][..], &["SET", "a", "1"], &["MULTI"], &["DEL", "a"], &["SELECT", "1"], &["EXEC"], &["DEL", "b"]]
-        {
+        for words in [
+            &["SELECT", "0"][..],
+            &["SET", "a", "1"],
+            &["MULTI"],
+            &["DEL", "a"],
+            &["SELECT", "1"],
+            &["EXEC"],
+            &["DEL", "b"],
+        ] {
             let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
             resp::write_command(&mut payload, &words);
             ends.push(payload.len());

@@ -140,7 +140,7 @@ impl FrameBuf {
     }
 
     /// Forgets the payload.
-    pub(super) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         self.shared = Vec::new();
         self.shared_len = 0;
         if let Some(buf) = self.buf.take() {

@@ -23,9 +23,13 @@ impl Log {
         Some(state.recyclable.remove(at))
     }
 
-    /// Removes the files of segments that no longer count, but for those that will be used again. The MANIFEST in force
-    /// says so already.
+    /// Removes the files of snapshots and segments that no longer count, but for those segments that will be used again.
+    /// This run has written a MANIFEST that says so.
     pub(super) async fn remove_dropped(&self) -> Result<(), LogError> {
+        let discarded = std::mem::take(&mut self.state.borrow_mut().discarded);
+        for file in discarded {
+            self.directory.discard_snapshot(&file).await;
+        }
         let dropped = {
             let mut state = self.state.borrow_mut();
             let state = &mut *state;

@@ -224,15 +224,11 @@ impl Log {
         }
         // A MANIFEST that may or may not be in force: nothing is removed until one is for certain.
         written.map_err(|failed| failed.cause)?;
-        let discarded = {
+        {
             let mut state = self.state.borrow_mut();
             state.unusable.clear();
             state.begins_at_zero &= !is_cut;
             state.recyclable.extend(dead);
-            std::mem::take(&mut state.discarded)
-        };
-        for file in discarded {
-            self.directory.discard_snapshot(&file).await;
         }
         if let Err(e) = self.remove_dropped().await {
             tracing::warn!("cannot remove segments that are no longer needed: {e}");

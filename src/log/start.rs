@@ -68,7 +68,7 @@ impl Log {
             watermark: 0,
             rewriting: !vouched,
             unusable: plan.unusable.clone(),
-            discarded: Vec::new(),
+            discarded: plan.leftovers.snapshots.clone(),
             begins_at_zero: plan.walk.as_ref().is_none_or(Walk::begins_at_zero),
             recyclable: Vec::new(),
             manifest,
@@ -82,9 +82,6 @@ impl Log {
             log.rewrite_tail(plan).await?;
         } else if let Err(e) = log.begin_run(end).await {
             tracing::warn!("starting without room for writes: {e}");
-        }
-        for file in &plan.leftovers.snapshots {
-            log.directory.discard_snapshot(file).await;
         }
         match log.failure() {
             Some(first) => Err(LogError::Failed(first)),

@@ -338,7 +338,8 @@ impl State {
             return Err(io::Error::new(io::ErrorKind::Unsupported, "the simulated file system has no direct I/O"));
         }
         let number = self.number();
-        self.handles.insert(number, Handle { process, inode, how, path: path.into(), open: true, heirs: BTreeSet::new() });
+        self.handles
+            .insert(number, Handle { process, inode, how, path: path.into(), open: true, heirs: BTreeSet::new() });
         Ok(number)
     }
 

@@ -86,6 +86,14 @@ pub enum ExportError {
         /// How many hashes.
         hashes: u64,
     },
+    /// Likewise.
+    #[error("RDB version {version} cannot express libraries of functions, of which there are {libraries}")]
+    Functions {
+        /// The version.
+        version: Version,
+        /// How many.
+        libraries: usize,
+    },
     /// There is something already.
     #[error("{} is there already; nothing is ever exported over it", .0.display())]
     Occupied(PathBuf),
@@ -182,6 +190,9 @@ impl Data {
         if timed > 0 && version < Version::V12 {
             return Err(ExportError::Version { version, hashes: timed });
         }
+        if version < Version::V10 && !self.engine.libraries.is_empty() {
+            return Err(ExportError::Functions { version, libraries: self.engine.libraries.len() });
+        }
         summary.version = Some(version);
         summary.lossy_streams = match version {
             Version::V9 => streams[0] + streams[1],
@@ -199,6 +210,9 @@ impl Data {
         let base = if is_base { "1" } else { "0" };
         for (name, value) in [("redis-ver", "7.2.4"), ("redis-bits", "64"), ("ctime", &created), ("aof-base", base)] {
             write(&Event::Aux { name: name.as_bytes(), value: value.as_bytes() })?;
+        }
+        for library in &self.engine.libraries {
+            write(&Event::Function(library))?;
         }
         let mut selected = None;
         for (database, entry) in self.entries(filter) {

@@ -13,20 +13,20 @@ const UNENDED: &str = "a transaction that does not end";
 
 impl Importer<'_> {
     /// Executes the commands of a file from `start` on.
-    pub(super) async fn aof(&mut self, path: &Path, start: u64, before: u64) -> Result<(), Stop> {
+    pub(super) fn aof(&mut self, path: &Path, start: u64, before: u64) -> Result<(), Stop> {
         let len = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?.len();
         if len == start {
             return Ok(());
         }
         let map = Mapped::open(path, len).map_err(|error| unreadable(path, &error))?;
-        let result = self.commands(path, map.bytes(), start as usize, before).await;
+        let result = self.commands(path, map.bytes(), start as usize, before);
         match map.fault() {
             Some(fault) => Err(Stop::Failed(ImportError::Source(format!("{}: {fault}", path.display())))),
             None => result,
         }
     }
 
-    async fn commands(&mut self, path: &Path, bytes: &[u8], start: usize, before: u64) -> Result<(), Stop> {
+    fn commands(&mut self, path: &Path, bytes: &[u8], start: usize, before: u64) -> Result<(), Stop> {
         let damaged =
             |offset: usize, what: String| Stop::Damaged(Damage { file: path.to_owned(), offset: offset as u64, what });
         // A transaction that has begun, and its commands: one that does not end was never promised to anybody.
@@ -70,7 +70,7 @@ impl Importer<'_> {
                     }
                     None => (here, vec![command.arguments]),
                 };
-                self.unit(path, &unit, before + here as u64).await?.map_err(|what| damaged(begun, what))?;
+                self.unit(path, &unit, before + here as u64)?.map_err(|what| damaged(begun, what))?;
             }
             at = bytes.len();
         }
@@ -81,16 +81,11 @@ impl Importer<'_> {
     }
 
     /// Executes commands that belong together; an inner error says what is wrong with them.
-    async fn unit(
-        &mut self,
-        path: &Path,
-        commands: &[Vec<&[u8]>],
-        read: u64,
-    ) -> Result<Result<(), String>, ImportError> {
+    fn unit(&mut self, path: &Path, commands: &[Vec<&[u8]>], read: u64) -> Result<Result<(), String>, ImportError> {
         let mut unit: Vec<&[&[u8]]> = Vec::with_capacity(commands.len());
         for command in commands {
             if command[0].eq_ignore_ascii_case(b"FUNCTION") {
-                self.function(path)?;
+                self.function(path, &command[1..])?;
             } else {
                 unit.push(command);
             }
@@ -98,7 +93,7 @@ impl Importer<'_> {
         if unit.is_empty() {
             return Ok(Ok(()));
         }
-        if let Err(error) = self.target.unit(&unit).await? {
+        if let Err(error) = self.target.unit(&unit)? {
             return Ok(Err(error));
         }
         self.summary.commands += unit.len() as u64;
@@ -108,4 +103,37 @@ impl Importer<'_> {
         }
         Ok(Ok(()))
     }
+
+    /// FUNCTION LOAD, DELETE and FLUSH: libraries are carried as their code.
+    fn function(&mut self, path: &Path, words: &[&[u8]]) -> Result<(), ImportError> {
+        if self.options.skip_functions {
+            self.summary.skipped_functions += 1;
+            return Ok(());
+        }
+        let libraries = &mut self.target.engine.libraries;
+        let (what, words) = words.split_first().map_or((&b""[..], words), |(what, words)| (*what, words));
+        match (what.to_ascii_lowercase().as_slice(), words) {
+            (b"load", [.., code]) => {
+                libraries.retain(|library| name_of(library) != name_of(code));
+                libraries.push(code.to_vec());
+            }
+            (b"delete", [name]) => libraries.retain(|library| name_of(library) != Some(*name)),
+            (b"flush", _) => libraries.clear(),
+            _ => {
+                return Err(ImportError::Unsupported(format!(
+                    "{}: it holds FUNCTION {}, which this version of ackd does not understand; --skip-functions leaves \
+                     functions out",
+                    path.display(),
+                    String::from_utf8_lossy(what)
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The name of a library, from the first line of its code: `#!lua name=mylib`.
+fn name_of(code: &[u8]) -> Option<&[u8]> {
+    let line = code.split(|byte| *byte == b'\n').next()?;
+    line.split(|byte| *byte == b' ').find_map(|word| word.strip_prefix(b"name="))
 }

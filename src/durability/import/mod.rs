@@ -1,8 +1,8 @@
 //! From the files of Redis and Valkey to a data directory: an RDB file, an append-only directory, or an append-only file of
 //! old.
 //!
-//! What the source holds is executed as a client would, by an engine with a log of its own, in a directory beside the one that
-//! is wanted; that gets its name when all is durable. So a target exists whole or not at all. Damage ends the import, or
+//! An RDB file is loaded as at a start, and commands are executed as a client's would be, by an engine without a log; then a
+//! snapshot is written into a directory beside the one that is wanted, which gets its name when all is durable. So a target exists whole or not at all. Damage ends the import, or
 //! with [`Options::salvage`] the reading: then what stands before it is kept, and the [`Summary`] says what was dropped.
 
 mod aof;
@@ -14,11 +14,14 @@ use std::path::{Path, PathBuf};
 
 pub use source::{Part, Source};
 
+use super::snapshot::{LoadError, Loader, Policy};
 use super::tally::Tally;
 use crate::base::quoting::quoted;
-use crate::engine::serial;
-use crate::rdb::{self, Event, Reader, Version, Writer};
+use crate::rdb::{self, Reader};
 use target::Target;
+
+/// Keys of an RDB file between two reports.
+const KEYS_A_REPORT: u64 = 4096;
 
 /// How to import.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,7 +30,7 @@ pub struct Options {
     pub salvage: bool,
     /// Leave data of modules out.
     pub skip_modules: bool,
-    /// Leave libraries of functions out.
+    /// Leave libraries of functions out, instead of carrying them along.
     pub skip_functions: bool,
 }
 
@@ -138,12 +141,12 @@ pub async fn import(
     let mut target = Target::create(data).await?;
     let mut importer =
         Importer { target: &mut target, options, summary: Summary::default(), progress, source, reports: 0 };
-    let result = importer.parts().await;
+    let result = importer.parts();
     let summary = importer.summary;
     match result {
         Ok(()) => target.finish(summary).await,
         Err(error) => {
-            target.abandon().await;
+            target.abandon();
             Err(error)
         }
     }
@@ -160,7 +163,7 @@ struct Importer<'a> {
 }
 
 impl Importer<'_> {
-    async fn parts(&mut self) -> Result<(), ImportError> {
+    fn parts(&mut self) -> Result<(), ImportError> {
         let total = self.source.bytes();
         let mut before = 0;
         let is_base = self.source.parts().len() > 1;
@@ -170,8 +173,8 @@ impl Importer<'_> {
                     let what = "the manifest names it, and it is not there".into();
                     Err(Stop::Damaged(Damage { file: path.clone(), offset: 0, what }))
                 }
-                Part::Rdb(path, _) => self.rdb(path, before, is_base, false).await.map(drop),
-                Part::Aof(path, _) => self.aof_with_preamble(path, before).await,
+                Part::Rdb(path, _) => self.rdb(path, before, is_base, false).map(drop),
+                Part::Aof(path, _) => self.aof_with_preamble(path, before),
             };
             match stop {
                 Ok(()) => before += part.bytes(),
@@ -204,24 +207,19 @@ impl Importer<'_> {
     }
 
     /// An append-only file, which in old ones may begin with an RDB file.
-    async fn aof_with_preamble(&mut self, path: &Path, before: u64) -> Result<(), Stop> {
+    fn aof_with_preamble(&mut self, path: &Path, before: u64) -> Result<(), Stop> {
         let start = match source::begins_with(path, source::RDB).map_err(|error| unreadable(path, &error))? {
-            true => self.rdb(path, before, true, true).await?,
+            true => self.rdb(path, before, true, true)?,
             false => 0,
         };
-        self.aof(path, start, before).await
+        self.aof(path, start, before)
     }
 
     /// Reads an RDB file, and answers where it ends. Keys whose time is over are kept for the commands that follow, if some
     /// may: as Redis does, for those were executed when the key was there.
-    async fn rdb(
-        &mut self,
-        path: &Path,
-        before: u64,
-        keep_expired: bool,
-        something_follows: bool,
-    ) -> Result<u64, Stop> {
+    fn rdb(&mut self, path: &Path, before: u64, keep_expired: bool, something_follows: bool) -> Result<u64, Stop> {
         let file = std::fs::File::open(path).map_err(|error| unreadable(path, &error))?;
+        let size = file.metadata().map_err(|error| unreadable(path, &error))?.len();
         let salvage = self.options.salvage;
         let damaged = |error: rdb::Error| match error.fault {
             rdb::Fault::Module(_) => {
@@ -243,91 +241,37 @@ impl Importer<'_> {
         if self.options.skip_modules {
             reader = reader.skip_modules();
         }
-        let mut value: Option<Value> = None;
-        let mut offset = 0;
-        loop {
-            if value.is_none() {
-                offset = reader.offset();
-            }
-            let event = reader.next().map_err(damaged)?;
-            let broken = |what: String| Stop::Damaged(Damage { file: path.to_owned(), offset, what });
-            match event {
-                Event::Database(number) => self.target.select(number).await?,
-                Event::Function(_) => self.function(path)?,
-                Event::SkippedModule { .. } => self.summary.skipped_modules += 1,
-                Event::Key(key) => value = Some(Value::new(&key).map_err(|error| broken(error.to_string()))?),
-                Event::Part(_) | Event::KeyEnd => {
-                    let Some(coming) = &mut value else { continue };
-                    coming.writer.write(&event).map_err(|error| broken(error.to_string()))?;
-                    if event == Event::KeyEnd
-                        && let Some(value) = value.take()
-                    {
-                        self.restore(value, keep_expired).await?.map_err(broken)?;
-                        self.report(before + reader.offset());
-                    }
-                }
-                Event::End { .. } => return Ok(reader.offset()),
-                Event::Aux { .. } | Event::Sizes { .. } => {}
-            }
-        }
-    }
-
-    fn function(&mut self, path: &Path) -> Result<(), ImportError> {
-        if !self.options.skip_functions {
-            return Err(ImportError::Unsupported(format!(
-                "{}: it holds a library of functions, which this version of ackd cannot keep; --skip-functions leaves it out",
-                path.display()
-            )));
-        }
-        self.summary.skipped_functions += 1;
-        Ok(())
-    }
-
-    /// Makes a key; an inner error says what is wrong with its value.
-    async fn restore(&mut self, value: Value, keep_expired: bool) -> Result<Result<(), String>, ImportError> {
-        if !keep_expired && value.expires_ms.is_some_and(|at| at <= self.target.now_ms()) {
-            self.summary.expired += 1;
-            return Ok(Ok(()));
-        }
-        let Value { name, expires_ms, used, writer } = value;
-        if self.target.has(&name) {
-            return Ok(Err(format!("the key {} is there twice", quoted(&name))));
-        }
-        // What had no time to live left at the beginning of all time is written so.
-        let (payload, ttl) = (writer.into_dump(), expires_ms.map_or(0, |at| at.max(1)).to_string());
-        let mut words: Vec<&[u8]> = vec![b"RESTORE", &name, ttl.as_bytes(), &payload, b"REPLACE", b"ABSTTL"];
-        if let Some((option, number)) = &used {
-            words.extend([option.as_bytes(), number.as_bytes()]);
-        }
-        let Err(error) = self.target.unit(&[&words]).await? else { return Ok(Ok(())) };
-        let why = self.target.why_refused(&payload).unwrap_or(error);
-        if why == serial::EMPTY {
-            self.summary.empty += 1;
-            return Ok(Ok(()));
-        }
-        Ok(Err(format!("the value of the key {}: {why}", quoted(&name))))
-    }
-}
-
-/// A key whose value is coming in.
-struct Value {
-    name: Vec<u8>,
-    expires_ms: Option<i64>,
-    /// RESTORE's option about the last use.
-    used: Option<(&'static str, String)>,
-    writer: Writer<Vec<u8>>,
-}
-
-impl Value {
-    fn new(key: &rdb::Key<'_>) -> Result<Self, rdb::WriteError> {
-        let mut writer = Writer::of_dump(Version::V12, false);
-        writer.write(&Event::Key(*key))?;
-        let used = match (key.idle_s, key.frequency) {
-            (Some(seconds), _) => Some(("IDLETIME", seconds.min(i64::MAX as u64).to_string())),
-            (None, Some(frequency)) => Some(("FREQ", frequency.to_string())),
-            (None, None) => None,
+        let engine = &mut self.target.engine;
+        let now_ms = engine.now_ms() as i64;
+        let policy = Policy {
+            drop_expired_ms: (!keep_expired).then_some(now_ms),
+            drop_empty: true,
+            drop_functions: self.options.skip_functions,
         };
-        Ok(Self { name: key.name.to_vec(), expires_ms: key.expires_ms, used, writer })
+        let mut loader = Loader::new(reader, size, engine, policy);
+        let result = loop {
+            match loader.advance(engine, KEYS_A_REPORT) {
+                Ok(true) => (self.progress)(Progress { bytes: before + loader.bytes(), total: self.source.bytes() }),
+                Ok(false) => break Ok(loader.bytes()),
+                Err(error) => break Err(error),
+            }
+        };
+        let Summary { expired, empty, skipped_modules, skipped_functions, .. } = &mut self.summary;
+        *expired += loader.expired;
+        *empty += loader.empty;
+        *skipped_modules += loader.skipped_modules;
+        *skipped_functions += loader.skipped_functions;
+        let broken = |offset, what| Stop::Damaged(Damage { file: path.to_owned(), offset, what });
+        result.map_err(|error| match error {
+            LoadError::File(error) => damaged(error),
+            LoadError::Value { offset, key, what } => {
+                broken(offset, format!("the value of the key {}: {what}", quoted(&key)))
+            }
+            LoadError::Twice { offset, key } => broken(offset, format!("the key {} is there twice", quoted(&key))),
+            LoadError::Database { number, .. } => {
+                Stop::Failed(ImportError::Unsupported(format!("the source has a database {number}, which is too high")))
+            }
+        })
     }
 }
 

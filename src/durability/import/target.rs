@@ -1,46 +1,39 @@
-//! The data directory that an import makes: an engine and its log, without a server.
+//! The data directory that an import makes: an engine without a server, and in the end a snapshot of it.
 
-use std::cell::RefCell;
-use std::future::poll_fn;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::task::Poll;
-use std::time::Duration;
-
-use tokio::task::{JoinHandle, spawn_local, yield_now};
+use std::task::Waker;
 
 use super::{ImportError, Summary};
 use crate::base::clock::SystemClock;
-use crate::command::dispatch::{self, Outcome};
-use crate::command::dump::{self, NoValue};
+use crate::command::dispatch;
 use crate::command::{spec, table};
 use crate::disk::{Disk, PortableDisk};
-use crate::durability::{commit, commit::Committer, fork::ProcessFork, recovery};
+use crate::durability::found::found;
 use crate::engine::Engine;
 use crate::engine::client::{Client, Peer};
 use crate::engine::config::{Config, Reader};
 use crate::engine::gate::Level;
-use crate::keyspace::{self, Value};
-use crate::log::Directory;
+use crate::keyspace::Value;
+use crate::log::{Directory, Place};
 
-/// Settings of the engine that imports: the log is synced when it is complete, and there are databases for every source.
-const SETTINGS: [[&str; 2]; 2] = [["appendfsync", "no"], ["databases", "16384"]];
+/// Settings of the engine that imports: there are databases for every source.
+const SETTINGS: [[&str; 2]; 1] = [["databases", "16384"]];
 
-/// Bytes of effects that wait before the log gets its turn.
+/// The stream offset at which an imported directory begins: what made the data is not kept.
+const BEGINNING: u64 = 1;
+
+/// Bytes of effects that nobody will read, before their memory is taken back.
 const PENDING_MAX: usize = 1 << 20;
-
-/// How often a wait looks whether the log has failed.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// See the module.
 pub(super) struct Target {
     /// What will have the name at the end, and what has it meanwhile.
     data: PathBuf,
     under_way: PathBuf,
-    engine: Rc<RefCell<Engine>>,
-    committer: Rc<Committer>,
-    writer: JoinHandle<()>,
-    helpers: [JoinHandle<()>; 2],
+    /// Its lock tells what a dead import has left from what another one is writing.
+    directory: Directory,
+    pub(super) engine: Engine,
     client: Client,
 }
 
@@ -61,7 +54,6 @@ impl Target {
         let failed =
             |error: &dyn std::fmt::Display| ImportError::Target { path: under_way.clone(), reason: error.to_string() };
         create_parents(&under_way).map_err(|error| failed(&error))?;
-        // Its lock tells what a dead import has left from what another one is writing.
         let disk: Rc<dyn Disk> = Rc::new(PortableDisk::new());
         let directory = Directory::open(disk, &under_way).await.map_err(|error| failed(&error))?;
         empty(&directory).map_err(|error| failed(&error))?;
@@ -70,93 +62,63 @@ impl Target {
             let words = words.map(|word| word.as_bytes().to_vec());
             Reader::new(&mut config).command_line(&words).map_err(|error| failed(&error))?;
         }
-        let engine = Rc::new(RefCell::new(Engine::new(Rc::new(SystemClock::new()), fastrand::Rng::new(), config)));
-        let log = recovery::recover(&engine, directory).await.map_err(|error| failed(&error))?;
-        let committer = Committer::new(engine.clone(), log, Rc::new(ProcessFork));
-        let writer = spawn_local(commit::write_batches(committer.clone()));
-        let helpers = [
-            spawn_local(commit::sync_in_background(committer.clone())),
-            spawn_local(commit::prepare_segments(committer.clone())),
-        ];
-        engine.borrow_mut().expiry_is_off = true;
+        let mut engine = Engine::new(Rc::new(SystemClock::new()), fastrand::Rng::new(), config);
+        engine.admission.set_room(u64::MAX);
+        engine.expiry_is_off = true;
         let mut client = Client::new(0, Peer::default(), 0);
         client.level = Some(Level::Memory);
-        Ok(Self { data: data.to_owned(), under_way, engine, committer, writer, helpers, client })
-    }
-
-    /// The time that expiry goes by.
-    pub(super) fn now_ms(&self) -> i64 {
-        self.engine.borrow().now_ms() as i64
+        Ok(Self { data: data.to_owned(), under_way, directory, engine, client })
     }
 
     /// Number of keys so far.
     pub(super) fn keys(&self) -> u64 {
-        self.engine.borrow().dbs.iter().map(|db| db.len() as u64).sum()
+        self.engine.dbs.iter().map(|db| db.len() as u64).sum()
     }
 
-    /// Goes on in a database.
-    pub(super) async fn select(&mut self, number: u64) -> Result<(), ImportError> {
-        let selected = self.execute(&[b"SELECT", number.to_string().as_bytes()]).await?;
-        selected.map_err(|error| ImportError::Unsupported(format!("the source has a database {number}: {error}")))
-    }
-
-    /// Whether a key is there, in the selected database.
-    pub(super) fn has(&self, key: &[u8]) -> bool {
-        self.engine.borrow().dbs[self.client.db].find(keyspace::hash(key), key).is_some()
-    }
-
-    /// Executes commands that belong together; an inner error says what is wrong with one of them.
+    /// Executes commands that belong together; an error says what is wrong with one of them.
     ///
     /// Nothing expires by the clock of today: what follows counts on what was there when it was written.
-    pub(super) async fn unit(&mut self, commands: &[&[&[u8]]]) -> Result<Result<(), String>, ImportError> {
+    pub(super) fn unit(&mut self, commands: &[&[&[u8]]]) -> Result<Result<(), String>, ImportError> {
         let [command] = commands else {
-            let mut result = self.execute(&[b"MULTI"]).await?;
+            let mut result = self.execute(&[b"MULTI"]);
             for command in commands {
-                result = result.and(self.admitted(command).await?);
+                result = result.and(self.admitted(command));
             }
             if result.is_err() {
-                return Ok(self.execute(&[b"DISCARD"]).await?.and(result));
+                return Ok(self.execute(&[b"DISCARD"]).and(result));
             }
             // What the others did cannot be taken back.
-            let executed = self.execute(&[b"EXEC"]).await?;
+            let executed = self.execute(&[b"EXEC"]);
             let why = "a command failed inside a transaction, which no server writes into an append-only file";
             return executed.map(Ok).map_err(|_| ImportError::Unsupported(why.into()));
         };
-        self.admitted(command).await
+        Ok(self.admitted(command))
     }
 
     /// Executes a command, if it is one that has a place in an append-only file.
-    async fn admitted(&mut self, command: &[&[u8]]) -> Result<Result<(), String>, ImportError> {
-        let result = match has_a_place(command) {
-            Ok(()) => self.execute(command).await?,
-            Err(error) => Err(error),
-        };
+    fn admitted(&mut self, command: &[&[u8]]) -> Result<(), String> {
+        let result = has_a_place(command).and_then(|()| self.execute(command));
         let name = String::from_utf8_lossy(command[0]);
-        Ok(result.map_err(|error| format!("the command {name:?} failed: {error}")))
+        result.map_err(|error| format!("the command {name:?} failed: {error}"))
     }
 
-    /// Executes a command; an inner error is its reply.
-    async fn execute(&mut self, arguments: &[&[u8]]) -> Result<Result<(), String>, ImportError> {
-        let failures = self.engine.borrow().stats.error_replies;
-        loop {
-            let outcome = {
-                let mut engine = self.engine.borrow_mut();
-                engine.glance_at_clock();
-                dispatch::request(&mut engine, &mut self.client, arguments)
-            };
-            match outcome {
-                Outcome::Done => break,
-                Outcome::NoRoom | Outcome::Paused => self.wait_for_room().await?,
-            }
+    /// Executes a command; an error is its reply.
+    fn execute(&mut self, arguments: &[&[u8]]) -> Result<(), String> {
+        let Self { engine, client, .. } = self;
+        let failures = engine.stats.error_replies;
+        engine.glance_at_clock();
+        // There is always room, and nobody pauses clients.
+        dispatch::request(engine, client, arguments);
+        if engine.stream.pending() > PENDING_MAX
+            && let Some(mut batch) = engine.stream.take(Waker::noop())
+        {
+            batch.frame.clear();
+            engine.stream.recycle(batch.frame);
         }
-        if self.engine.borrow().stream.pending() > PENDING_MAX {
-            yield_now().await;
-        }
-        let engine = self.engine.borrow();
         let has_failed = engine.stats.error_replies > failures;
         let mut error = has_failed.then(|| "an error inside a transaction".to_owned());
         loop {
-            let reply = self.client.output.sendable(&engine.gate);
+            let reply = client.output.sendable(&engine.gate);
             if reply.is_empty() {
                 break;
             }
@@ -164,90 +126,52 @@ impl Target {
                 error = Some(String::from_utf8_lossy(text).trim_end().to_owned());
             }
             let len = reply.len();
-            self.client.output.consume(len);
+            client.output.consume(len);
         }
-        match error {
-            Some(error) if error.starts_with("MISCONF") => Err(self.failed(&error)),
-            Some(error) => Ok(Err(error)),
-            None => Ok(Ok(())),
-        }
-    }
-
-    /// Why RESTORE does not take a payload.
-    pub(super) fn why_refused(&self, payload: &[u8]) -> Option<String> {
-        match dump::restored(b"", None, payload, dump::limits(&self.engine.borrow())) {
-            Err(NoValue::Data(why)) => Some(why),
-            _ => None,
-        }
-    }
-
-    fn failed(&self, reason: &dyn std::fmt::Display) -> ImportError {
-        ImportError::Target { path: self.under_way.clone(), reason: reason.to_string() }
-    }
-
-    /// Waits until there may be room, or for a moment: a log that fails meanwhile wakes nobody.
-    async fn wait_for_room(&self) -> Result<(), ImportError> {
-        let mut pause = self.engine.borrow().clock.sleep(LOOK_AGAIN);
-        let mut asked = false;
-        poll_fn(|cx| {
-            let mut engine = self.engine.borrow_mut();
-            if std::mem::replace(&mut asked, true) {
-                return Poll::Ready(());
-            }
-            engine.admission.wait(cx.waker());
-            pause.as_mut().poll(cx)
-        })
-        .await;
-        match &self.engine.borrow().log.failed {
-            Some(reason) => Err(self.failed(reason)),
-            None => Ok(()),
-        }
+        error.map_or(Ok(()), Err)
     }
 
     /// Makes all of it durable and gives it its name.
-    pub(super) async fn finish(self, mut summary: Summary) -> Result<Summary, ImportError> {
-        let (engine, data, under_way) = (self.engine.clone(), self.data.clone(), self.under_way.clone());
-        // The lock is held until the directory has its name.
-        let _log = self.committer.log().clone();
-        self.stop().await;
-        let failure = engine.borrow().log.failed.clone();
-        if let Some(reason) = failure.or_else(|| rename(&under_way, &data).err().map(|error| error.to_string())) {
-            let _ = std::fs::remove_dir_all(&under_way);
-            return Err(ImportError::Target { path: data, reason });
-        }
-        let engine = engine.borrow();
-        let now_ms = engine.now_ms() as i64;
+    pub(super) async fn finish(mut self, mut summary: Summary) -> Result<Summary, ImportError> {
+        let engine = &mut self.engine;
+        engine.read_clock();
+        let now_ms = engine.now_ms();
         for (number, db) in engine.dbs.iter().enumerate().filter(|(_, db)| !db.is_empty()) {
             summary.last_database = number as u64;
             for entry in db.iter() {
                 let is_over = match entry.value() {
-                    Value::Hash(hash) => !hash.has_live(now_ms),
+                    Value::Hash(hash) => !hash.has_live(now_ms as i64),
                     _ => false,
                 };
-                if is_over || entry.has_expired(now_ms) {
+                if is_over || entry.has_expired(now_ms as i64) {
                     summary.expired += 1;
                 } else {
                     summary.keys.add(entry.kind());
                 }
             }
         }
-        Ok(summary)
+        let place = Place { offset: BEGINNING, index: 0, term: 1, wall_ms: now_ms, sequence: 0, position: 0, crc: 0 };
+        let written = found(&self.directory, engine, place, &mut |_| {}).await;
+        let named = written
+            .map_err(|error| error.to_string())
+            .and_then(|_| rename(&self.under_way, &self.data).map_err(|error| error.to_string()));
+        match named {
+            Ok(()) => {
+                // To free it takes time of nobody's interest.
+                std::mem::forget(self.engine);
+                Ok(summary)
+            }
+            Err(reason) => {
+                let path = self.data.clone();
+                self.abandon();
+                Err(ImportError::Target { path, reason })
+            }
+        }
     }
 
     /// Leaves nothing behind.
-    pub(super) async fn abandon(self) {
-        let (under_way, _log) = (self.under_way.clone(), self.committer.log().clone());
-        self.stop().await;
-        let _ = std::fs::remove_dir_all(under_way);
-    }
-
-    async fn stop(self) {
-        self.committer.end_helpers();
-        for task in self.helpers {
-            let _ = task.await;
-        }
-        self.committer.stop();
-        let _ = self.writer.await;
+    pub(super) fn abandon(self) {
+        let _ = std::fs::remove_dir_all(&self.under_way);
     }
 }
 

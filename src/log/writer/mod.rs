@@ -124,7 +124,7 @@ pub(super) struct State {
     pub rewriting: bool,
     /// Snapshots listed that this start could not use.
     pub unusable: Vec<String>,
-    /// Snapshots that are perhaps no longer listed.
+    /// Snapshots that are no longer listed once a MANIFEST was written: the one that was read may not be on the medium.
     pub discarded: Vec<String>,
     /// The segments reach back to the beginning of all.
     pub begins_at_zero: bool,
