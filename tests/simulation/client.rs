@@ -19,6 +19,9 @@ pub struct Executed {
     pub at: u64,
     /// The last change of any key that the command touched, its own included.
     pub reveals: u64,
+    /// The oldest of the last changes of those keys: all that is sure of an error about one of them, after which the others
+    /// are not looked at.
+    pub least: u64,
     /// What the reply may tell instead: a nil reply of EXEC the last change of a watched key (that of another command what
     /// it reveals anyway), WAITAOF the client's last
     /// write, a change of the policy what was acknowledged before it.

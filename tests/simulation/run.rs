@@ -357,7 +357,9 @@ impl Simulation {
                         Meaning::Policy(_) => self.model.acknowledged(),
                         _ => reveals,
                     };
-                    client.executed.push_back(Executed { request, level, wrote, at, reveals, told, expected });
+                    let changes = request.touch.slots().into_iter().map(|slot| self.model.last_change([slot]));
+                    let least = changes.min().unwrap_or(0);
+                    client.executed.push_back(Executed { request, level, wrote, at, reveals, least, told, expected });
                 }
             }
         }
@@ -401,8 +403,14 @@ impl Simulation {
             let (reply, expected) = (reply.escape_ascii(), expected.escape_ascii());
             return Err(format!("{:?} answered {reply}, not {expected}", executed.request.words[0].escape_ascii()));
         }
-        let is_nil = reply.starts_with(b"*-1");
-        self.model.promise(executed.level, if is_nil { executed.told } else { executed.reveals });
+        let revealed = if reply.starts_with(b"*-1") {
+            executed.told
+        } else if reply.starts_with(b"-WRONGTYPE") {
+            executed.least
+        } else {
+            executed.reveals
+        };
+        self.model.promise(executed.level, revealed);
         let is_everysec = self.policy == AppendFsync::EverySec && !self.policy_in_flight;
         if executed.wrote && executed.level == Level::Os && is_everysec {
             self.model.acknowledged_everysec(self.world.clock().monotonic_us(), executed.at);
