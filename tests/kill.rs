@@ -122,6 +122,96 @@ fn kill_under_load(policy: &str) {
     println!("appendfsync {policy}: {rounds} rounds, {} acked transactions", acked(&progress));
 }
 
+/// Keys that nobody changes, so that a snapshot takes a while.
+const FILLER: u64 = 100_000;
+
+/// Asks for one snapshot after the other, of either kind.
+fn take_snapshots_until_killed(mut client: Client, stop: &AtomicBool) {
+    let mut turn = 0_u64;
+    while !stop.load(Ordering::Relaxed) {
+        turn += 1;
+        let command = if turn.is_multiple_of(3) { "BGREWRITEAOF" } else { "BGSAVE SCHEDULE" };
+        if client.send(&encode(&command.split(' ').collect::<Vec<_>>())).is_err() || client.receive().is_err() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(turn % 40));
+    }
+}
+
+/// `kill -9` at random moments of snapshots and compaction; now and then the newest snapshot is spoilt besides.
+fn kill_while_snapshots_are_taken(policy: &str) {
+    let rounds = std::env::var("ACKD_KILL_ROUNDS").map_or(3, |rounds| rounds.parse().unwrap());
+    let program = Program::ackd()
+        .with("appendfsync", policy)
+        .with("log-segment-size", "1mb")
+        .with("auto-aof-rewrite-min-size", "2mb");
+    let mut server = program.start();
+    assert!(!server.client().command(&format!("DEBUG POPULATE {FILLER} filler 20")).is_error());
+    let progress = Arc::new(Mutex::new(HashMap::new()));
+    let mut random = fastrand::Rng::new();
+    let (mut taken, mut under_way, mut spoilt) = (0, 0, 0);
+    for round in 0..rounds {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut tasks: Vec<_> = (0..WRITERS)
+            .map(|writer| {
+                let (client, progress, stop) = (server.client(), progress.clone(), stop.clone());
+                thread::spawn(move || write_until_killed(client, writer, &progress, &stop))
+            })
+            .collect();
+        let (client, its_stop) = (server.client(), stop.clone());
+        tasks.push(thread::spawn(move || take_snapshots_until_killed(client, &its_stop)));
+        let before = acked(&progress);
+        let until = Instant::now() + Duration::from_millis(random.u64(100..900));
+        while acked(&progress) == before || Instant::now() < until {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let mut client = server.client();
+        let field = |client: &mut Client, name: &str| {
+            let text = client.command("INFO persistence").text().unwrap();
+            let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name}:"))).map(str::to_owned);
+            line.unwrap().parse::<u64>().unwrap()
+        };
+        taken += field(&mut client, "rdb_saves") + field(&mut client, "aof_rewrites");
+        under_way += u64::from(field(&mut client, "current_save_keys_total") > 0);
+        drop(client);
+        server.kill();
+        stop.store(true, Ordering::Relaxed);
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+        let manifest = std::fs::read(server.dir().join("ackd-data/MANIFEST")).unwrap();
+        let kept = ackd::log::Manifest::parse(&manifest).unwrap().snapshots;
+        if round % 4 == 3 && kept.len() > 1 {
+            let newest = server.dir().join("ackd-data/snapshots").join(&kept.last().unwrap().file);
+            let mut bytes = std::fs::read(&newest).unwrap();
+            let at = random.usize(..bytes.len());
+            bytes[at] ^= 1 << random.u8(..8);
+            std::fs::write(&newest, bytes).unwrap();
+            spoilt += 1;
+        }
+        server.start();
+        check(&server, &progress);
+        let keys = server.client().command("DBSIZE");
+        assert_eq!(keys, Value::Integer((FILLER + 3 * WRITERS as u64) as i64));
+        let files = |folder: &str| std::fs::read_dir(server.dir().join("ackd-data").join(folder)).unwrap().count();
+        assert!(files("snapshots") <= 3, "{} files in snapshots/", files("snapshots"));
+    }
+    println!(
+        "appendfsync {policy}: {rounds} rounds, {under_way} of them killed during a snapshot, {taken} snapshots, {spoilt} \
+         spoilt, {} acked transactions",
+        acked(&progress)
+    );
+    assert!(taken > 0 && under_way > 0, "no snapshot was taken, so it proves nothing");
+}
+
+#[test]
+fn kill_nine_while_snapshots_are_taken_loses_no_acked_write_with_always() {
+    kill_while_snapshots_are_taken("always");
+}
+
+#[test]
+fn kill_nine_while_snapshots_are_taken_loses_no_acked_write_with_everysec() {
+    kill_while_snapshots_are_taken("everysec");
+}
+
 fn acked(progress: &Mutex<HashMap<usize, Progress>>) -> u64 {
     progress.lock().unwrap().values().map(|progress| progress.acked).sum()
 }
