@@ -149,7 +149,7 @@ impl Committer {
     }
 
     /// Updates what the engine knows of the log: its room and the figures for INFO.
-    fn report(&self) {
+    pub(super) fn report(&self) {
         let mut engine = self.engine.borrow_mut();
         engine.admission.set_room(self.log.room().saturating_sub(self.in_flight.get()));
         report_figures(&mut engine, &self.log.stats());
@@ -195,7 +195,7 @@ impl Committer {
     }
 
     /// Records that the log has failed and asks the server to stop. Nothing is acknowledged from here on.
-    fn fail(&self, error: &LogError) {
+    pub(super) fn fail(&self, error: &LogError) {
         let mut engine = self.engine.borrow_mut();
         if engine.log.failed.is_none() {
             engine.log.failed = Some(error.to_string());

@@ -22,7 +22,7 @@ use super::commit::Committer;
 use super::fork::{Child, Fork, Written};
 use crate::engine::Engine;
 use crate::engine::snapshots::{Kept, Present};
-use crate::log::{Log, Place, Retention, SnapshotEntry, snapshot_name};
+use crate::log::{Log, LogError, Place, Retention, SnapshotEntry, snapshot_name};
 
 /// How often triggers and a copy's progress are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -124,11 +124,16 @@ pub async fn take_snapshots(committer: Rc<Committer>) {
                     tracing::warn!("Background saving error: {reason}");
                 }
                 report(&engine, &log);
+                committer.report();
                 let wants_copy = engine.borrow().snapshots.present.is_some_and(|present| present.purpose.save);
                 if result.is_ok() && wants_copy {
                     copy_out(&engine, &log, &file).await;
                 }
                 engine.borrow_mut().snapshot_ended(result);
+                // Installing syncs the log; that it failed is no matter of the snapshot alone.
+                if let Some(first) = log.failure() {
+                    committer.fail(&LogError::Failed(first));
+                }
             }
             Event::Look => look(&engine, &log).await,
         }

@@ -1,0 +1,250 @@
+//! Snapshots of the real binary: what they hold, what asks for them, and what becomes of the server when one fails.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use support::client::Client;
+use support::contents::{assert_same, knows_field_expiry, read};
+use support::oracle::Oracle;
+use support::population::Population;
+use support::process::{Program, Server};
+use support::reply::Value;
+
+/// A field of INFO.
+fn field(client: &mut Client, name: &str) -> String {
+    let text = client.command("INFO everything").text().unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name}:")));
+    line.unwrap_or_else(|| panic!("INFO has no {name}")).to_owned()
+}
+
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn ok() -> Value {
+    Value::Simple(b"OK".to_vec())
+}
+
+/// The process that writes a snapshot.
+fn copy_of(server: &Server) -> Option<u32> {
+    let pid = server.pid();
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    children.split_whitespace().next()?.parse().ok()
+}
+
+fn kill(pid: u32, signal: i32) {
+    // SAFETY: a system call without memory of ours.
+    unsafe { libc::kill(pid.cast_signed(), signal) };
+}
+
+fn files(server: &Server, folder: &str) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = std::fs::read_dir(server.dir().join("ackd-data").join(folder))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    found.sort();
+    found
+}
+
+/// A server whose snapshots take long, as it has keys.
+fn slow() -> Server {
+    let server = Program::ackd().start();
+    let mut client = server.client();
+    for key in 0..200 {
+        client.command(&format!("SET key:{key} {key}"));
+    }
+    assert_eq!(client.command("CONFIG SET rdb-key-save-delay 20000"), ok());
+    server
+}
+
+#[test]
+fn other_servers_load_a_snapshot_with_the_same_content() {
+    let server = Program::ackd().start();
+    let mut client = server.client();
+    for seed in 0..3 {
+        Population::new(seed, 60).fill(&mut client);
+        assert_eq!(client.command("SAVE"), ok());
+        let expected = read(&mut client);
+        for oracle in [Oracle::Redis8, Oracle::Valkey] {
+            let Some(program) = oracle.program() else { continue };
+            let other = program.start_with(|dir| {
+                std::fs::copy(server.dir().join("dump.rdb"), dir.join("dump.rdb")).unwrap();
+            });
+            let mut other = other.client();
+            // Valkey 8.1 has no expiry of fields; populations are without it here.
+            let _ = knows_field_expiry(&mut other);
+            assert_same(&expected, &read(&mut other), oracle.name());
+        }
+        assert_eq!(client.command("FLUSHALL"), ok());
+    }
+}
+
+#[test]
+fn a_restart_from_a_snapshot_and_the_log_behind_it_finds_everything() {
+    for policy in ["always", "everysec", "no"] {
+        let mut server = Program::ackd().with("appendfsync", policy).start();
+        let mut client = server.client();
+        Population::new(7, 150).fill(&mut client);
+        for round in 0..4 {
+            assert_eq!(client.command("SAVE"), ok());
+            client.command(&format!("SET behind:{round} {round}"));
+        }
+        let expected = read(&mut client);
+        drop(client);
+        server.kill();
+        server.start();
+        assert_same(&expected, &read(&mut server.client()), policy);
+        let mut client = server.client();
+        assert_ne!(field(&mut client, "rdb_last_load_keys_loaded"), "0");
+        assert_eq!(client.command("DEBUG RELOAD"), ok());
+        assert_same(&expected, &read(&mut client), policy);
+        assert_eq!(files(&server, "snapshots").len(), 2);
+    }
+}
+
+#[test]
+fn a_copy_that_is_killed_or_fails_is_reported_and_harms_nothing() {
+    let mut server = slow();
+    let mut client = server.client();
+    assert_eq!(client.call(&["CONFIG", "SET", "save", "900 1"]).unwrap().value, ok());
+    for signal in [libc::SIGKILL, libc::SIGSEGV] {
+        assert_eq!(client.command("BGSAVE"), Value::Simple(b"Background saving started".to_vec()));
+        wait_until("there is a copy", || copy_of(&server).is_some());
+        assert_eq!(field(&mut client, "rdb_bgsave_in_progress"), "1");
+        kill(copy_of(&server).unwrap(), signal);
+        wait_until("it has ended", || field(&mut client, "rdb_bgsave_in_progress") == "0");
+        assert_eq!(field(&mut client, "rdb_last_bgsave_status"), "err");
+        assert!(field(&mut client, "snapshot_last_error").contains("signal"));
+        assert!(files(&server, "snapshots").is_empty(), "what it wrote is removed");
+        // Writes go on, unless it is asked that they do not.
+        assert_eq!(client.command("SET a 1"), ok());
+        assert_eq!(client.command("CONFIG SET stop-writes-on-bgsave-error yes"), ok());
+        for refused in ["SET a 2", "PING"] {
+            let reply = client.command(refused);
+            assert!(
+                matches!(&reply, Value::Error(text) if text.starts_with(b"MISCONF Redis is configured to save")),
+                "{reply}"
+            );
+        }
+        assert_eq!(client.command("GET a").text().unwrap(), "1");
+        assert_eq!(client.command("CONFIG SET stop-writes-on-bgsave-error no"), ok());
+    }
+    assert_eq!(client.command("CONFIG SET rdb-key-save-delay 0"), ok());
+    assert_eq!(client.command("SAVE"), ok());
+    assert_eq!(field(&mut client, "rdb_last_bgsave_status"), "ok");
+    drop(client);
+    server.kill();
+    server.start();
+    assert_eq!(server.client().command("DBSIZE"), Value::Integer(201));
+}
+
+#[test]
+fn killing_only_the_server_leaves_port_and_directory_free_at_once() {
+    let mut server = slow();
+    let mut client = server.client();
+    client.command("BGSAVE");
+    wait_until("there is a copy", || copy_of(&server).is_some());
+    let copy = copy_of(&server).unwrap();
+    drop(client);
+    server.kill();
+    server.start();
+    assert_eq!(server.client().command("DBSIZE"), Value::Integer(200));
+    assert!(files(&server, "snapshots").is_empty(), "the unfinished file is removed");
+    let is_alive = || std::fs::read_to_string(format!("/proc/{copy}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
+    wait_until("the copy has ended with its parent", || !is_alive());
+}
+
+#[test]
+fn save_answers_behind_its_snapshot_and_others_are_served_meanwhile() {
+    let server = slow();
+    let (mut saver, mut other) = (server.client(), server.client());
+    saver.send(&support::client::encode(&["SAVE"])).unwrap();
+    wait_until("there is a copy", || copy_of(&server).is_some());
+    let begun = Instant::now();
+    for key in 0..50 {
+        assert_eq!(other.command(&format!("SET during:{key} 1")), ok());
+    }
+    assert!(begun.elapsed() < Duration::from_secs(2), "writes went on");
+    assert_eq!(field(&mut other, "rdb_bgsave_in_progress"), "1");
+    assert_eq!(other.command("SAVE"), Value::Error(b"ERR Background save already in progress".to_vec()));
+    assert_eq!(saver.receive().unwrap().value, ok());
+    assert_eq!(field(&mut other, "rdb_bgsave_in_progress"), "0");
+    // What came during it is in the log, and not in the snapshot.
+    assert_eq!(field(&mut other, "rdb_changes_since_last_save"), "50");
+}
+
+#[test]
+fn a_shutdown_or_a_reload_during_a_snapshot_waits_for_nobody() {
+    let mut server = slow();
+    let mut client = server.client();
+    client.command("BGSAVE");
+    wait_until("there is a copy", || copy_of(&server).is_some());
+    assert_eq!(client.command("DEBUG RELOAD NOSAVE"), ok());
+    assert_eq!(field(&mut client, "rdb_last_bgsave_status"), "err");
+    client.command("BGSAVE");
+    wait_until("there is a copy", || copy_of(&server).is_some());
+    drop(client);
+    server.signal(libc::SIGTERM);
+    assert!(server.wait_for_exit(Duration::from_secs(5)).success());
+    server.start();
+    assert_eq!(server.client().command("DBSIZE"), Value::Integer(200));
+}
+
+#[test]
+fn save_points_and_a_log_that_outgrows_its_snapshot_ask_for_one() {
+    let server = Program::ackd()
+        .with("appendfsync", "everysec")
+        .with("log-segment-size", "1mb")
+        .with("auto-aof-rewrite-min-size", "1mb")
+        .start();
+    let mut client = server.client();
+    let value = "v".repeat(100_000);
+    let mut rewrites = 0;
+    wait_until("the log was cut short three times", || {
+        for key in 0..5 {
+            client.call(&["SET", &format!("key:{key}"), &value]).unwrap();
+        }
+        rewrites = field(&mut client, "aof_rewrites").parse().unwrap();
+        rewrites >= 3
+    });
+    wait_until("old segments are gone", || field(&mut client, "log_size_bytes").parse::<u64>().unwrap() < 40 << 20);
+    assert_ne!(field(&mut client, "log_oldest_offset"), "0");
+    let words = ["CONFIG", "SET", "auto-aof-rewrite-percentage", "0", "save", "1 3"];
+    assert_eq!(client.call(&words).unwrap().value, ok());
+    let saves = field(&mut client, "rdb_saves");
+    for key in 0..5 {
+        client.command(&format!("SET few:{key} 1"));
+    }
+    wait_until("a save point was reached", || field(&mut client, "rdb_saves") != saves);
+}
+
+#[test]
+fn a_copy_of_the_newest_snapshot_stands_where_redis_has_its_file() {
+    let server = Program::ackd().with("dbfilename", "mine.rdb").start();
+    let mut client = server.client();
+    let place = server.dir().join("mine.rdb");
+    client.command("SET a 1");
+    assert_eq!(client.command("SAVE"), ok());
+    let newest = files(&server, "snapshots").pop().unwrap();
+    assert_eq!(std::fs::read(&place).unwrap(), std::fs::read(&newest).unwrap());
+    use std::os::unix::fs::MetadataExt;
+    assert_ne!(std::fs::metadata(&place).unwrap().ino(), std::fs::metadata(&newest).unwrap().ino());
+    // Who writes onto it harms nothing.
+    std::fs::write(&place, "overwritten").unwrap();
+    assert_eq!(client.command("CONFIG SET snapshot-copy no"), ok());
+    assert_eq!(client.command("SAVE"), ok());
+    assert_eq!(std::fs::read(&place).unwrap(), b"overwritten");
+    client.command("SET b 1");
+    assert_eq!(client.command("CONFIG SET snapshot-copy yes"), ok());
+    client.command("BGREWRITEAOF");
+    wait_until("it is done", || field(&mut client, "aof_rewrites") == "1");
+    assert_eq!(std::fs::read(&place).unwrap(), b"overwritten", "BGREWRITEAOF writes no such file in Redis");
+}
