@@ -6,7 +6,7 @@
 //! LOCK, port and clients are free when the parent has died; and it does nothing that another thread's lock, which nobody will
 //! ever release there, could stop: no logging, no runtime, no ring.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::future::Future;
 use std::io::{self, Write};
 use std::os::fd::{IntoRawFd, OwnedFd, RawFd};
@@ -36,7 +36,7 @@ pub trait Fork {
 
 /// A copy at work. Dropped, it is killed.
 pub trait Child {
-    /// Waits for its end.
+    /// Waits for its end. The future may be dropped and another one asked for.
     fn wait(&mut self) -> Pin<Box<dyn Future<Output = Result<Written, String>> + '_>>;
 
     /// What it told last.
@@ -105,7 +105,9 @@ impl Fork for ProcessFork {
             0 => in_copy(parent, path, write, work),
             pid => Ok(Box::new(ProcessChild {
                 pid: pid.cast_unsigned(),
-                from_child: RefCell::new(from_child),
+                from_child,
+                heard: Vec::new(),
+                last: None,
                 progress: Cell::default(),
                 reaped: Cell::new(false),
             })),
@@ -254,7 +256,11 @@ fn tell(pipe: RawFd, line: &str) {
 
 struct ProcessChild {
     pid: u32,
-    from_child: RefCell<pipe::Receiver>,
+    from_child: pipe::Receiver,
+    /// The beginning of a line that it tells. What was heard outlives the future that heard it.
+    heard: Vec<u8>,
+    /// Its last word.
+    last: Option<Result<Written, String>>,
     progress: Cell<Progress>,
     reaped: Cell<bool>,
 }
@@ -263,21 +269,20 @@ struct ProcessChild {
 const REAP_EVERY: Duration = Duration::from_millis(2);
 
 impl ProcessChild {
-    /// Reads what it tells, to the end of the pipe. Gives its last word.
-    async fn listen(&self) -> Option<Result<Written, String>> {
-        let mut text = Vec::new();
-        let mut last = None;
+    /// Reads what it tells, to the end of the pipe.
+    async fn listen(&mut self) {
         let mut piece = [0; 4096];
         loop {
-            #[expect(clippy::await_holding_refcell_ref, reason = "only one waits for a copy, and nothing else reads")]
-            let count = self.from_child.borrow_mut().read(&mut piece).await.unwrap_or(0);
+            let count = self.from_child.read(&mut piece).await.unwrap_or(0);
             if count == 0 {
-                return last;
+                return;
             }
-            text.extend_from_slice(&piece[..count]);
-            while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = text.drain(..=end).collect();
-                last = self.take(String::from_utf8_lossy(&line).trim_end()).or(last);
+            self.heard.extend_from_slice(&piece[..count]);
+            while let Some(end) = self.heard.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.heard.drain(..=end).collect();
+                if let Some(last) = self.take(String::from_utf8_lossy(&line).trim_end()) {
+                    self.last = Some(last);
+                }
             }
         }
     }
@@ -318,14 +323,14 @@ impl ProcessChild {
 impl Child for ProcessChild {
     fn wait(&mut self) -> Pin<Box<dyn Future<Output = Result<Written, String>> + '_>> {
         Box::pin(async move {
-            let last = self.listen().await;
+            self.listen().await;
             let status = loop {
                 match self.reap() {
                     Some(status) => break status,
                     None => tokio::time::sleep(REAP_EVERY).await,
                 }
             };
-            match last {
+            match self.last.take() {
                 _ if libc::WIFSIGNALED(status) => Err(match libc::WTERMSIG(status) {
                     libc::SIGKILL => "it was killed (by signal 9: by somebody, or because memory ran out)".to_owned(),
                     signal => format!("it was ended by signal {signal}"),

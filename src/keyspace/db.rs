@@ -5,6 +5,7 @@
 //! an entry renews the reference before it returns. The index of hashes has the time of the next field of each to expire:
 //! so a hash is changed only by [`Place::edit_hash`], which looks at that before and afterwards.
 
+use super::ahead::Ahead;
 use super::collection::{Value, ValueMut};
 use super::deadlines::Deadlines;
 use super::entry::{Entry, Shared};
@@ -291,6 +292,11 @@ impl Db {
     /// The same among the keys with an expiry time.
     pub fn scan_volatile(&self, cursor: u64, mut each: impl FnMut(&Entry)) -> u64 {
         self.expires.scan(cursor, |shared| each(shared.entry()))
+    }
+
+    /// All entries, as [`Db::iter`] gives them, for who looks into each: their memory is asked for ahead.
+    pub fn iter_ahead(&self) -> impl Iterator<Item = &Entry> {
+        Ahead::new(self.keys.iter())
     }
 
     /// All entries, in no particular order.

@@ -4,6 +4,7 @@
 //! and [`Entry`] (one allocation a key). A value that is no string is of one of the types in `collection.rs`, which says how
 //! another one is added; they are made of [`Packed`], [`Intset`], and [`Table`] with one allocation a [`Member`] or [`Field`].
 
+mod ahead;
 mod blob;
 mod block;
 mod bucket;

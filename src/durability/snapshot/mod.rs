@@ -11,6 +11,7 @@ mod triggers;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -127,7 +128,7 @@ pub async fn take_snapshots(committer: Rc<Committer>) {
                 committer.report();
                 let wants_copy = engine.borrow().snapshots.present.is_some_and(|present| present.purpose.save);
                 if result.is_ok() && wants_copy {
-                    copy_out(&engine, &log, &file).await;
+                    copy_out(desk, &engine, &log, &file).await;
                 }
                 engine.borrow_mut().snapshot_ended(result);
                 // Installing syncs the log; that it failed is no matter of the snapshot alone.
@@ -292,7 +293,7 @@ fn report_kept(engine: &mut Engine, log: &Log) {
 
 /// Puts a copy of a snapshot where Redis has its file, for the scripts that fetch it there. Never a hard link: who writes
 /// onto that name would write into the snapshot.
-async fn copy_out(engine: &RefCell<Engine>, log: &Log, file: &str) {
+async fn copy_out(desk: &Desk, engine: &RefCell<Engine>, log: &Log, file: &str) {
     let (is_wanted, name) = {
         let engine = engine.borrow();
         (engine.config.snapshot_copy(), engine.config.dbfilename().to_owned())
@@ -302,8 +303,18 @@ async fn copy_out(engine: &RefCell<Engine>, log: &Log, file: &str) {
     }
     let folder = log.directory().path().parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder: PathBuf = folder.unwrap_or(Path::new(".")).to_owned();
-    let (under_way, target) = (folder.join(format!("temp-{}.rdb", std::process::id())), folder.join(&name));
-    if let Err(error) = log.directory().copy_snapshot(file, &under_way, &target).await {
+    // Always the same name, so that one that was cut short is replaced and not left over.
+    let (under_way, target) = (folder.join(format!("temp-{name}")), folder.join(&name));
+    let mut copying = pin!(log.directory().copy_snapshot(file, &under_way, &target));
+    let copied = poll_fn(|cx| {
+        *desk.waker.borrow_mut() = Some(cx.waker().clone());
+        match copying.as_mut().poll(cx) {
+            // A shutdown does not wait for it.
+            Poll::Pending if desk.ends.get() => Poll::Ready(Ok(())),
+            other => other,
+        }
+    });
+    if let Err(error) = copied.await {
         tracing::warn!("cannot copy the snapshot to {}: {error}", target.display());
     }
 }

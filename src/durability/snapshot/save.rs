@@ -40,7 +40,7 @@ pub fn write(engine: &Engine, offset: u64, out: &mut dyn Output) -> Result<(), S
         writer.write(&Event::Database(number as u64)).map_err(failed)?;
         let sizes = Event::Sizes { keys: db.len() as u64, expiring: db.volatile_len() as u64 };
         writer.write(&sizes).map_err(failed)?;
-        for entry in db.iter() {
+        for entry in db.iter_ahead() {
             serial::events(entry, |event| writer.write(event)).map_err(failed)?;
             keys += 1;
             writer.get_mut().done(keys);
