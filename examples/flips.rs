@@ -41,8 +41,10 @@ fn main() -> ExitCode {
     }
     let mut failed = false;
     for policy in policies {
-        for end in [End::Stopped, End::KilledIdle, End::KilledBusy] {
-            let plan = Plan { policy, end, runs, turns };
+        for (end, snapshots) in
+            [End::Stopped, End::KilledIdle, End::KilledBusy].map(|end| [(end, false), (end, true)]).concat()
+        {
+            let plan = Plan { policy, end, runs, turns, snapshots };
             let started = Instant::now();
             let mut tally = Tally::default();
             std::thread::scope(|scope| {
@@ -52,7 +54,8 @@ fn main() -> ExitCode {
                     tally += thread.join().expect("a share does not panic");
                 }
             });
-            println!("{policy:?} {end:?}: {tally} ({:.0} s)", started.elapsed().as_secs_f64());
+            let with = if snapshots { " with snapshots" } else { "" };
+            println!("{policy:?} {end:?}{with}: {tally} ({:.0} s)", started.elapsed().as_secs_f64());
             tally.wrong.iter().take(20).for_each(|wrong| println!("  {wrong}"));
             failed |= !tally.wrong.is_empty();
         }

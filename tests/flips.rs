@@ -9,9 +9,12 @@ use flips::campaign::{Bits, Share, Tally, run};
 use flips::directory::{End, Plan};
 
 fn every_flip(policy: SyncPolicy, end: End) -> Tally {
-    let plan = Plan { policy, end, runs: 1, turns: 4 };
+    every_flip_of(&Plan { policy, end, runs: 1, turns: 4, snapshots: false })
+}
+
+fn every_flip_of(plan: &Plan) -> Tally {
     let share = Share { part: 0, parts: 1, bits: Bits::OneDrawn(1), zeros: 61 };
-    let tally = run(&plan, share);
+    let tally = run(plan, share);
     println!("{plan:?}: {tally}");
     assert!(tally.wrong.is_empty(), "{tally}, the first of them: {}", tally.wrong[0]);
     assert_eq!(tally.equal + tally.refused + tally.untellable, tally.flips);
@@ -32,6 +35,14 @@ fn a_flipped_byte_of_a_stopped_server_under_everysec_never_changes_the_content()
 #[test]
 fn a_flipped_byte_of_an_idle_killed_server_never_changes_the_content() {
     assert_eq!(every_flip(SyncPolicy::Always, End::KilledIdle).untellable, 0);
+}
+
+#[test]
+fn a_flipped_byte_of_a_directory_with_snapshots_never_changes_the_content() {
+    for (policy, end) in [(SyncPolicy::Always, End::KilledIdle), (SyncPolicy::EverySec, End::Stopped)] {
+        let plan = Plan { policy, end, runs: 2, turns: 6, snapshots: true };
+        assert_eq!(every_flip_of(&plan).untellable, 0);
+    }
 }
 
 #[test]

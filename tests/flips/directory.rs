@@ -1,19 +1,22 @@
 //! Small data directories, made by real commands through engine and log, on the simulated disk.
 
 use std::cell::RefCell;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::task::Waker;
 
 use ackd::command::dispatch;
-use ackd::disk::Disk;
 use ackd::disk::sim::{Crash, World};
+use ackd::disk::{AlignedBuf, Disk, Open};
+use ackd::durability::fork::Output;
 use ackd::durability::recovery::{self, RecoveryFailure};
+use ackd::durability::snapshot;
 use ackd::engine::Engine;
 use ackd::engine::client::{ClientId, Peer};
 use ackd::engine::config::Config;
 use ackd::log::reader::LogReader;
-use ackd::log::{Directory, Log, Manifest, Settings, SyncPolicy, WalkInput};
+use ackd::log::{Directory, Log, Manifest, Retention, Settings, SnapshotEntry, SyncPolicy, WalkInput, snapshot_name};
 
 /// Where the data are in the simulated machine.
 const DATA: &str = "/d/data";
@@ -41,6 +44,8 @@ pub struct Plan {
     pub runs: u64,
     /// Turns of commands in each run.
     pub turns: u64,
+    /// Takes a snapshot after every second turn.
+    pub snapshots: bool,
 }
 
 /// Content of all databases.
@@ -130,7 +135,7 @@ impl Plan {
                     states.push((0, digest(&engine.borrow())));
                 }
                 let is_last = run == self.runs;
-                self.serve(&engine, &log, run, &mut states).await;
+                self.serve(&world, &engine, &log, run, &mut states).await;
                 match (is_last, self.end) {
                     (true, End::KilledBusy) => {}
                     (true, End::KilledIdle) => {
@@ -147,7 +152,14 @@ impl Plan {
         AtRest { world, states, frames, vouched }
     }
 
-    async fn serve(&self, engine: &Rc<RefCell<Engine>>, log: &Log, run: u64, states: &mut Vec<(u64, Digest)>) {
+    async fn serve(
+        &self,
+        world: &World,
+        engine: &Rc<RefCell<Engine>>,
+        log: &Log,
+        run: u64,
+        states: &mut Vec<(u64, Digest)>,
+    ) {
         let client = {
             let mut engine = engine.borrow_mut();
             engine.admission.set_room(u64::MAX >> 1);
@@ -169,8 +181,45 @@ impl Plan {
             if self.policy == SyncPolicy::EverySec && turn % 4 == 1 {
                 log.sync().await.unwrap();
             }
+            if self.snapshots && turn % 2 == 1 {
+                take_snapshot(world, &engine.borrow(), log).await;
+            }
         }
     }
+}
+
+/// What a forked copy writes, gathered.
+#[derive(Default)]
+struct Gathered(Vec<u8>);
+
+impl Write for Gathered {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Output for Gathered {
+    fn done(&mut self, _: u64) {}
+}
+
+async fn take_snapshot(world: &World, engine: &Engine, log: &Log) {
+    let place = log.place();
+    let mut gathered = Gathered::default();
+    snapshot::write(engine, place.offset, &mut gathered).unwrap();
+    let file = snapshot_name(place.offset, 0);
+    let path = log.directory().snapshot_dir().join(&file);
+    let opened = world.boot().open(&path, Open::CreateNew).await.unwrap();
+    let mut buf = AlignedBuf::with_capacity(gathered.0.len());
+    buf.extend_from_slice(&gathered.0);
+    opened.write_at(0, buf).await.unwrap();
+    opened.sync().await.unwrap();
+    let (size, crc) = (gathered.0.len() as u64, crc32fast::hash(&gathered.0));
+    log.install_snapshot(SnapshotEntry { file, size, crc, place }, Retention::default()).await.unwrap();
 }
 
 /// A turn: one write or a few, of all shapes, to all databases.
@@ -212,7 +261,7 @@ fn frames(world: &World) -> (Vec<Frame>, u64) {
         directory: folder.clone(),
         durable: manifest.durable,
         clean: manifest.clean,
-        base_offset: 0,
+        base_offset: manifest.snapshots.first().map_or(0, |snapshot| snapshot.place.offset),
         tail_is_live: false,
     };
     let mut vouched = manifest.durable;
