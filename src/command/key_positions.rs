@@ -3,7 +3,9 @@
 //! COMMAND GETKEYS asks; ACL rules and cluster routing will. Key specs answer where they can; where they are incomplete,
 //! or the access depends on the arguments, the row names a function of its own.
 
-use super::spec::{ACCESS, Access, Begin, Find, INCOMPLETE, KeySpec, NOT_KEY, OW, RO, RW, Spec, UPDATE, VARIABLE_FLAGS};
+use super::spec::{
+    ACCESS, Access, Begin, Find, INCOMPLETE, KeySpec, NOT_KEY, OW, RO, RW, Spec, UPDATE, VARIABLE_FLAGS,
+};
 
 /// A key among the arguments.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

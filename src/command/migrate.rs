@@ -148,8 +148,7 @@ pub fn migrate(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
         opening: asked.opening(),
         restores,
     };
-    let migration =
-        Migration { keys, copy: asked.copy, target_db: asked.target_db, stage: Stage::Asked(errand) };
+    let migration = Migration { keys, copy: asked.copy, target_db: asked.target_db, stage: Stage::Asked(errand) };
     ctx.client.migration = Some(Box::new(migration));
     ctx.client.blocked = Some(Blocked { on: BlockedOn::Migration, deadline_us: None });
     Ok(())
@@ -263,9 +262,7 @@ fn was_changed(ctx: &mut Ctx<'_>, name: &[u8], others: usize) -> Failure {
 impl From<Trouble> for Failure {
     fn from(trouble: Trouble) -> Self {
         match trouble {
-            Trouble::Refused(text) => {
-                Self::new([&b"ERR Target instance replied with error: "[..], &text].concat())
-            }
+            Trouble::Refused(text) => Self::new([&b"ERR Target instance replied with error: "[..], &text].concat()),
             Trouble::Connecting => "IOERR error or timeout connecting to the client".into(),
             Trouble::Writing => "IOERR error or timeout writing to target instance".into(),
             Trouble::Reading => "IOERR error or timeout reading to target instance".into(),
@@ -288,7 +285,13 @@ pub fn find_keys(argv: &[&[u8]]) -> Option<Vec<KeyPosition>> {
             let keys = if argv[3].is_empty() { at + 1..argv.len() } else { 0..0 };
             return Some(keys.map(|at| KeyPosition { at, access }).collect());
         }
-        at += if is("AUTH2") { 3 } else if is("AUTH") { 2 } else { 1 };
+        at += if is("AUTH2") {
+            3
+        } else if is("AUTH") {
+            2
+        } else {
+            1
+        };
     }
     Some(vec![KeyPosition { at: 3, access }])
 }

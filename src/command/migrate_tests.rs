@@ -93,8 +93,14 @@ fn only_what_the_target_has_is_deleted_and_the_first_trouble_is_told() {
 fn what_was_changed_meanwhile_stays() {
     for (line, expected) in [
         ("SET b x", "ERR the key 'b' was changed while it was migrated: it is on the target as it was, and still here"),
-        ("PERSIST b", "ERR the key 'b' was changed while it was migrated: it is on the target as it was, and still here"),
-        ("DEL b", "ERR the key 'b' was deleted while it was migrated: it is on the target as it was, and no longer here"),
+        (
+            "PERSIST b",
+            "ERR the key 'b' was changed while it was migrated: it is on the target as it was, and still here",
+        ),
+        (
+            "DEL b",
+            "ERR the key 'b' was deleted while it was migrated: it is on the target as it was, and no longer here",
+        ),
     ] {
         let mut server = with_keys();
         server.run("PEXPIRE b 1000");

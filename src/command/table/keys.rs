@@ -1,8 +1,9 @@
 //! Table rows: the commands on keys of any type.
 
 use super::super::spec::{
-    ACCESS, ASKING, Access, Arg, BLOCKING, Begin, DELETE, DENYOOM, FAST, Find, Group, INCOMPLETE, INSERT, KeySpec, LOADING, MOVABLEKEYS, OW, READONLY,
-    RM, RO, RW, STALE, Spec, UPDATE, WRITE, acl, block, integer, key, one_of, pattern, string, unix_time, word,
+    ACCESS, ASKING, Access, Arg, BLOCKING, Begin, DELETE, DENYOOM, FAST, Find, Group, INCOMPLETE, INSERT, KeySpec,
+    LOADING, MOVABLEKEYS, OW, READONLY, RM, RO, RW, STALE, Spec, UPDATE, WRITE, acl, block, integer, key, one_of,
+    pattern, string, unix_time, word,
 };
 
 use crate::command::{blocking, dump, expire, help, keys, migrate, scan, sort};
