@@ -343,12 +343,10 @@ fn a_target_that_says_nothing_times_out_and_others_are_served_meanwhile() {
         let mut other = server.client();
         let mut served = 0;
         while begun.elapsed() < Duration::from_millis(500) {
-            let asked = Instant::now();
             assert_eq!(other.command("PING"), Value::Simple(b"PONG".to_vec()));
-            assert!(asked.elapsed() < Duration::from_millis(250), "{:?}", asked.elapsed());
             served += 1;
         }
-        assert!(served > 10, "{served}");
+        assert!(served > 10, "stalled, one would be answered, when the time is up: {served}");
         let reply = client.receive().unwrap().value;
         assert_eq!(reply, error("IOERR error or timeout reading to target instance"));
         assert!(begun.elapsed() >= Duration::from_millis(700) && begun.elapsed() < Duration::from_secs(10));
@@ -463,6 +461,27 @@ fn a_key_that_was_changed_meanwhile_stays() {
     server.start();
     assert_eq!(keys(&server), ["b"]);
     assert_eq!(server.client().command("GET b"), Value::Bulk(b"2x".to_vec()));
+}
+
+#[test]
+fn nothing_leaves_that_a_crash_could_take_back() {
+    let (server, mut client) = source();
+    let played = Played::new();
+    const DELAY: Duration = Duration::from_millis(600);
+    assert_eq!(client.command(&format!("DEBUG AOF-FLUSH-SLEEP {}", DELAY.as_micros())), ok());
+    let mut writer = server.client();
+    let begun = Instant::now();
+    writer.send(&encode(&["SET", "a", "not yet durable"])).unwrap();
+    let mut other = server.client();
+    other.command("CLIENT DURABILITY memory");
+    while other.command("GET a") != Value::Bulk(b"not yet durable".to_vec()) {}
+    client.send(&abc(played.port(), 5000)).unwrap();
+    let mut stream = played.selected();
+    assert!(begun.elapsed() >= DELAY, "{:?}", begun.elapsed());
+    read_until(&mut stream, b"RESTORE\r\n$1\r\nc\r\n");
+    stream.write_all(b"+OK\r\n+OK\r\n+OK\r\n").unwrap();
+    assert_eq!(client.receive().unwrap().value, ok());
+    assert!(begun.elapsed() >= 2 * DELAY, "nor is the deletion acknowledged before it is durable");
 }
 
 #[test]

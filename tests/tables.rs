@@ -237,7 +237,7 @@ fn errors_and_keys_of_command_are_those_of_redis() {
     for line in ["keys a b", "keys", "auth keys keys a", "auth2 keys keys a", "keys keys keys", "copy keys a replace"] {
         let words: Vec<&str> = "COMMAND GETKEYSANDFLAGS migrate h 1".split(' ').chain(["", "0", "1"]).collect();
         let words: Vec<&str> = words.into_iter().chain(line.split(' ')).collect();
-        let mut ask = |client: &mut Client| ordered(&client.call(&words).unwrap().value);
+        let ask = |client: &mut Client| ordered(&client.call(&words).unwrap().value);
         assert_eq!(ask(&mut ours), ask(&mut theirs), "{line}");
     }
 }

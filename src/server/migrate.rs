@@ -59,7 +59,8 @@ impl Carrier {
         if let Some(under_way) = &mut self.under_way {
             let Poll::Ready((mut outcome, spoken_from)) = under_way.as_mut().poll(cx) else { return false };
             self.under_way = None;
-            outcome.is_own = engine.clients.iter().any(|client| client.peer.address == spoken_from);
+            outcome.is_own =
+                !spoken_from.is_empty() && engine.clients.iter().any(|client| client.peer.address == spoken_from);
             migration.stage = Stage::Over(outcome);
         }
         migrate::finish(engine, client, cx.waker())
