@@ -209,6 +209,12 @@ fn errors_and_keys_of_command_are_those_of_redis() {
         "COMMAND GETKEYSANDFLAGS get",
         "COMMAND GETKEYS",
         "COMMAND GETKEYS watch a b",
+        "COMMAND GETKEYSANDFLAGS migrate h 1 k 0 1",
+        "COMMAND GETKEYSANDFLAGS migrate h 1 k 0 1 copy auth x",
+        "COMMAND GETKEYSANDFLAGS migrate h 1 k 0 1 keys a b",
+        "COMMAND GETKEYSANDFLAGS migrate h 1 k 0 1 auth keys",
+        "COMMAND GETKEYS migrate h 1 k 0 1 auth2 keys keys",
+        "COMMAND GETKEYS migrate h 1 k",
         "COMMAND nope",
         "COMMAND COUNT x",
         "COMMAND INFO nope client|nope config| |",
@@ -227,6 +233,12 @@ fn errors_and_keys_of_command_are_those_of_redis() {
         "get",
     ] {
         assert_eq!(ordered(&ours.command(line)), ordered(&theirs.command(line)), "{line}");
+    }
+    for line in ["keys a b", "keys", "auth keys keys a", "auth2 keys keys a", "keys keys keys", "copy keys a replace"] {
+        let words: Vec<&str> = "COMMAND GETKEYSANDFLAGS migrate h 1".split(' ').chain(["", "0", "1"]).collect();
+        let words: Vec<&str> = words.into_iter().chain(line.split(' ')).collect();
+        let ask = |client: &mut Client| ordered(&client.call(&words).unwrap().value);
+        assert_eq!(ask(&mut ours), ask(&mut theirs), "{line}");
     }
 }
 

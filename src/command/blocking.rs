@@ -80,7 +80,7 @@ fn is_reached(engine: &Engine, on: BlockedOn) -> bool {
         BlockedOn::Reload { before, .. } => engine.reloads > before,
         BlockedOn::History { before } => engine.new_histories > before,
         BlockedOn::Snapshot { number } => engine.snapshots.result(number).is_some(),
-        BlockedOn::Shutdown | BlockedOn::Keys => false,
+        BlockedOn::Migration | BlockedOn::Shutdown | BlockedOn::Keys => false,
     }
 }
 
@@ -109,6 +109,8 @@ fn write_end(engine: &Engine, reply: &mut Reply, on: BlockedOn) {
         },
         BlockedOn::Reload { answered: true, .. } => {}
         BlockedOn::Reload { .. } => reply.ok(),
+        // `migrate::finish` answers.
+        BlockedOn::Migration => {}
         BlockedOn::Shutdown => {}
         BlockedOn::Keys => reply.null_array(),
     }

@@ -49,8 +49,7 @@ pub fn run(ctx: &mut Ctx<'_>, row: &Row, arguments: &[&[u8]]) {
 fn count(ctx: &mut Ctx<'_>, row: &Row, started_us: u64, failed: bool) {
     let elapsed = ctx.engine.tick() - started_us;
     ctx.engine.stats.changes += ctx.dirty;
-    // A command that waits for keys counts when it is over.
-    if waits_for_keys(ctx.client) {
+    if runs_anew(ctx.client) {
         return;
     }
     ctx.engine.stats.total_commands += 1;
@@ -63,8 +62,9 @@ fn count(ctx: &mut Ctx<'_>, row: &Row, started_us: u64, failed: bool) {
     }
 }
 
-fn waits_for_keys(client: &Client) -> bool {
-    client.blocked.is_some_and(|blocked| blocked.on == BlockedOn::Keys)
+/// Whether the command waits, and will be run anew: it counts when it is over.
+fn runs_anew(client: &Client) -> bool {
+    client.blocked.is_some_and(|blocked| matches!(blocked.on, BlockedOn::Keys | BlockedOn::Migration))
 }
 
 /// Counts a command whose wait for keys was in vain.
@@ -117,7 +117,7 @@ pub fn finish(mut ctx: Ctx<'_>, reply_start: usize) {
     }
     queue_reply(&mut ctx, reply_start, reveals);
     let (client, level) = (ctx.client.id, ctx.level());
-    if !waits_for_keys(ctx.client) {
+    if !runs_anew(ctx.client) {
         ctx.engine.trial.observe(Event::Executed { client, level, wrote: end.is_some() });
     }
 }

@@ -6,6 +6,7 @@ use super::call;
 use super::debug;
 use super::failure::{self, Failure};
 use super::key_waits;
+use super::migrate;
 use super::spec::{self, Flags};
 use super::table::{self, Row};
 use super::{Ctx, Origin};
@@ -85,7 +86,12 @@ pub fn request(engine: &mut Engine, client: &mut Client, arguments: &[&[u8]]) ->
 /// Whether the log has room for what a command that waited may add to it.
 pub fn has_room(engine: &mut Engine, arguments: &[&[u8]]) -> bool {
     let is_write = table::resolve(arguments).is_some_and(|row| row.spec.flags.has(spec::WRITE));
-    !is_write || engine.admission.ask(cost_of(arguments), engine.stream.pending() as u64) == Verdict::Admitted
+    !is_write || room_for(engine, arguments) == Verdict::Admitted
+}
+
+/// Whether the log has room for this effect.
+pub fn room_for(engine: &mut Engine, arguments: &[&[u8]]) -> Verdict {
+    engine.admission.ask(cost_of(arguments), engine.stream.pending() as u64)
 }
 
 /// Runs a command anew that waited for keys, if it still may.
@@ -124,6 +130,9 @@ fn allowed(engine: &Engine, client: &Client, row: &Row, arguments: &[&[u8]]) -> 
     }
     if has(spec::NO_MULTI) && client.transaction.is_some() {
         return Err("ERR Command not allowed inside a transaction".into());
+    }
+    if row.spec.name == "migrate" && client.transaction.is_some() {
+        return Err(migrate::IN_TRANSACTION);
     }
     let is_write = has(spec::WRITE)
         || (row.spec.name == "exec" && client.transaction.as_ref().is_some_and(|transaction| transaction.writes));

@@ -32,7 +32,8 @@ pub fn dump(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn payload(entry: &Entry, compress: bool) -> Result<Vec<u8>, Failure> {
+/// The value in the form of an RDB file, of the lowest version that has it.
+pub fn payload(entry: &Entry, compress: bool) -> Result<Vec<u8>, Failure> {
     let mut writer = Writer::of_dump(serial::needed_version(entry.value()), compress);
     serial::events(entry, |event| writer.write(event)).map_err(|error| Failure::new(format!("ERR {error}")))?;
     Ok(writer.into_dump())

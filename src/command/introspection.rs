@@ -261,7 +261,10 @@ fn write_args(reply: &mut Reply, args: &[Arg]) {
         if let Some(index) = arg.key_spec {
             map.value("key_spec_index").integer(index);
         }
-        map.text_unless_empty("token", arg.token.unwrap_or_default());
+        // The empty string can be one: of MIGRATE, in the place of a key.
+        if let Some(token) = arg.token {
+            map.text("token", token);
+        }
         map.text_unless_empty("summary", arg.summary.unwrap_or_default());
         map.text_unless_empty("since", arg.since.unwrap_or_default());
         map.text_unless_empty("deprecated_since", arg.deprecated_since.unwrap_or_default());

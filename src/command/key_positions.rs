@@ -3,7 +3,9 @@
 //! COMMAND GETKEYS asks; ACL rules and cluster routing will. Key specs answer where they can; where they are incomplete,
 //! or the access depends on the arguments, the row names a function of its own.
 
-use super::spec::{ACCESS, Access, Begin, Find, KeySpec, NOT_KEY, OW, RO, RW, Spec, UPDATE, VARIABLE_FLAGS};
+use super::spec::{
+    ACCESS, Access, Begin, Find, INCOMPLETE, KeySpec, NOT_KEY, OW, RO, RW, Spec, UPDATE, VARIABLE_FLAGS,
+};
 
 /// A key among the arguments.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,6 +37,9 @@ fn by_specs(spec: &Spec, argv: &[&[u8]]) -> Option<Vec<KeyPosition>> {
     let mut found = Vec::new();
     for keys in spec.keys.iter().filter(|keys| !keys.access.has(NOT_KEY)) {
         let Some(first) = begin(keys, argv)? else { continue };
+        if keys.access.has(INCOMPLETE) {
+            return None;
+        }
         let (first, last, step) = extent(keys, argv, first)?;
         let count = i64::try_from(argv.len()).ok()?;
         if first < 1 || first >= count || last >= count || last < first || step < 1 {

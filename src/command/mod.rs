@@ -41,6 +41,7 @@ pub mod lcs;
 pub mod list_pops;
 pub mod lists;
 pub mod memory;
+pub mod migrate;
 pub mod parse;
 #[cfg(test)]
 mod reveal_tests;

@@ -6,6 +6,7 @@ use std::task::Waker;
 use bytes::Bytes;
 
 use super::gate::Level;
+use super::migration::Migration;
 use super::output::Output;
 use super::watch::Watched;
 
@@ -105,6 +106,8 @@ pub enum BlockedOn {
         /// See [`Snapshots::ask`](super::snapshots::Snapshots::ask).
         number: u64,
     },
+    /// MIGRATE: the other server ([`Client::migration`]).
+    Migration,
     /// SHUTDOWN: the end of the process, which is the answer.
     Shutdown,
     /// BLPOP and its like: a key that has what is asked for (`blocked_keys.rs` knows which).
@@ -180,6 +183,8 @@ pub struct Client {
     pub watch_broken: bool,
     /// The blocking command under way.
     pub blocked: Option<Blocked>,
+    /// MIGRATE under way.
+    pub migration: Option<Box<Migration>>,
     /// Replies that were not sent yet.
     pub output: Output,
     /// Wakes the connection's task.
@@ -235,6 +240,7 @@ impl Client {
             watched: Watched::new(),
             watch_broken: false,
             blocked: None,
+            migration: None,
             output: Output::default(),
             waker: None,
             killed: false,

@@ -11,6 +11,7 @@ pub mod client;
 pub mod config;
 pub mod gate;
 pub mod lazyfree;
+pub mod migration;
 pub mod output;
 pub mod serial;
 pub mod snapshots;
@@ -431,7 +432,7 @@ impl Engine {
     pub fn reloaded(&mut self) {
         self.reloads += 1;
         self.stats.changes = 0;
-        self.wake_blocked(|on| matches!(on, BlockedOn::Reload { .. }));
+        self.wake_blocked(|on| matches!(on, BlockedOn::Reload { .. } | BlockedOn::Migration));
     }
 
     fn wake_blocked(&self, on: impl Fn(BlockedOn) -> bool) {

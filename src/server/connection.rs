@@ -16,13 +16,14 @@ use bytes::BufMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::task::yield_now;
 
+use super::migrate::Carrier;
 use super::query::{QueryBuffer, READ_AHEAD, READ_SIZE};
 use super::{Node, limits};
 use crate::base::clock::Sleep;
 use crate::command::blocking;
 use crate::command::dispatch::{self, Outcome};
 use crate::engine::Engine;
-use crate::engine::client::{Client, ClientId, Peer};
+use crate::engine::client::{BlockedOn, Client, ClientId, Peer};
 use crate::engine::gate::{Gate, Level, Ticket};
 use crate::resp::{Arguments, Limits};
 
@@ -57,6 +58,7 @@ pub fn serve<S: AsyncRead + AsyncWrite + Unpin>(node: Rc<Node>, stream: S, peer:
         stream,
         query: QueryBuffer::default(),
         timer: None,
+        carrier: Carrier::default(),
         at_eof: false,
         read_ahead: READ_AHEAD,
         began_us: None,
@@ -87,6 +89,8 @@ struct Connection<S> {
     stream: S,
     query: QueryBuffer,
     timer: Option<(u64, Sleep)>,
+    /// Carries MIGRATE out; ends with the connection.
+    carrier: Carrier,
     at_eof: bool,
     /// How many bytes may lie behind a request that waits; what is more stays with the client.
     read_ahead: usize,
@@ -229,6 +233,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let began_us = *self.began_us.get_or_insert(engine.monotonic_us());
         let output_ahead = limits::output_ahead(engine.config.output_buffer_limit());
         for _ in 0..REQUESTS_A_TURN {
+            if client.blocked.is_some_and(|blocked| blocked.on == BlockedOn::Migration)
+                && !self.carrier.go_on(engine, client, cx)
+            {
+                return self.wait_until(engine, None, cx);
+            }
             if client.blocked.is_some()
                 && let Some(deadline) = blocking::check(engine, client, cx.waker())
             {

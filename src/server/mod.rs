@@ -5,6 +5,7 @@ pub mod connection;
 mod limits;
 mod listener;
 mod logging;
+mod migrate;
 mod process;
 mod prompt;
 mod query;

@@ -1,11 +1,12 @@
 //! Table rows: the commands on keys of any type.
 
 use super::super::spec::{
-    ACCESS, ASKING, Arg, BLOCKING, DELETE, DENYOOM, FAST, Group, INSERT, KeySpec, LOADING, MOVABLEKEYS, OW, READONLY,
-    RM, RO, RW, STALE, Spec, UPDATE, WRITE, acl, block, integer, key, one_of, pattern, string, unix_time, word,
+    ACCESS, ASKING, Access, Arg, BLOCKING, Begin, DELETE, DENYOOM, FAST, Find, Group, INCOMPLETE, INSERT, KeySpec,
+    LOADING, MOVABLEKEYS, OW, READONLY, RM, RO, RW, STALE, Spec, UPDATE, WRITE, acl, block, integer, key, one_of,
+    pattern, string, unix_time, word,
 };
 
-use crate::command::{blocking, dump, expire, help, keys, scan, sort};
+use crate::command::{blocking, dump, expire, help, keys, migrate, scan, sort};
 
 /// The key that SORT sorts, those that its patterns name, and that in which it stores.
 const SORTED: KeySpec = KeySpec::one(1, &[RO, ACCESS]);
@@ -35,6 +36,22 @@ const RESTORE_ARGS: &[Arg] = &[
     integer("frequency").token("FREQ").optional().since("5.0.0"),
 ];
 const RESTORE_HISTORY: &[(&str, &str)] = &[("3.0.0", "REPLACE"), ("5.0.0", "ABSTTL"), ("5.0.0", "IDLETIME and FREQ")];
+
+/// The keys behind KEYS, which may also be a password; [`migrate::find_keys`] knows.
+const MIGRATED: KeySpec = KeySpec {
+    access: Access::all(&[RW, ACCESS, DELETE, INCOMPLETE]),
+    begin: Begin::Keyword("KEYS", -2),
+    find: Find::Range { last: -1, step: 1, limit: 0 },
+    notes: None,
+};
+const MIGRATE_AUTH: Arg = one_of(
+    "authentication",
+    &[
+        string("auth").display("password").token("AUTH").since("4.0.7"),
+        block("auth2", &[string("username"), string("password")]).token("AUTH2").since("6.0.0"),
+    ],
+)
+.optional();
 
 /// Rows, by name.
 pub static KEYS: &[Spec] = &[
@@ -120,6 +137,29 @@ pub static KEYS: &[Spec] = &[
         .args(&[pattern("pattern")])
         .tips(&["request_policy:all_shards", "nondeterministic_output_order"])
         .handler(scan::keys),
+    Spec::new("migrate", -6, Group::Generic, "2.6.0")
+        .about(
+            "Moves keys to another server: they are deleted here when it has them.",
+            "That of DUMP and DEL here and of RESTORE there, and O(N) in what is sent",
+        )
+        .flags(&[WRITE, MOVABLEKEYS])
+        .acl(&[acl::KEYSPACE, acl::DANGEROUS])
+        .keys(&[KeySpec::one(3, &[RW, ACCESS, DELETE]), MIGRATED])
+        .finds_keys_by(migrate::find_keys)
+        .args(&[
+            string("host"),
+            integer("port"),
+            one_of("key-selector", &[key("key", 0), word("empty-string", "")]),
+            integer("destination-db"),
+            integer("timeout"),
+            word("copy", "COPY").optional().since("3.0.0"),
+            word("replace", "REPLACE").optional().since("3.0.0"),
+            MIGRATE_AUTH,
+            key("keys", 1).display("key").token("KEYS").optional().multiple().since("3.0.6"),
+        ])
+        .tips(&["nondeterministic_output"])
+        .history(&[("3.0.0", "COPY and REPLACE"), ("3.0.6", "KEYS"), ("4.0.7", "AUTH"), ("6.0.0", "AUTH2")])
+        .handler(migrate::migrate),
     Spec::new("move", 3, Group::Generic, "1.0.0")
         .about("Moves a key to another database.", "O(1)")
         .flags(&[WRITE, FAST])
