@@ -182,7 +182,9 @@ impl Plan {
                 log.sync().await.unwrap();
             }
             if self.snapshots && turn % 2 == 1 {
-                take_snapshot(world, &engine.borrow(), log).await;
+                let mut gathered = Gathered::default();
+                snapshot::write(&engine.borrow(), log.written(), &mut gathered).unwrap();
+                install(world, log, &gathered.0).await;
             }
         }
     }
@@ -207,18 +209,16 @@ impl Output for Gathered {
     fn done(&mut self, _: u64) {}
 }
 
-async fn take_snapshot(world: &World, engine: &Engine, log: &Log) {
+async fn install(world: &World, log: &Log, bytes: &[u8]) {
     let place = log.place();
-    let mut gathered = Gathered::default();
-    snapshot::write(engine, place.offset, &mut gathered).unwrap();
     let file = snapshot_name(place.offset, 0);
     let path = log.directory().snapshot_dir().join(&file);
     let opened = world.boot().open(&path, Open::CreateNew).await.unwrap();
-    let mut buf = AlignedBuf::with_capacity(gathered.0.len());
-    buf.extend_from_slice(&gathered.0);
+    let mut buf = AlignedBuf::with_capacity(bytes.len());
+    buf.extend_from_slice(bytes);
     opened.write_at(0, buf).await.unwrap();
     opened.sync().await.unwrap();
-    let (size, crc) = (gathered.0.len() as u64, crc32fast::hash(&gathered.0));
+    let (size, crc) = (bytes.len() as u64, crc32fast::hash(bytes));
     log.install_snapshot(SnapshotEntry { file, size, crc, place }, Retention::default()).await.unwrap();
 }
 
