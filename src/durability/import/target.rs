@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::future::poll_fn;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
@@ -14,14 +14,13 @@ use crate::base::clock::SystemClock;
 use crate::command::dispatch::{self, Outcome};
 use crate::command::dump::{self, NoValue};
 use crate::command::{spec, table};
-use crate::disk::{Disk, PortableDisk};
+use crate::durability::beside::{Beside, BesideError};
 use crate::durability::{commit, commit::Committer, fork::ProcessFork, recovery};
 use crate::engine::Engine;
 use crate::engine::client::{Client, Peer};
 use crate::engine::config::{Config, Reader};
 use crate::engine::gate::Level;
 use crate::keyspace::{self, Value};
-use crate::log::Directory;
 
 /// Settings of the engine that imports: the log is synced when it is complete, and there are databases for every source.
 const SETTINGS: [[&str; 2]; 2] = [["appendfsync", "no"], ["databases", "16384"]];
@@ -34,9 +33,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// See the module.
 pub(super) struct Target {
-    /// What will have the name at the end, and what has it meanwhile.
-    data: PathBuf,
-    under_way: PathBuf,
+    beside: Beside,
     engine: Rc<RefCell<Engine>>,
     committer: Rc<Committer>,
     writer: JoinHandle<()>,
@@ -47,24 +44,10 @@ pub(super) struct Target {
 impl Target {
     /// Begins. An error if there is something already, or another import is at it.
     pub(super) async fn create(data: &Path) -> Result<Self, ImportError> {
-        let is_taken = match data.symlink_metadata() {
-            Ok(found) if found.is_dir() => std::fs::read_dir(data).map_or(true, |mut entries| entries.next().is_some()),
-            Ok(_) => true,
-            Err(_) => false,
-        };
-        if is_taken {
-            return Err(ImportError::Occupied(data.to_owned()));
-        }
-        let mut name = data.file_name().unwrap_or_default().to_owned();
-        name.push(".importing");
-        let under_way = data.with_file_name(name);
+        let beside = Beside::create(data, ".importing").await?;
+        let (under_way, directory) = (beside.path().to_owned(), beside.directory.clone());
         let failed =
             |error: &dyn std::fmt::Display| ImportError::Target { path: under_way.clone(), reason: error.to_string() };
-        create_parents(&under_way).map_err(|error| failed(&error))?;
-        // Its lock tells what a dead import has left from what another one is writing.
-        let disk: Rc<dyn Disk> = Rc::new(PortableDisk::new());
-        let directory = Directory::open(disk, &under_way).await.map_err(|error| failed(&error))?;
-        empty(&directory).map_err(|error| failed(&error))?;
         let mut config = Config::new();
         for words in SETTINGS {
             let words = words.map(|word| word.as_bytes().to_vec());
@@ -81,7 +64,7 @@ impl Target {
         engine.borrow_mut().expiry_is_off = true;
         let mut client = Client::new(0, Peer::default(), 0);
         client.level = Some(Level::Memory);
-        Ok(Self { data: data.to_owned(), under_way, engine, committer, writer, helpers, client })
+        Ok(Self { beside, engine, committer, writer, helpers, client })
     }
 
     /// The time that expiry goes by.
@@ -182,7 +165,7 @@ impl Target {
     }
 
     fn failed(&self, reason: &dyn std::fmt::Display) -> ImportError {
-        ImportError::Target { path: self.under_way.clone(), reason: reason.to_string() }
+        ImportError::Target { path: self.beside.path().to_owned(), reason: reason.to_string() }
     }
 
     /// Waits until there may be room, or for a moment: a log that fails meanwhile wakes nobody.
@@ -206,15 +189,15 @@ impl Target {
 
     /// Makes all of it durable and gives it its name.
     pub(super) async fn finish(self, mut summary: Summary) -> Result<Summary, ImportError> {
-        let (engine, data, under_way) = (self.engine.clone(), self.data.clone(), self.under_way.clone());
-        // The lock is held until the directory has its name.
-        let _log = self.committer.log().clone();
+        let (engine, beside) = (self.engine.clone(), self.beside.clone());
         self.stop().await;
         let failure = engine.borrow().log.failed.clone();
-        if let Some(reason) = failure.or_else(|| rename(&under_way, &data).err().map(|error| error.to_string())) {
-            let _ = std::fs::remove_dir_all(&under_way);
-            return Err(ImportError::Target { path: data, reason });
+        if let Some(reason) = failure {
+            let path = beside.path().to_owned();
+            beside.abandon();
+            return Err(ImportError::Target { path, reason });
         }
+        beside.finish()?;
         let engine = engine.borrow();
         let now_ms = engine.now_ms() as i64;
         for (number, db) in engine.dbs.iter().enumerate().filter(|(_, db)| !db.is_empty()) {
@@ -236,9 +219,9 @@ impl Target {
 
     /// Leaves nothing behind.
     pub(super) async fn abandon(self) {
-        let (under_way, _log) = (self.under_way.clone(), self.committer.log().clone());
+        let beside = self.beside.clone();
         self.stop().await;
-        let _ = std::fs::remove_dir_all(under_way);
+        beside.abandon();
     }
 
     async fn stop(self) {
@@ -251,41 +234,13 @@ impl Target {
     }
 }
 
-/// Gives what is complete its name.
-fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
-    match std::fs::remove_dir(to) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    std::fs::rename(from, to)?;
-    std::fs::File::open(parent(to))?.sync_all()
-}
-
-fn parent(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Creates the folders above `path` that are missing, and makes their names durable.
-fn create_parents(path: &Path) -> std::io::Result<()> {
-    let folder = parent(path);
-    if folder.is_dir() {
-        return Ok(());
-    }
-    create_parents(folder)?;
-    std::fs::create_dir(folder)?;
-    std::fs::File::open(parent(folder))?.sync_all()
-}
-
-/// Removes what an import that was killed has left.
-fn empty(directory: &Directory) -> std::io::Result<()> {
-    for path in [directory.log_dir(), directory.snapshot_dir(), directory.manifest_path()] {
-        let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
-        match removed {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+impl From<BesideError> for ImportError {
+    fn from(error: BesideError) -> Self {
+        match error {
+            BesideError::Occupied(path) => Self::Occupied(path),
+            BesideError::Failed { path, reason } => Self::Target { path, reason },
         }
     }
-    Ok(())
 }
 
 /// An error if a command has no place in an append-only file.
