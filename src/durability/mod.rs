@@ -1,6 +1,7 @@
 //! Layer 5: the ways state leaves the engine for the disk, and enters it from there.
 
 pub mod beside;
+pub mod check;
 pub mod commit;
 pub mod export;
 pub mod foreign;

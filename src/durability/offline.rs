@@ -78,6 +78,8 @@ pub struct Offline {
     pub unusable: Vec<(SnapshotEntry, String)>,
     /// Bytes read.
     pub bytes: u64,
+    /// Everything was read that can be: a later point is not there.
+    pub is_end: bool,
 }
 
 /// How the reading of frames ended before their end.
@@ -106,6 +108,7 @@ pub fn load(directory: &Path, until: Until, progress: &mut dyn FnMut(u64, u64)) 
         damage: None,
         unusable: Vec::new(),
         bytes: 0,
+        is_end: false,
     };
     let mut behind = None;
     for snapshot in snapshots.iter().rev().filter(|snapshot| until.reaches(&snapshot.place)) {
@@ -136,7 +139,7 @@ pub fn load(directory: &Path, until: Until, progress: &mut dyn FnMut(u64, u64)) 
 }
 
 /// An engine with room for the databases of any server.
-fn engine() -> Result<Engine, String> {
+pub(super) fn engine() -> Result<Engine, String> {
     let mut config = Config::new();
     let words = [b"databases".to_vec(), b"16384".to_vec()];
     Reader::new(&mut config).command_line(&words).map_err(|error| error.to_string())?;
@@ -191,7 +194,10 @@ impl Offline {
         });
         self.bytes += bytes;
         match read {
-            Ok((_, damage)) => self.damage = damage,
+            Ok((_, damage)) => {
+                self.damage = damage;
+                self.is_end = true;
+            }
             Err(Stop::There) => {}
             Err(Stop::Failed(error)) => return Err(error),
         }
@@ -209,15 +215,19 @@ impl Offline {
             }
             _ => frame.payload.len(),
         };
+        if header.kind == FrameKind::Effects && wanted == 0 && !frame.payload.is_empty() {
+            return Err(Stop::There);
+        }
         self.engine.saw_frame_time(header.wall_ms);
-        if header.kind == FrameKind::Effects && wanted > 0 {
+        if header.kind == FrameKind::Effects {
             let applied = applier.apply(&mut self.engine, &frame.payload[..wanted]);
             applied.map_err(|cause| {
                 Stop::Failed(OfflineError::Apply { offset: header.offset, cause: cause.to_string() })
             })?;
         }
         self.place = Place {
-            offset: header.offset + wanted as u64,
+            // Only effects take room in the stream.
+            offset: if header.kind == FrameKind::Effects { header.offset + wanted as u64 } else { header.offset },
             index: header.index,
             term: header.term,
             wall_ms: header.wall_ms,
@@ -258,9 +268,15 @@ mod tests {
     fn a_frame_is_cut_between_commands_and_transactions() {
         let mut payload = Vec::new();
         let mut ends = Vec::new();
-        for words in
-            [&["SELECT", "0"][..], &["SET", "a", "1"], &["MULTI"], &["DEL", "a"], &["SELECT", "1"], &["EXEC"], &["DEL", "b"]]
-        {
+        for words in [
+            &["SELECT", "0"][..],
+            &["SET", "a", "1"],
+            &["MULTI"],
+            &["DEL", "a"],
+            &["SELECT", "1"],
+            &["EXEC"],
+            &["DEL", "b"],
+        ] {
             let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
             resp::write_command(&mut payload, &words);
             ends.push(payload.len());

@@ -4,8 +4,8 @@
 //! the same [`Walk`] as at a start, and so reaches the same verdict.
 
 use super::error::Refusal;
-use super::manifest::Place;
 use super::frame::{FRAME_ALIGN, FRAME_HEADER, FrameHeader, Parsed, parse};
+use super::manifest::Place;
 use super::segment::Segment;
 use super::walk::{Outcome, Point, Step, Walk, WalkInput, Window};
 
