@@ -9,6 +9,7 @@ mod data;
 pub mod export;
 pub mod import;
 pub mod log;
+pub mod restore;
 pub mod serve;
 
 use serve::{Files, ServeRequest};
@@ -23,7 +24,7 @@ pub struct Tool {
 }
 
 /// All of them, in the order in which help shows them.
-pub const TOOLS: &[Tool] = &[check::TOOL, export::TOOL, import::TOOL, log::TOOL];
+pub const TOOLS: &[Tool] = &[check::TOOL, export::TOOL, import::TOOL, log::TOOL, restore::TOOL];
 
 /// What the command line asks for.
 pub enum Invocation {

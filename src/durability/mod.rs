@@ -10,6 +10,7 @@ pub mod found;
 pub mod import;
 pub mod offline;
 pub mod recovery;
+pub mod restore;
 pub mod snapshot;
 mod tally;
 
