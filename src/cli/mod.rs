@@ -3,6 +3,7 @@
 //! `ackd` alone serves, as do `ackd serve …` and Redis' own habit, `ackd FILE.conf --directive value …`. A tool is a
 //! row of [`TOOLS`]: its name is found here, the rest of the line is its own.
 
+pub mod backup;
 mod bar;
 pub mod check;
 mod data;
@@ -24,7 +25,7 @@ pub struct Tool {
 }
 
 /// All of them, in the order in which help shows them.
-pub const TOOLS: &[Tool] = &[check::TOOL, export::TOOL, import::TOOL, log::TOOL, restore::TOOL];
+pub const TOOLS: &[Tool] = &[backup::TOOL, check::TOOL, export::TOOL, import::TOOL, log::TOOL, restore::TOOL];
 
 /// What the command line asks for.
 pub enum Invocation {

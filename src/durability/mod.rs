@@ -1,5 +1,6 @@
 //! Layer 5: the ways state leaves the engine for the disk, and enters it from there.
 
+pub mod backup;
 pub mod beside;
 pub mod check;
 pub mod commit;

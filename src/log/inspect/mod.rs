@@ -133,6 +133,12 @@ impl Inspection {
         &self.segments
     }
 
+    /// The bytes of an opened segment. To be trusted only while there is no [`Inspection::fault`].
+    pub fn map(&self, sequence: u64) -> Option<&Mapped> {
+        let index = self.segments.iter().position(|segment| segment.sequence == sequence)?;
+        self.maps.get(index)
+    }
+
     /// The folder of the segments.
     pub fn log_dir(&self) -> PathBuf {
         self.directory.join("log")
