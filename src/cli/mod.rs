@@ -10,6 +10,7 @@ mod data;
 pub mod export;
 pub mod import;
 pub mod log;
+pub mod repair;
 pub mod restore;
 pub mod serve;
 
@@ -25,7 +26,8 @@ pub struct Tool {
 }
 
 /// All of them, in the order in which help shows them.
-pub const TOOLS: &[Tool] = &[backup::TOOL, check::TOOL, export::TOOL, import::TOOL, log::TOOL, restore::TOOL];
+pub const TOOLS: &[Tool] =
+    &[backup::TOOL, check::TOOL, export::TOOL, import::TOOL, log::TOOL, repair::TOOL, restore::TOOL];
 
 /// What the command line asks for.
 pub enum Invocation {

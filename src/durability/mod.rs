@@ -11,6 +11,7 @@ pub mod found;
 pub mod import;
 pub mod offline;
 pub mod recovery;
+pub mod repair;
 pub mod restore;
 pub mod snapshot;
 mod tally;

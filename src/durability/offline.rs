@@ -102,14 +102,7 @@ impl From<LogError> for OfflineError {
 pub fn load(directory: &Path, until: Until, progress: &mut dyn FnMut(u64, u64)) -> Result<Offline, OfflineError> {
     let inspection = Inspection::open(directory, 0)?;
     let snapshots = inspection.manifest().map(|m| m.snapshots.clone()).unwrap_or_default();
-    let mut offline = Offline {
-        engine: engine().map_err(OfflineError::Directory)?,
-        place: Place { offset: 0, index: 0, term: 1, wall_ms: 0, sequence: 0, position: 0, crc: 0 },
-        damage: None,
-        unusable: Vec::new(),
-        bytes: 0,
-        is_end: false,
-    };
+    let mut offline = Offline::empty()?;
     let mut behind = None;
     for snapshot in snapshots.iter().rev().filter(|snapshot| until.reaches(&snapshot.place)) {
         match offline.snapshot(directory, snapshot, progress) {
@@ -147,7 +140,20 @@ pub(super) fn engine() -> Result<Engine, String> {
 }
 
 impl Offline {
-    fn snapshot(
+    /// Before anything was loaded.
+    pub(super) fn empty() -> Result<Self, OfflineError> {
+        Ok(Self {
+            engine: engine().map_err(OfflineError::Directory)?,
+            place: Place { offset: 0, index: 0, term: 1, wall_ms: 0, sequence: 0, position: 0, crc: 0 },
+            damage: None,
+            unusable: Vec::new(),
+            bytes: 0,
+            is_end: false,
+        })
+    }
+
+    /// Loads a snapshot into an engine without data. After an error it holds a part of it.
+    pub(super) fn snapshot(
         &mut self,
         directory: &Path,
         snapshot: &SnapshotEntry,
@@ -172,7 +178,8 @@ impl Offline {
         Ok(())
     }
 
-    fn frames(
+    /// Applies the frames behind a place, up to a point.
+    pub(super) fn frames(
         &mut self,
         inspection: &Inspection,
         behind: Option<Place>,

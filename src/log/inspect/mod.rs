@@ -6,12 +6,15 @@
 
 mod check;
 mod kept;
+mod salvage;
 
 pub use check::{CheckedSegment, Report, Role, SnapshotCheck, check, check_with};
 pub use kept::{Kept, Moment};
+pub use salvage::Salvage;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::disk::{Mapped, is_locked};
@@ -36,7 +39,7 @@ pub struct Inspection {
     directory: PathBuf,
     manifest: Option<Manifest>,
     segments: Vec<Segment>,
-    maps: Vec<Mapped>,
+    maps: Vec<Rc<Mapped>>,
     in_use: Option<Holder>,
 }
 
@@ -112,7 +115,7 @@ impl Inspection {
             if in_use.is_none() && !has_landed(&path)? {
                 in_use = Some(Holder { pid: None });
             }
-            found.maps.push(map);
+            found.maps.push(Rc::new(map));
         }
         found.in_use = in_use;
         Ok(found)
@@ -136,7 +139,7 @@ impl Inspection {
     /// The bytes of an opened segment. To be trusted only while there is no [`Inspection::fault`].
     pub fn map(&self, sequence: u64) -> Option<&Mapped> {
         let index = self.segments.iter().position(|segment| segment.sequence == sequence)?;
-        self.maps.get(index)
+        self.maps.get(index).map(|map| &**map)
     }
 
     /// The folder of the segments.
@@ -156,7 +159,7 @@ impl Inspection {
             base_offset: manifest.and_then(|m| m.snapshots.first()).map_or(0, |s| s.place.offset),
             tail_is_live: live,
         };
-        let bytes = self.maps.iter().map(Mapped::bytes).collect();
+        let bytes = self.maps.iter().map(|map| map.bytes()).collect();
         match behind {
             Some((sequence, point)) => LogReader::resuming(input, bytes, sequence, point),
             None => LogReader::new(input, bytes),
