@@ -199,3 +199,96 @@ fn a_sound_directory_and_one_in_use_are_left_alone() {
     assert!(everything(&data(&server)) == before);
     assert_eq!(files(server.dir()).iter().filter(|file| file.is_dir()).count(), 1);
 }
+
+/// Copies a data directory.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for path in files(from) {
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).unwrap();
+        }
+    }
+}
+
+/// Spoils one file in some way; says how.
+fn spoil(folder: &Path, rng: &mut fastrand::Rng) -> String {
+    let all: Vec<PathBuf> = ["log", "snapshots"].iter().flat_map(|name| files(&folder.join(name))).collect();
+    let all = [all, vec![folder.join("MANIFEST")]].concat();
+    let file = &all[rng.usize(..all.len())];
+    let mut bytes = fs::read(file).unwrap();
+    let how = match rng.u8(..8) {
+        0 => {
+            fs::remove_file(file).unwrap();
+            "is removed".to_owned()
+        }
+        1 => {
+            bytes.truncate(rng.usize(..bytes.len()));
+            fs::write(file, &bytes).unwrap();
+            format!("is cut at {}", bytes.len())
+        }
+        2 => {
+            let other = &all[rng.usize(..all.len())];
+            let theirs = fs::read(other).unwrap();
+            fs::write(other, &bytes).unwrap();
+            fs::write(file, theirs).unwrap();
+            format!("is exchanged with {}", other.display())
+        }
+        _ => {
+            let used: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] != 0).collect();
+            let at = used.get(rng.usize(..used.len().max(1))).copied().unwrap_or(0);
+            bytes[at] ^= 1 << rng.u8(..8);
+            fs::write(file, &bytes).unwrap();
+            format!("has a flipped bit in byte {at}")
+        }
+    };
+    format!("{} {how}", file.display())
+}
+
+#[test]
+fn whatever_is_spoilt_the_verdict_is_that_of_a_start_and_a_repair_leaves_a_beginning_of_the_stream() {
+    let mut source = Program::ackd().with("snapshots-kept", "2").start();
+    let mut client = source.client();
+    for n in 1..=90 {
+        let size = if n % 3 == 0 { 60_000 } else { 20 };
+        client.call(&[b"SET".to_vec(), format!("n:{n}").into_bytes(), vec![b'v'; size]]).unwrap();
+        if n % 30 == 10 {
+            assert_eq!(client.command("SAVE").text().unwrap(), "OK");
+        }
+    }
+    stop(&mut source);
+    let seed = std::env::var("ACKD_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(7);
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let rounds = std::env::var("ACKD_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(12);
+    for _ in 0..rounds {
+        let dir = tempfile::tempdir().unwrap();
+        copy(&data(&source), &dir.path().join("ackd-data"));
+        let how: Vec<String> = (0..rng.u8(1..3)).map(|_| spoil(&dir.path().join("ackd-data"), &mut rng)).collect();
+        let (_, report) = json("check", &[dir.path()], &[]);
+        let is_damaged = !report["damage"].is_null();
+        assert_eq!(is_damaged, !starts(dir.path()), "{how:?}: {report}");
+        let (code, done) = json("repair", &[dir.path()], &["--yes"]);
+        assert_eq!((code, &done["repaired"]), (0, &is_damaged.into()), "{how:?}: {report} {done}");
+        if done["keeps"]["offset"] == 0 {
+            continue;
+        }
+        if is_damaged {
+            assert_eq!(json("check", &[dir.path()], &[]).0, 0, "{how:?}: {done}");
+        }
+        let target = dir.path().join("data.jsonl");
+        let exported = tool("export", &[dir.path(), &target], &[]);
+        assert!(exported.status.success(), "{how:?}: {}", text(&exported.stderr));
+        let exported = fs::read_to_string(target).unwrap();
+        let number = |line| serde_json::from_str::<Json>(line).unwrap()["key"].as_str().unwrap()[2..].parse().unwrap();
+        let mut numbers: Vec<u64> = exported.lines().map(number).collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>(), "{how:?}: {done}");
+    }
+}
+
+/// Whether a server starts on a copy of the data.
+fn starts(dir: &Path) -> bool {
+    Program::ackd().try_start_with(|own| copy(&dir.join("ackd-data"), &own.join("ackd-data"))).is_ok()
+}

@@ -25,17 +25,14 @@ pub fn check(directory: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Rep
             let reader = Reader::new(bytes).map_err(|error| error.to_string())?.skip_checksum();
             // No room is made for keys that are not kept.
             let mut loader = Loader::new(reader, 0, engine, Policy::default());
-            let result = loop {
+            loop {
                 let more = loader.advance(engine, KEYS_AT_ONCE);
                 read(loader.bytes());
                 engine.forget_data();
-                match more {
-                    Ok(true) => {}
-                    Ok(false) => break Ok(()),
-                    Err(error) => break Err(error.to_string()),
+                if !more.map_err(|error| error.to_string())? {
+                    return Ok(());
                 }
-            };
-            result
+            }
         },
         progress,
     )
