@@ -107,7 +107,7 @@ fn an_idle_a_killed_and_a_stopped_server_are_copied_whole_and_left_as_they_are()
     client.command("SET behind 1");
     let contents = read(&mut client);
     let end = info(&mut client, "log_executed_offset");
-    let mut check = |server: &Server, how: &str| {
+    let check = |server: &Server, how: &str| {
         let (copy, summary) = backup(server.dir());
         assert_same(&contents, &read(&mut copy.client()), how);
         assert_eq!((&summary["offset"], &summary["snapshot"]["linked"]), (&end.into(), &true.into()), "{summary}");

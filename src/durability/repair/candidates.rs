@@ -33,9 +33,11 @@ impl Candidate {
 /// All beginnings, the one that leads the farthest first; of equals, the one from which the least has to be read.
 pub fn candidates(directory: &Path, salvage: &Salvage, notes: &mut Vec<String>) -> Vec<Candidate> {
     let mut all = vec![Candidate::NOTHING];
-    let at_zero = |place: &Place| place.offset == 0;
-    let begins = salvage.places(0).into_iter().filter(at_zero);
-    all.extend(begins.map(|place| Candidate { snapshot: None, place: Some(place) }));
+    // The first start frame may be damaged, and what follows it whole.
+    if Candidate::NOTHING.end(salvage) == 0 {
+        let begins = salvage.places(0).into_iter();
+        all.extend(begins.map(|place| Candidate { snapshot: None, place: Some(place) }));
+    }
     let listed = salvage.manifest().map(|m| m.snapshots.clone()).unwrap_or_default();
     for snapshot in listed.iter().cloned() {
         let place = Some(snapshot.place);

@@ -116,7 +116,7 @@ impl Salvage {
 
     /// The places of this stream offset: where a frame ends there, or one begins whose predecessor may be damaged.
     pub fn places(&self, offset: u64) -> Vec<Place> {
-        let mut places = Vec::new();
+        let mut places: Vec<Place> = Vec::new();
         for (FrameAt { sequence, position, header, .. }, crc) in self.intact() {
             let FrameHeader { index, term, wall_ms, .. } = header;
             if header.end_offset() == offset {
@@ -125,6 +125,10 @@ impl Salvage {
             }
             if header.offset == offset && header.kind.is_entry() {
                 let (index, crc) = (index.saturating_sub(1), header.previous_crc);
+                // The end of a frame that is intact is the same place.
+                if places.iter().any(|known| known.crc == crc) {
+                    continue;
+                }
                 places.push(Place { offset, index, term, wall_ms, sequence, position, crc });
             }
         }
