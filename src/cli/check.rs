@@ -1,4 +1,5 @@
-//! `ackd check DIR`: says whether a data directory is sound, and where it is not. The checking is `log::inspect`'s.
+//! `ackd check DIR`: says whether a data directory is sound, and where it is not. The checking is
+//! `durability::check`'s.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -9,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::{Tool, bar, data};
 use crate::base::calendar::utc;
-use crate::log::inspect::{self, Damage, Report, Role};
+use crate::durability::check;
+use crate::log::inspect::{Damage, Report, Role, SnapshotCheck};
 
 /// Its row.
 pub const TOOL: Tool = Tool { command, run };
@@ -18,12 +20,13 @@ fn command() -> Command {
     Command::new("check")
         .about("Verifies a data directory and reports what is in it; changes nothing")
         .long_about(
-            "Verifies every checksum of a data directory, read-only, and reaches the verdict that a start would reach. \
+            "Verifies every checksum of a data directory and builds every value of its snapshots, read-only, and reaches the \
+             verdict that a start would reach. What is wrong where a start does not look is a warning. \
              Safe beside a running server: what it is just writing is not called damage.",
         )
         .after_help(
             "Exit code 0: the directory is sound; a torn tail, which nobody was promised, is reported and cut by the \
-             next start.\nExit code 1: it is damaged, or could not be checked.",
+             next start.\nExit code 1: it is damaged, also if only where a start does not look, or could not be checked.",
         )
         .arg(data::argument())
         .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Prints the report as one JSON object"))
@@ -34,7 +37,7 @@ fn run(matches: &ArgMatches) -> ExitCode {
     let bar = bar::of_bytes();
     let checked = data::directory(matches).and_then(|directory| {
         let mut show = |progress: crate::log::Progress| bar::show(&bar, progress.bytes, progress.total);
-        inspect::check(&directory, &mut show).map_err(|error| error.to_string())
+        check::check(&directory, &mut show).map_err(|error| error.to_string())
     });
     bar.finish_and_clear();
     let report = match checked {
@@ -102,9 +105,19 @@ fn as_text(report: &Report, time: Duration) -> String {
         }
         lines.push(line);
     }
-    for snapshot in report.manifest.iter().flat_map(|m| &m.snapshots) {
-        lines
-            .push(format!("  snapshot   {}  {} bytes, offset {}", snapshot.file, snapshot.size, snapshot.place.offset));
+    for checked in &report.snapshots {
+        let snapshot = &checked.snapshot;
+        let use_of_it = match &checked.fault {
+            Some(_) => ", CANNOT BE USED",
+            None if report.used() == Some(snapshot) => ", a start begins here",
+            None => "",
+        };
+        let (file, size) = (&snapshot.file, snapshot.size);
+        let (offset, time) = (snapshot.place.offset, utc(snapshot.place.wall_ms));
+        lines.push(format!("  snapshot   {file}  {size} bytes, offset {offset}, {time}{use_of_it}"));
+    }
+    if let Some(kept) = &report.kept {
+        lines.push(format!("  kept       {kept}: what `ackd restore` can go back to"));
     }
     if let Some(outcome) = &report.outcome {
         let frames = report.progress.frames;
@@ -146,7 +159,6 @@ fn as_json(report: &Report, time: Duration) -> Value {
         })
     });
     let histories = manifest.iter().flat_map(|m| &m.histories);
-    let snapshots = manifest.iter().flat_map(|m| &m.snapshots);
     json!({
         "directory": report.directory.display().to_string(),
         "sound": report.is_sound(),
@@ -157,9 +169,8 @@ fn as_json(report: &Report, time: Duration) -> Value {
             .map(|h| json!({ "id": h.id.to_string(), "first_offset": h.first_offset }))
             .collect::<Vec<_>>(),
         "segments": segments.collect::<Vec<_>>(),
-        "snapshots": snapshots
-            .map(|s| json!({ "file": s.file, "offset": s.place.offset, "size": s.size }))
-            .collect::<Vec<_>>(),
+        "snapshots": report.snapshots.iter().map(|checked| snapshot_as_json(report, checked)).collect::<Vec<_>>(),
+        "kept": report.kept.as_ref().map(data::kept_as_json),
         "frames": report.progress.frames,
         "end_offset": outcome.map(|o| o.end.offset),
         "durable_offset": outcome.map(|o| o.durable),
@@ -176,6 +187,18 @@ fn as_json(report: &Report, time: Duration) -> Value {
         "bytes": report.progress.bytes,
         "seconds": time.as_secs_f64(),
         "megabytes_per_second": megabytes_per_second(report.progress.bytes, time),
+    })
+}
+
+fn snapshot_as_json(report: &Report, checked: &SnapshotCheck) -> Value {
+    let snapshot = &checked.snapshot;
+    json!({
+        "file": snapshot.file,
+        "offset": snapshot.place.offset,
+        "time": utc(snapshot.place.wall_ms),
+        "size": snapshot.size,
+        "fault": checked.fault,
+        "used_by_a_start": report.used() == Some(snapshot),
     })
 }
 

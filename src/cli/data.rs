@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::durability::Tally;
-use crate::log::inspect;
+use crate::base::calendar::utc;
+use crate::durability::{Tally, beside};
+use crate::log::inspect::{self, Kept};
 use crate::server::run::DATA_DIRECTORY;
 
 /// The argument.
@@ -25,6 +26,38 @@ pub fn directory(matches: &clap::ArgMatches) -> Result<PathBuf, String> {
             named.display(),
             named.join(DATA_DIRECTORY).display()
         )
+    })
+}
+
+/// The data directory that is made when this is named: `ackd-data` in it, or itself if that is its name.
+pub fn made(named: &Path) -> PathBuf {
+    if named.file_name().is_some_and(|name| name == DATA_DIRECTORY) {
+        named.to_owned()
+    } else {
+        named.join(DATA_DIRECTORY)
+    }
+}
+
+/// The same, where nothing else may be in what was named but what a tool of this ending has left.
+pub fn made_alone(named: &Path, ending: &str) -> Result<PathBuf, String> {
+    let data = made(named);
+    let under_way = format!("{DATA_DIRECTORY}{ending}");
+    let entries = std::fs::read_dir(named).into_iter().flatten().flatten();
+    let foreign = data != named
+        && entries.map(|entry| entry.file_name()).any(|name| name != *under_way && name != DATA_DIRECTORY);
+    if beside::is_taken(&data) || foreign || (named.symlink_metadata().is_ok() && !named.is_dir()) {
+        return Err(format!("{} is not empty: name a folder that is, or one that does not exist", named.display()));
+    }
+    Ok(data)
+}
+
+/// The range of states kept.
+pub fn kept_as_json(kept: &Kept) -> serde_json::Value {
+    serde_json::json!({
+        "oldest_offset": kept.oldest.offset,
+        "oldest_time": utc(kept.oldest.wall_ms),
+        "newest_offset": kept.newest.offset,
+        "newest_time": utc(kept.newest.wall_ms),
     })
 }
 

@@ -11,7 +11,6 @@ use tokio::task::LocalSet;
 
 use super::{Tool, bar, data};
 use crate::durability::import::{self, ImportError, Options, Source, Summary};
-use crate::server::run::DATA_DIRECTORY;
 
 /// Its row.
 pub const TOOL: Tool = Tool { command, run };
@@ -45,7 +44,7 @@ fn command() -> Command {
 
 fn run(matches: &ArgMatches) -> ExitCode {
     let path = |name: &str| matches.get_one::<PathBuf>(name).map_or(Path::new("."), PathBuf::as_path);
-    let (source, directory) = (path("SOURCE"), data_directory(path("DIR")));
+    let (source, directory) = (path("SOURCE"), data::made(path("DIR")));
     let options = Options {
         salvage: matches.get_flag("salvage"),
         skip_modules: matches.get_flag("skip-modules"),
@@ -66,15 +65,6 @@ fn run(matches: &ArgMatches) -> ExitCode {
             eprintln!("ackd import: {error}");
             ExitCode::FAILURE
         }
-    }
-}
-
-/// `DIR/ackd-data`; DIR itself if that is its name.
-fn data_directory(named: &Path) -> PathBuf {
-    if named.file_name().is_some_and(|name| name == DATA_DIRECTORY) {
-        named.to_owned()
-    } else {
-        named.join(DATA_DIRECTORY)
     }
 }
 

@@ -3,12 +3,15 @@
 //! `ackd` alone serves, as do `ackd serve …` and Redis' own habit, `ackd FILE.conf --directive value …`. A tool is a
 //! row of [`TOOLS`]: its name is found here, the rest of the line is its own.
 
+pub mod backup;
 mod bar;
 pub mod check;
 mod data;
 pub mod export;
 pub mod import;
 pub mod log;
+pub mod repair;
+pub mod restore;
 pub mod serve;
 
 use serve::{Files, ServeRequest};
@@ -23,7 +26,8 @@ pub struct Tool {
 }
 
 /// All of them, in the order in which help shows them.
-pub const TOOLS: &[Tool] = &[check::TOOL, export::TOOL, import::TOOL, log::TOOL];
+pub const TOOLS: &[Tool] =
+    &[backup::TOOL, check::TOOL, export::TOOL, import::TOOL, log::TOOL, repair::TOOL, restore::TOOL];
 
 /// What the command line asks for.
 pub enum Invocation {

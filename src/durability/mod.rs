@@ -1,5 +1,8 @@
 //! Layer 5: the ways state leaves the engine for the disk, and enters it from there.
 
+pub mod backup;
+pub mod beside;
+pub mod check;
 pub mod commit;
 pub mod export;
 pub mod foreign;
@@ -8,6 +11,8 @@ pub mod found;
 pub mod import;
 pub mod offline;
 pub mod recovery;
+pub mod repair;
+pub mod restore;
 pub mod snapshot;
 mod tally;
 

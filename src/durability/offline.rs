@@ -78,6 +78,8 @@ pub struct Offline {
     pub unusable: Vec<(SnapshotEntry, String)>,
     /// Bytes read.
     pub bytes: u64,
+    /// Everything was read that can be: a later point is not there.
+    pub is_end: bool,
 }
 
 /// How the reading of frames ended before their end.
@@ -100,13 +102,7 @@ impl From<LogError> for OfflineError {
 pub fn load(directory: &Path, until: Until, progress: &mut dyn FnMut(u64, u64)) -> Result<Offline, OfflineError> {
     let inspection = Inspection::open(directory, 0)?;
     let snapshots = inspection.manifest().map(|m| m.snapshots.clone()).unwrap_or_default();
-    let mut offline = Offline {
-        engine: engine().map_err(OfflineError::Directory)?,
-        place: Place { offset: 0, index: 0, term: 1, wall_ms: 0, sequence: 0, position: 0, crc: 0 },
-        damage: None,
-        unusable: Vec::new(),
-        bytes: 0,
-    };
+    let mut offline = Offline::empty()?;
     let mut behind = None;
     for snapshot in snapshots.iter().rev().filter(|snapshot| until.reaches(&snapshot.place)) {
         match offline.snapshot(directory, snapshot, progress) {
@@ -136,7 +132,7 @@ pub fn load(directory: &Path, until: Until, progress: &mut dyn FnMut(u64, u64)) 
 }
 
 /// An engine with room for the databases of any server.
-fn engine() -> Result<Engine, String> {
+pub(super) fn engine() -> Result<Engine, String> {
     let mut config = Config::new();
     let words = [b"databases".to_vec(), b"16384".to_vec()];
     Reader::new(&mut config).command_line(&words).map_err(|error| error.to_string())?;
@@ -144,7 +140,20 @@ fn engine() -> Result<Engine, String> {
 }
 
 impl Offline {
-    fn snapshot(
+    /// Before anything was loaded.
+    pub(super) fn empty() -> Result<Self, OfflineError> {
+        Ok(Self {
+            engine: engine().map_err(OfflineError::Directory)?,
+            place: Place { offset: 0, index: 0, term: 1, wall_ms: 0, sequence: 0, position: 0, crc: 0 },
+            damage: None,
+            unusable: Vec::new(),
+            bytes: 0,
+            is_end: false,
+        })
+    }
+
+    /// Loads a snapshot into an engine without data. After an error it holds a part of it.
+    pub(super) fn snapshot(
         &mut self,
         directory: &Path,
         snapshot: &SnapshotEntry,
@@ -169,7 +178,8 @@ impl Offline {
         Ok(())
     }
 
-    fn frames(
+    /// Applies the frames behind a place, up to a point.
+    pub(super) fn frames(
         &mut self,
         inspection: &Inspection,
         behind: Option<Place>,
@@ -191,7 +201,10 @@ impl Offline {
         });
         self.bytes += bytes;
         match read {
-            Ok((_, damage)) => self.damage = damage,
+            Ok((_, damage)) => {
+                self.damage = damage;
+                self.is_end = true;
+            }
             Err(Stop::There) => {}
             Err(Stop::Failed(error)) => return Err(error),
         }
@@ -209,15 +222,19 @@ impl Offline {
             }
             _ => frame.payload.len(),
         };
+        if header.kind == FrameKind::Effects && wanted == 0 && !frame.payload.is_empty() {
+            return Err(Stop::There);
+        }
         self.engine.saw_frame_time(header.wall_ms);
-        if header.kind == FrameKind::Effects && wanted > 0 {
+        if header.kind == FrameKind::Effects {
             let applied = applier.apply(&mut self.engine, &frame.payload[..wanted]);
             applied.map_err(|cause| {
                 Stop::Failed(OfflineError::Apply { offset: header.offset, cause: cause.to_string() })
             })?;
         }
         self.place = Place {
-            offset: header.offset + wanted as u64,
+            // Only effects take room in the stream.
+            offset: if header.kind == FrameKind::Effects { header.offset + wanted as u64 } else { header.offset },
             index: header.index,
             term: header.term,
             wall_ms: header.wall_ms,

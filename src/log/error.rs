@@ -138,6 +138,13 @@ pub struct Refusal {
     pub consequence: Option<Consequence>,
 }
 
+impl Refusal {
+    /// Without what a repair would do, for who is about to say that.
+    pub fn without_consequence(self) -> Self {
+        Self { consequence: None, ..self }
+    }
+}
+
 /// What is wrong at the place that a [`Refusal`] names.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Cause {
@@ -203,7 +210,7 @@ pub struct Consequence {
 
 impl std::fmt::Display for Consequence {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "`ackd repair`, which this version does not have yet, would keep stream offsets 0 to {}", self.kept)?;
+        write!(f, "`ackd repair` would keep stream offsets 0 to {}", self.kept)?;
         match self.known.saturating_sub(self.kept) {
             0 => Ok(()),
             lost => write!(f, " and lose at least {lost} bytes"),

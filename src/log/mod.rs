@@ -12,6 +12,7 @@
 //! written whole and follows the one before it; a recovery that cannot keep what was durable refuses and changes
 //! nothing.
 
+pub mod backup;
 mod bytes;
 mod directory;
 mod error;

@@ -12,3 +12,4 @@ pub mod oracle;
 pub mod population;
 pub mod process;
 pub mod reply;
+pub mod tools;

@@ -1,6 +1,6 @@
 //! The data directory that an import makes: an engine without a server, and in the end a snapshot of it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::task::Waker;
 
@@ -8,14 +8,14 @@ use super::{ImportError, Summary};
 use crate::base::clock::SystemClock;
 use crate::command::dispatch;
 use crate::command::{spec, table};
-use crate::disk::{Disk, PortableDisk};
+use crate::durability::beside::{Beside, BesideError};
 use crate::durability::found::found;
 use crate::engine::Engine;
 use crate::engine::client::{Client, Peer};
 use crate::engine::config::{Config, Reader};
 use crate::engine::gate::Level;
 use crate::keyspace::Value;
-use crate::log::{Directory, Place};
+use crate::log::Place;
 
 /// Settings of the engine that imports: there are databases for every source.
 const SETTINGS: [[&str; 2]; 1] = [["databases", "16384"]];
@@ -28,11 +28,7 @@ const PENDING_MAX: usize = 1 << 20;
 
 /// See the module.
 pub(super) struct Target {
-    /// What will have the name at the end, and what has it meanwhile.
-    data: PathBuf,
-    under_way: PathBuf,
-    /// Its lock tells what a dead import has left from what another one is writing.
-    directory: Directory,
+    beside: Beside,
     pub(super) engine: Engine,
     client: Client,
 }
@@ -40,23 +36,10 @@ pub(super) struct Target {
 impl Target {
     /// Begins. An error if there is something already, or another import is at it.
     pub(super) async fn create(data: &Path) -> Result<Self, ImportError> {
-        let is_taken = match data.symlink_metadata() {
-            Ok(found) if found.is_dir() => std::fs::read_dir(data).map_or(true, |mut entries| entries.next().is_some()),
-            Ok(_) => true,
-            Err(_) => false,
-        };
-        if is_taken {
-            return Err(ImportError::Occupied(data.to_owned()));
-        }
-        let mut name = data.file_name().unwrap_or_default().to_owned();
-        name.push(".importing");
-        let under_way = data.with_file_name(name);
+        let beside = Beside::create(data, ".importing").await?;
+        let under_way = beside.path().to_owned();
         let failed =
             |error: &dyn std::fmt::Display| ImportError::Target { path: under_way.clone(), reason: error.to_string() };
-        create_parents(&under_way).map_err(|error| failed(&error))?;
-        let disk: Rc<dyn Disk> = Rc::new(PortableDisk::new());
-        let directory = Directory::open(disk, &under_way).await.map_err(|error| failed(&error))?;
-        empty(&directory).map_err(|error| failed(&error))?;
         let mut config = Config::new();
         for words in SETTINGS {
             let words = words.map(|word| word.as_bytes().to_vec());
@@ -67,7 +50,7 @@ impl Target {
         engine.expiry_is_off = true;
         let mut client = Client::new(0, Peer::default(), 0);
         client.level = Some(Level::Memory);
-        Ok(Self { data: data.to_owned(), under_way, directory, engine, client })
+        Ok(Self { beside, engine, client })
     }
 
     /// Number of keys so far.
@@ -151,65 +134,30 @@ impl Target {
             }
         }
         let place = Place { offset: BEGINNING, index: 0, term: 1, wall_ms: now_ms, sequence: 0, position: 0, crc: 0 };
-        let written = found(&self.directory, engine, place, &mut |_| {}).await;
-        let named = written
-            .map_err(|error| error.to_string())
-            .and_then(|_| rename(&self.under_way, &self.data).map_err(|error| error.to_string()));
-        match named {
-            Ok(()) => {
-                // To free it takes time of nobody's interest.
-                std::mem::forget(self.engine);
-                Ok(summary)
-            }
-            Err(reason) => {
-                let path = self.data.clone();
-                self.abandon();
-                Err(ImportError::Target { path, reason })
-            }
+        if let Err(error) = found(&self.beside.directory, engine, place, &mut |_| {}).await {
+            let path = self.beside.path().to_owned();
+            self.abandon();
+            return Err(ImportError::Target { path, reason: error.to_string() });
         }
+        self.beside.finish()?;
+        // To free it takes time of nobody's interest.
+        std::mem::forget(self.engine);
+        Ok(summary)
     }
 
     /// Leaves nothing behind.
     pub(super) fn abandon(self) {
-        let _ = std::fs::remove_dir_all(&self.under_way);
+        self.beside.abandon();
     }
 }
 
-/// Gives what is complete its name.
-fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
-    match std::fs::remove_dir(to) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    std::fs::rename(from, to)?;
-    std::fs::File::open(parent(to))?.sync_all()
-}
-
-fn parent(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Creates the folders above `path` that are missing, and makes their names durable.
-fn create_parents(path: &Path) -> std::io::Result<()> {
-    let folder = parent(path);
-    if folder.is_dir() {
-        return Ok(());
-    }
-    create_parents(folder)?;
-    std::fs::create_dir(folder)?;
-    std::fs::File::open(parent(folder))?.sync_all()
-}
-
-/// Removes what an import that was killed has left.
-fn empty(directory: &Directory) -> std::io::Result<()> {
-    for path in [directory.log_dir(), directory.snapshot_dir(), directory.manifest_path()] {
-        let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
-        match removed {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+impl From<BesideError> for ImportError {
+    fn from(error: BesideError) -> Self {
+        match error {
+            BesideError::Occupied(path) => Self::Occupied(path),
+            BesideError::Failed { path, reason } => Self::Target { path, reason },
         }
     }
-    Ok(())
 }
 
 /// An error if a command has no place in an append-only file.

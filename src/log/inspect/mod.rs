@@ -4,18 +4,26 @@
 //! segment. What must always hold: nothing on disk is changed; the verdict is that of a start, from the same
 //! [`walk`](super::walk); and what a running server is just writing or replacing is not called damage.
 
+mod check;
+mod kept;
+mod salvage;
+
+pub use check::{CheckedSegment, Report, Role, SnapshotCheck, check, check_with};
+pub use kept::{Kept, Moment};
+pub use salvage::Salvage;
+
 use std::io;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::disk::{Mapped, is_locked};
 
 use super::error::{Cause, LogError, Refusal, told};
-use super::frame::{FrameHeader, FrameKind, StartMark};
-use super::history::HistoryId;
+use super::frame::StartMark;
 use super::manifest::{Manifest, Place};
 use super::reader::{FrameAt, LogReader};
-use super::recovery::{Progress, begins_with_a_frame};
+use super::recovery::begins_with_a_frame;
 use super::segment::{MAX_UNIT, MIN_UNIT, Segment};
 use super::walk::{Outcome, Point, WalkInput};
 
@@ -26,15 +34,12 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// How long the last writes of a dead process may take to land before they count as those of a running one.
 const LANDING: Duration = Duration::from_secs(2);
 
-/// Bytes between two reports of progress.
-const PROGRESS_STEP: u64 = 4 << 20;
-
 /// A directory, opened.
 pub struct Inspection {
     directory: PathBuf,
     manifest: Option<Manifest>,
     segments: Vec<Segment>,
-    maps: Vec<Mapped>,
+    maps: Vec<Rc<Mapped>>,
     in_use: Option<Holder>,
 }
 
@@ -61,63 +66,6 @@ pub enum Damage {
         /// What the system says.
         cause: String,
     },
-}
-
-/// What a segment is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// It holds frames of the chain.
-    Live,
-    /// Prepared, not yet used.
-    Spare,
-    /// Not reached, for the chain ends before it.
-    NotReached,
-}
-
-/// A segment, checked.
-#[derive(Clone, Copy, Debug)]
-pub struct CheckedSegment {
-    /// As listed.
-    pub segment: Segment,
-    /// What it is for.
-    pub role: Role,
-    /// Frames of the chain in it.
-    pub frames: u64,
-    /// Where the last of them ends, in bytes from the start of the file.
-    pub end: u64,
-    /// Stream offsets of what it holds: from, to.
-    pub offsets: (u64, u64),
-    /// Written under `appendfsync always`, as far as its frames tell.
-    pub always: bool,
-    /// The history that its start frame names.
-    pub history: Option<HistoryId>,
-}
-
-/// What [`check`] found.
-pub struct Report {
-    /// The data directory.
-    pub directory: PathBuf,
-    /// Who uses it.
-    pub in_use: Option<Holder>,
-    /// What MANIFEST says, if it can be read; `None` with no damage for a directory in which nothing was begun.
-    pub manifest: Option<Manifest>,
-    /// Segments, as listed.
-    pub segments: Vec<CheckedSegment>,
-    /// How much was read.
-    pub progress: Progress,
-    /// The end of the chain.
-    pub outcome: Option<Outcome>,
-    /// What would stop a start.
-    pub damage: Option<Damage>,
-    /// What is wrong where a start does not need it.
-    pub warnings: Vec<String>,
-}
-
-impl Report {
-    /// Whether everything that was checked is as it was written; a torn tail, which nobody was promised, aside.
-    pub fn is_sound(&self) -> bool {
-        self.damage.is_none() && self.warnings.is_empty()
-    }
 }
 
 /// The data directory that `path` means: itself, or its folder `name`, which holds the data of a server whose `dir` is
@@ -167,7 +115,7 @@ impl Inspection {
             if in_use.is_none() && !has_landed(&path)? {
                 in_use = Some(Holder { pid: None });
             }
-            found.maps.push(map);
+            found.maps.push(Rc::new(map));
         }
         found.in_use = in_use;
         Ok(found)
@@ -188,6 +136,12 @@ impl Inspection {
         &self.segments
     }
 
+    /// The bytes of an opened segment. To be trusted only while there is no [`Inspection::fault`].
+    pub fn map(&self, sequence: u64) -> Option<&Mapped> {
+        let index = self.segments.iter().position(|segment| segment.sequence == sequence)?;
+        self.maps.get(index).map(|map| &**map)
+    }
+
     /// The folder of the segments.
     pub fn log_dir(&self) -> PathBuf {
         self.directory.join("log")
@@ -205,7 +159,7 @@ impl Inspection {
             base_offset: manifest.and_then(|m| m.snapshots.first()).map_or(0, |s| s.place.offset),
             tail_is_live: live,
         };
-        let bytes = self.maps.iter().map(Mapped::bytes).collect();
+        let bytes = self.maps.iter().map(|map| map.bytes()).collect();
         match behind {
             Some((sequence, point)) => LogReader::resuming(input, bytes, sequence, point),
             None => LogReader::new(input, bytes),
@@ -299,120 +253,6 @@ impl Inspection {
             }
         }
         Ok(())
-    }
-}
-
-/// Checks a whole directory. An error is one of looking at it; what is wrong with the data is in the report.
-pub fn check(directory: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Report, LogError> {
-    let mut attempt = 1;
-    loop {
-        let before = (read_text(directory)?, holder(directory)?);
-        let report = check_once(directory, progress)?;
-        // What changes meanwhile is looked at anew: a server may have started, stopped, or replaced files.
-        let changed = || Ok::<_, LogError>(before != (read_text(directory)?, holder(directory)?));
-        if report.damage.is_none() || attempt == ATTEMPTS || !changed()? {
-            return Ok(report);
-        }
-        attempt += 1;
-        std::thread::sleep(PAUSE);
-    }
-}
-
-fn check_once(directory: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Report, LogError> {
-    let mut report = Report {
-        directory: directory.to_owned(),
-        in_use: None,
-        manifest: None,
-        segments: Vec::new(),
-        progress: Progress::default(),
-        outcome: None,
-        damage: None,
-        warnings: Vec::new(),
-    };
-    let inspection = match Inspection::open(directory, 0) {
-        Ok(inspection) => inspection,
-        Err(LogError::Refused(refusal)) => {
-            report.in_use = holder(directory)?;
-            report.manifest = read_manifest(directory).ok().flatten();
-            report.damage = Some(Damage::Refused(refusal));
-            return Ok(report);
-        }
-        Err(error) => return Err(error),
-    };
-    report.in_use = inspection.in_use;
-    report.manifest = inspection.manifest.clone();
-    report.progress.total = inspection.segments.iter().map(|s| s.size).sum();
-    report.segments = inspection.segments.iter().map(|segment| CheckedSegment::untouched(*segment)).collect();
-    let (mut at, mut shown) = (0, 0);
-    let (outcome, damage) = inspection.read(|frame| {
-        if report.segments.get(at).is_none_or(|s| s.segment.sequence != frame.sequence) {
-            at = report.segments.iter().position(|s| s.segment.sequence == frame.sequence).unwrap_or(at);
-        }
-        if let Some(checked) = report.segments.get_mut(at) {
-            checked.take(&frame.header, frame.payload, frame.position);
-        }
-        report.progress.frames += 1;
-        report.progress.bytes += frame.header.frame_len();
-        report.progress.offset = frame.header.end_offset();
-        if report.progress.bytes - shown >= PROGRESS_STEP {
-            shown = report.progress.bytes;
-            progress(report.progress);
-        }
-        Ok::<_, LogError>(())
-    })?;
-    report.warnings = outcome.warnings.clone();
-    report.damage = damage;
-    let last = report.segments.iter().rposition(|s| s.role == Role::Live);
-    for checked in report.segments.iter_mut().skip(last.map_or(0, |last| last + 1)) {
-        checked.role = if report.damage.is_some() { Role::NotReached } else { Role::Spare };
-    }
-    report.outcome = Some(outcome);
-    check_snapshots(&inspection, &mut report)?;
-    Ok(report)
-}
-
-/// Snapshots by their checksums. Today's starts do not need one as long as the log reaches back to its beginning.
-fn check_snapshots(inspection: &Inspection, report: &mut Report) -> Result<(), LogError> {
-    for snapshot in inspection.manifest.iter().flat_map(|m| &m.snapshots) {
-        let path = inspection.directory.join("snapshots").join(&snapshot.file);
-        if let Err(error) = check_length(&path, snapshot.size) {
-            report.warnings.push(match error {
-                LogError::Refused(refusal) => format!("{}: {}", path.display(), refusal.cause),
-                other => other.to_string(),
-            });
-            continue;
-        }
-        let map = Mapped::open(&path, snapshot.size).map_err(LogError::io("map", &path))?;
-        let intact = crc32fast::hash(map.bytes()) == snapshot.crc;
-        report.progress.bytes += snapshot.size;
-        if let Some(fault) = map.fault() {
-            let (position, cause) = (fault.offset, fault.cause.to_string());
-            report.damage = Some(Damage::Medium { file: path, position, cause });
-        } else if !intact {
-            report.warnings.push(format!("{}: the snapshot does not match its checksum", path.display()));
-        }
-    }
-    Ok(())
-}
-
-impl CheckedSegment {
-    fn untouched(segment: Segment) -> Self {
-        let role = Role::NotReached;
-        Self { segment, role, frames: 0, end: 0, offsets: (0, 0), always: false, history: None }
-    }
-
-    fn take(&mut self, header: &FrameHeader, payload: &[u8], position: u64) {
-        if self.frames == 0 {
-            self.offsets.0 = header.offset;
-        }
-        self.role = Role::Live;
-        self.frames += 1;
-        self.end = position + header.frame_len();
-        self.offsets.1 = header.end_offset();
-        self.always |= header.always;
-        if header.kind == FrameKind::Start {
-            self.history = StartMark::decode(payload).ok().map(|mark| mark.history);
-        }
     }
 }
 
