@@ -2,7 +2,7 @@
 
 use super::failure::SYNTAX;
 use super::{Ctx, Failure, blocking};
-use crate::engine::snapshots::{Present, Purpose};
+use crate::engine::snapshots::Purpose;
 
 const SAVE: Purpose = Purpose { save: true, rewrite: false };
 const REWRITE: Purpose = Purpose { save: false, rewrite: true };
@@ -16,8 +16,7 @@ const OTHER_UNDER_WAY: Failure = Failure::fixed(
 
 /// What is under way, or about to begin.
 fn present(ctx: &Ctx<'_>) -> Option<Purpose> {
-    let snapshots = &ctx.engine.snapshots;
-    snapshots.present.map(|Present { purpose, .. }| purpose)
+    Some(ctx.engine.snapshots.under_way()).filter(|purpose| *purpose != Purpose::default())
 }
 
 /// SAVE: answers when the snapshot is there. Other clients go on meanwhile.

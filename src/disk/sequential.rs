@@ -5,7 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -49,11 +49,6 @@ impl SequentialFile {
     /// Whether nothing was written.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    /// The descriptor.
-    pub fn descriptor(&self) -> RawFd {
-        self.file.as_raw_fd()
     }
 
     /// Makes all of it durable, but for its name. Gives its length and the CRC32 of its bytes.

@@ -18,7 +18,7 @@ use crate::log::{
 const PROGRESS_INTERVAL_US: u64 = 1_000_000;
 
 /// A replay of fewer bytes tells nothing of how fast replays are.
-const TELLING_REPLAY: u64 = 16 << 20;
+const TELLING_REPLAY: u64 = 4 << 20;
 
 /// The data could not be made ready.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +76,7 @@ pub async fn load(engine: &Rc<RefCell<Engine>>, directory: &Directory) -> Result
     }
     let replay_us = engine.borrow_mut().tick();
     let mut loader =
-        Loader { engine: engine.clone(), applier: Applier::default(), reported_us: started_us, commands: 0 };
+        Loader { engine: engine.clone(), applier: Applier::default(), reported_us: started_us, commands: 0, bytes: 0 };
     let replayed = directory.replay(contents, behind.as_ref(), &mut loader).await;
     let recovered = match (replayed, fault) {
         (Err(LogError::Refused(refusal)), Some((file, reason)))
@@ -94,17 +94,17 @@ pub async fn load(engine: &Rc<RefCell<Engine>>, directory: &Directory) -> Result
         }
         (replayed, _) => replayed?,
     };
-    note_replay_rate(&mut engine.borrow_mut(), &recovered, replay_us);
+    note_replay_rate(&mut engine.borrow_mut(), loader.bytes, replay_us);
     report(&engine.borrow(), &recovered, loader.commands, started_us);
     engine.borrow_mut().saw_frame_time(recovered.wall_ms);
     Ok(recovered)
 }
 
 /// What a start replays in a second: how long the next one will take is reckoned by it.
-fn note_replay_rate(engine: &mut Engine, recovered: &Recovered, begun_us: u64) {
+fn note_replay_rate(engine: &mut Engine, bytes: u64, begun_us: u64) {
     let took_us = engine.tick() - begun_us;
-    if recovered.bytes >= TELLING_REPLAY && took_us > 0 {
-        engine.log.replay_rate = Some((u128::from(recovered.bytes) * 1_000_000 / u128::from(took_us)) as u64);
+    if bytes >= TELLING_REPLAY && took_us > 0 {
+        engine.log.replay_rate = Some((u128::from(bytes) * 1_000_000 / u128::from(took_us)) as u64);
     }
 }
 
@@ -163,12 +163,15 @@ struct Loader {
     applier: Applier,
     reported_us: u64,
     commands: u64,
+    /// Of frames.
+    bytes: u64,
 }
 
 impl Sink for Loader {
     fn frame(&mut self, header: &FrameHeader, payload: &[u8]) -> Result<(), String> {
         let mut engine = self.engine.borrow_mut();
         engine.saw_frame_time(header.wall_ms);
+        self.bytes += header.frame_len();
         if header.kind != FrameKind::Effects {
             return Ok(());
         }

@@ -385,6 +385,12 @@ impl Engine {
         self.shadow = None;
     }
 
+    /// The snapshot under way, if there is one, is given up; tells who waits for it.
+    pub fn snapshot_given_up(&mut self) {
+        self.snapshots.give_up();
+        self.wake_blocked(|on| matches!(on, BlockedOn::Snapshot { .. }));
+    }
+
     /// Whether writes are refused because a snapshot failed.
     pub fn refuses_for_snapshots(&self) -> bool {
         !self.snapshots.last_save.succeeded
@@ -395,7 +401,8 @@ impl Engine {
     /// The snapshot under way has ended; tells who waits for it.
     pub fn snapshot_ended(&mut self, result: Result<(), String>) {
         self.read_clock();
-        if let (Ok(()), Some(present)) = (&result, &self.snapshots.present) {
+        // What Redis calls a rewrite of the append-only file is no save.
+        if let (Ok(()), Some(present)) = (&result, self.snapshots.present.filter(|present| present.purpose.save)) {
             self.stats.changes = self.stats.changes.saturating_sub(present.changes);
             self.last_save_s = self.wall_us() / 1_000_000;
         }

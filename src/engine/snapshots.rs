@@ -83,9 +83,7 @@ pub struct Snapshots {
     pub forks: u64,
     /// Likewise.
     pub fork_us: u64,
-    /// The largest copy of memory during one, in bytes.
-    pub copied_peak: u64,
-    /// Snapshots kept: file, offset and size of the newest, how many.
+    /// Snapshots kept.
     pub kept: Kept,
     begun: u64,
     results: VecDeque<(u64, Result<(), String>)>,
@@ -111,6 +109,11 @@ pub struct Kept {
 }
 
 impl Snapshots {
+    /// What is under way, or about to begin: who asked may rely on it.
+    pub fn under_way(&self) -> Purpose {
+        self.present.map_or(self.wanted, |present| present.purpose)
+    }
+
     /// Asks for one. Gives the number of the attempt that will serve, for [`Snapshots::result`].
     pub fn ask(&mut self, purpose: Purpose) -> u64 {
         self.wanted.save |= purpose.save;
@@ -146,7 +149,6 @@ impl Snapshots {
             seconds: Some(now_us.saturating_sub(present.begun_us) / 1_000_000),
             copied: present.copied,
         };
-        self.copied_peak = self.copied_peak.max(present.copied);
         for (serves, kept) in
             [(present.purpose.save, &mut self.last_save), (present.purpose.rewrite, &mut self.last_rewrite)]
         {
@@ -168,6 +170,14 @@ impl Snapshots {
         }
         if let Some(taker) = self.taker.take() {
             taker.wake();
+        }
+    }
+
+    /// The one under way is given up, for the server has to stop or to load its data anew: no failure of it.
+    pub fn give_up(&mut self) {
+        if self.present.take().is_some() {
+            self.results
+                .push_back((self.begun, Err("it was given up, for the server has to stop or to reload".into())));
         }
     }
 

@@ -116,6 +116,7 @@ impl Directory {
         }
         let file = self.disk.open(draft, Open::CreateNew).await.map_err(LogError::io("create", draft))?;
         let text = manifest.render();
+        assert!(Manifest::parse(text.as_bytes()).is_ok(), "a MANIFEST that is written can be read");
         let mut buf = AlignedBuf::with_capacity(text.len());
         buf.extend_from_slice(text.as_bytes());
         file.write_at(0, buf).await.map_err(LogError::io_at("write", draft, 0))?;

@@ -106,7 +106,7 @@ impl Contents {
         self.manifest.iter().flat_map(|m| m.snapshots.iter().rev().cloned()).collect()
     }
 
-    /// Notes that a snapshot cannot be used. It stays where it is until there are enough others.
+    /// Notes that a snapshot cannot be used. It stays where it is until the next one is installed.
     pub fn cannot_use(&mut self, snapshot: &SnapshotEntry) {
         self.unusable.push(snapshot.file.clone());
     }

@@ -61,11 +61,12 @@ impl Retention {
 
     /// The sequence number of the first segment that is needed when these snapshots are kept; 0 for all.
     pub(super) fn first_segment(&self, snapshots: &[SnapshotEntry]) -> u64 {
-        if snapshots.len() < self.snapshots.max(1) {
-            return 0;
-        }
-        let reaches_back = |s: &SnapshotEntry| self.history_ms == 0 && self.history_bytes == 0 || s.place.offset > 0;
-        snapshots.first().filter(|s| reaches_back(s)).map_or(0, |s| s.place.sequence)
+        let (Some(first), Some(last)) = (snapshots.first(), snapshots.last()) else { return 0 };
+        let (first, last) = (first.place, last.place);
+        // Until a snapshot is as old as the window, history reaches back to the beginning.
+        let covers_windows = last.wall_ms.saturating_sub(first.wall_ms) >= self.history_ms
+            && last.offset - first.offset >= self.history_bytes;
+        if snapshots.len() < self.snapshots.max(1) || !covers_windows { 0 } else { first.sequence }
     }
 }
 
@@ -112,6 +113,9 @@ mod tests {
                 kept.append(&mut snapshots(&[at]));
                 retention.thin(&mut kept);
                 let times = times(&kept);
+                let is_whole = retention.first_segment(&kept) == 0;
+                assert!(is_whole || times[0] + 800 <= at, "{times:?} at {at}: the window is cut");
+                assert!(!is_whole || at < 1000, "{times:?} at {at}: nothing is ever cut");
                 assert!(at < 900 || times[0] + 800 <= at, "{times:?} at {at}");
                 assert!(times[0] + 1000 >= at, "{times:?} at {at}: more than the window and a step");
                 assert!(times.len() <= 14, "{times:?}");

@@ -111,8 +111,14 @@ impl Directory {
         let path = self.snapshot_dir().join(file);
         // What a server that died left under this name.
         let _ = self.disk.remove(under_way).await;
-        self.disk.copy(&path, under_way).await.map_err(LogError::io("copy", &path))?;
-        self.disk.rename(under_way, target).await.map_err(LogError::io("rename", under_way))
+        if let Err(error) = self.disk.copy(&path, under_way).await {
+            // What there is of it may hold the last free space.
+            let _ = self.disk.remove(under_way).await;
+            return Err(LogError::io("copy", &path)(error));
+        }
+        self.disk.rename(under_way, target).await.map_err(LogError::io("rename", under_way))?;
+        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        self.disk.sync_dir(folder).await.map_err(LogError::io("sync", folder))
     }
 
     /// Bytes that can still be stored where `path` is, if that is known.
@@ -167,6 +173,20 @@ impl Log {
         let segments = state.manifest.segments.iter().filter(|s| (sequence..=last).contains(&s.sequence));
         let upto = |s: &Segment| if s.sequence == last { active.position } else { s.size };
         segments.map(|s| if s.sequence == sequence { upto(s).saturating_sub(position) } else { upto(s) }).sum()
+    }
+
+    /// Bytes that the installation of a snapshot of this size, taken now, would free.
+    pub fn would_free(&self, size: u64, retention: &Retention) -> u64 {
+        let place = self.place();
+        let state = self.state.borrow();
+        let mut kept = state.manifest.snapshots.clone();
+        let before: u64 = kept.iter().map(|s| s.size).sum();
+        kept.push(SnapshotEntry { file: String::new(), size, crc: 0, place });
+        retention.thin(&mut kept);
+        let after: u64 = kept.iter().map(|s| s.size).sum();
+        let first = retention.first_segment(&kept);
+        let segments: u64 = state.manifest.segments.iter().filter(|s| s.sequence < first).map(|s| s.size).sum();
+        segments + (before + size).saturating_sub(after)
     }
 
     /// From where on every state can be gone back to: the oldest snapshot, or `None` for the beginning of all.

@@ -14,7 +14,7 @@ use super::Settings;
 use super::directory::Directory;
 use super::error::LogError;
 use super::history::{History, HistoryId};
-use super::manifest::Manifest;
+use super::manifest::{Manifest, SnapshotEntry};
 use super::recovery::{Plan, Recovered, SegmentReader, yield_now};
 use super::segment::{MIN_UNIT, Segment, size_for};
 use super::spare::Spare;
@@ -46,7 +46,9 @@ impl Log {
         }
         let vouched = directory.planted().trust_cache || reads_back(&directory, plan).await?;
         let end = plan.outcome.as_ref().map_or(Point::ORIGIN, |o| if vouched { o.end } else { o.durable_at });
-        let manifest = next_manifest(manifest, recovered, vouched, &mut rng);
+        let mut manifest = next_manifest(manifest, recovered, vouched, &mut rng);
+        let mut discarded = plan.leftovers.snapshots.clone();
+        discarded.extend(drop_unreachable(&mut manifest, plan, end));
         let segments = plan.manifest.as_ref().map_or(&[][..], |m| &m.segments);
         let tail = end.segment.and_then(|s| segments.get(s)).map(|s| (s.sequence, s.salt, end.position));
         let state = State {
@@ -68,7 +70,7 @@ impl Log {
             watermark: 0,
             rewriting: !vouched,
             unusable: plan.unusable.clone(),
-            discarded: plan.leftovers.snapshots.clone(),
+            discarded,
             begins_at_zero: plan.walk.as_ref().is_none_or(Walk::begins_at_zero),
             recyclable: Vec::new(),
             manifest,
@@ -212,6 +214,22 @@ fn next_manifest(mut manifest: Manifest, recovered: &Recovered, vouched: bool, r
     manifest.clean = false;
     manifest.durable = plan.outcome.as_ref().map_or(0, |o| if vouched { o.end.offset } else { o.durable });
     manifest
+}
+
+/// Takes snapshots off the list whose place is no longer in the log that goes on behind `end`: it may lie behind a mark (a
+/// start frame, a seal) that takes no room in the stream, and so was not written anew. Only such can be meant as this start
+/// did not use. Answers their files.
+fn drop_unreachable(manifest: &mut Manifest, plan: &Plan, end: Point) -> Vec<String> {
+    let segments = plan.manifest.as_ref().map_or(&[][..], |m| &m.segments);
+    let last = end.segment.and_then(|index| segments.get(index)).map_or((0, 0), |s| (s.sequence, end.position));
+    let listed: Vec<u64> = manifest.segments.iter().map(|s| s.sequence).collect();
+    let is_there = |s: &SnapshotEntry| {
+        s.place.sequence == 0 || (listed.contains(&s.place.sequence) && (s.place.sequence, s.place.position) <= last)
+    };
+    let (kept, gone) = std::mem::take(&mut manifest.snapshots).into_iter().partition::<Vec<_>, _>(is_there);
+    manifest.snapshots = kept;
+    assert!(gone.iter().all(|s| plan.unusable.contains(&s.file)), "the snapshot in use is part of the log");
+    gone.into_iter().map(|s| s.file).collect()
 }
 
 /// Takes segments off the list; their files may be removed once the list is in force.

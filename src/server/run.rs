@@ -188,7 +188,7 @@ async fn serve(options: Options, logging: Logging) -> Result<(), ServeError> {
                 if how.save {
                     // Nothing is executed behind it, or it would not be in the snapshot.
                     node.engine.borrow_mut().stopping = true;
-                    snapshot_now(&node).await;
+                    snapshot_now(&node, &mut stops).await;
                 }
                 break;
             }
@@ -201,8 +201,9 @@ async fn serve(options: Options, logging: Logging) -> Result<(), ServeError> {
             Event::Request(Request::NewHistory) => running.committer.begin_history().await,
             Event::Request(Request::Reload { save }) => {
                 node.engine.borrow_mut().loading = Some(Default::default());
-                if save {
-                    snapshot_now(&node).await;
+                if save && !snapshot_now(&node, &mut stops).await {
+                    tracing::warn!("Received a signal, shutting down");
+                    break;
                 }
                 running.stop(&node).await?;
                 node.engine.borrow_mut().forget_data();
@@ -259,8 +260,8 @@ async fn listen(node: &Rc<Node>, clock: &dyn Clock) -> Result<Rc<Listeners>, Lis
     }
 }
 
-/// Takes a snapshot, and waits for its end.
-async fn snapshot_now(node: &Node) {
+/// Takes a snapshot, and waits for its end. `false` if a signal comes first: then whoever stops the server gives it up.
+async fn snapshot_now(node: &Node, stops: &mut Stops) -> bool {
     let clock = node.engine.borrow().clock.clone();
     let number = node.engine.borrow_mut().snapshots.ask(Purpose { save: true, rewrite: false });
     loop {
@@ -268,10 +269,19 @@ async fn snapshot_now(node: &Node) {
             let engine = node.engine.borrow();
             (engine.snapshots.result(number), engine.log.failed.is_some())
         };
-        match result {
-            Some(Err(reason)) => return tracing::warn!("the snapshot failed; all is in the log: {reason}"),
-            None if !failed => clock.sleep(TRY_AGAIN).await,
-            _ => return,
+        if let Some(Err(reason)) = &result {
+            tracing::warn!("the snapshot failed; all is in the log: {reason}");
+        }
+        if result.is_some() || failed {
+            return true;
+        }
+        let mut pause = clock.sleep(TRY_AGAIN);
+        let signalled = poll_fn(|cx| match stops.poll(cx) {
+            Poll::Ready(_) => Poll::Ready(true),
+            Poll::Pending => pause.as_mut().poll(cx).map(|()| false),
+        });
+        if signalled.await {
+            return false;
         }
     }
 }
@@ -324,6 +334,7 @@ impl Running {
         }
         self.committer.stop();
         self.writer.await.map_err(ServeError::panicked)?;
+        self.committer.desk().clear(&node.engine, self.committer.log()).await;
         node.writer.replace(None);
         match node.engine.borrow().log.failed.clone() {
             Some(reason) => Err(ServeError::Log(reason)),

@@ -172,7 +172,9 @@ impl Moment<'_> {
         image.flip_bit(&path, 0, 0).map_err(|error| error.to_string())?;
         tried.recoveries += 1;
         let start = recover(&image, &self.settings);
-        self.same(&start, found).map_err(|what| format!("without the newest snapshot: {what}"))
+        self.same(&start, found).map_err(|what| format!("without the newest snapshot: {what}"))?;
+        tried.recoveries += 1;
+        self.again(&image, found).map_err(|what| format!("without the newest snapshot: {what}"))
     }
 
     /// Flips a bit anywhere: the same content, or a refusal, or a cut that loses nothing known to have been durable.

@@ -31,7 +31,7 @@ pub(super) fn persistence(view: &View<'_>, fields: &mut Fields) {
 /// Snapshots, in the words of both kinds that Redis has.
 fn snapshots(view: &View<'_>, fields: &mut Fields) {
     let (engine, snapshots) = (view.engine, &view.engine.snapshots);
-    let present = snapshots.present.unwrap_or_default();
+    let (present, under_way) = (snapshots.present.unwrap_or_default(), snapshots.under_way());
     let elapsed_s = engine.monotonic_us().saturating_sub(present.begun_us) / 1_000_000;
     let running = |serves: bool| if serves { elapsed_s as i64 } else { -1 };
     let seconds = |seconds: Option<u64>| seconds.map_or(-1, |seconds| seconds as i64);
@@ -49,7 +49,7 @@ fn snapshots(view: &View<'_>, fields: &mut Fields) {
     fields.put("current_save_keys_processed", present.keys_done);
     fields.put("current_save_keys_total", present.keys);
     fields.put("rdb_changes_since_last_save", engine.stats.changes);
-    fields.put("rdb_bgsave_in_progress", u8::from(present.purpose.save));
+    fields.put("rdb_bgsave_in_progress", u8::from(under_way.save));
     fields.put("rdb_last_save_time", engine.last_save_s);
     fields.put("rdb_last_bgsave_status", status(save.succeeded));
     fields.put("rdb_last_bgsave_time_sec", seconds(save.seconds));
@@ -59,8 +59,8 @@ fn snapshots(view: &View<'_>, fields: &mut Fields) {
     fields.put("rdb_last_load_keys_expired", 0);
     fields.put("rdb_last_load_keys_loaded", snapshots.loaded_keys);
     fields.put("aof_enabled", u8::from(engine.config.appendonly()));
-    fields.put("aof_rewrite_in_progress", u8::from(present.purpose.rewrite));
-    fields.put("aof_rewrite_scheduled", u8::from(snapshots.wanted.rewrite && !present.purpose.rewrite));
+    fields.put("aof_rewrite_in_progress", u8::from(under_way.rewrite));
+    fields.put("aof_rewrite_scheduled", u8::from(snapshots.wanted.rewrite && !under_way.rewrite));
     fields.put("aof_last_rewrite_time_sec", seconds(rewrite.seconds));
     fields.put("aof_current_rewrite_time_sec", running(present.purpose.rewrite));
     fields.put("aof_last_bgrewrite_status", status(rewrite.succeeded));

@@ -21,23 +21,18 @@ const KEYS_A_LOOK: u64 = 64;
 /// How long the loading goes on before others get their turn, in microseconds.
 const TURN_US: u64 = 2000;
 
-/// Reads a file through the disk, on this thread.
-pub struct Source {
+/// Reads a file through the disk, on this thread, and knows the CRC32 of what it has read.
+struct Source {
     file: Rc<dyn File>,
     offset: u64,
-}
-
-impl Source {
-    /// From the beginning of a file.
-    pub fn new(file: Rc<dyn File>) -> Self {
-        Self { file, offset: 0 }
-    }
+    hasher: Rc<RefCell<crc32fast::Hasher>>,
 }
 
 impl Read for Source {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read_now(self.offset, into)?;
         self.offset += count as u64;
+        self.hasher.borrow_mut().update(&into[..count]);
         Ok(count)
     }
 }
@@ -284,8 +279,10 @@ pub async fn load(
     directory.verify_snapshot(&snapshot.file, snapshot.size, snapshot.crc, false, &mut note).await?;
     let file = directory.open_snapshot(&snapshot.file).await.map_err(Unusable::Io)?;
     let because = |error| Unusable::because(error, directory.snapshot_dir().join(&snapshot.file));
-    // Its checksum was verified, over all of it.
-    let reader = Reader::new(Source::new(file)).map_err(|error| because(error.into()))?.skip_checksum();
+    let hasher = Rc::new(RefCell::new(crc32fast::Hasher::new()));
+    let source = Source { file, offset: 0, hasher: hasher.clone() };
+    // The checksum of the whole file was verified, and is again: this reading may see other bytes than the first.
+    let reader = Reader::new(source).map_err(|error| because(error.into()))?.skip_checksum();
     let mut loader = Loader::new(reader, snapshot.size, &engine.borrow(), Policy::default());
     loop {
         {
@@ -293,7 +290,9 @@ pub async fn load(
             let begun_us = engine.tick();
             while engine.tick() - begun_us < TURN_US {
                 if !loader.advance(&mut engine, KEYS_A_LOOK).map_err(because)? {
-                    return Ok(loader.keys);
+                    let is_same = loader.bytes() == snapshot.size && hasher.borrow().clone().finalize() == snapshot.crc;
+                    let changed = || Unusable::Damaged("it read differently the second time".into());
+                    return if is_same { Ok(loader.keys) } else { Err(changed()) };
                 }
             }
         }

@@ -9,14 +9,14 @@ mod save;
 mod triggers;
 
 use std::cell::{Cell, RefCell};
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-pub use load::{LoadError, Loader, Policy, Source, Unusable, load};
+pub use load::{LoadError, Loader, Policy, Unusable, load};
 pub use save::write;
 
 use super::commit::Committer;
@@ -62,6 +62,30 @@ impl Desk {
         if let Some(waker) = self.waker.borrow_mut().take() {
             waker.wake();
         }
+    }
+
+    /// The result of `work`, or `None` if that is to end first.
+    async fn unless_ended<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let mut work = pin!(work);
+        poll_fn(|cx| {
+            *self.waker.borrow_mut() = Some(cx.waker().clone());
+            match work.as_mut().poll(cx) {
+                Poll::Pending if self.ends.get() => Poll::Ready(None),
+                other => other.map(Some),
+            }
+        })
+        .await
+    }
+
+    /// Ends a copy that nobody looks after any more. To be called when the committer has ended.
+    pub async fn clear(&self, engine: &RefCell<Engine>, log: &Log) {
+        let left = self.begun.borrow_mut().take();
+        if let Some((mut begun, _)) = left {
+            begun.child.kill();
+            let _ = begun.child.wait().await;
+            log.directory().discard_snapshot(&begun.file).await;
+        }
+        engine.borrow_mut().snapshot_given_up();
     }
 
     /// The frame in which the state ends is written: here it stands in the log.
@@ -121,16 +145,20 @@ pub async fn take_snapshots(committer: Rc<Committer>) {
                 if result.is_err() && !log.snapshots().iter().any(|kept| kept.file == file) {
                     log.directory().discard_snapshot(&file).await;
                 }
-                if let Err(reason) = &result {
-                    tracing::warn!("Background saving error: {reason}");
-                }
                 report(&engine, &log);
                 committer.report();
                 let wants_copy = engine.borrow().snapshots.present.is_some_and(|present| present.purpose.save);
                 if result.is_ok() && wants_copy {
                     copy_out(desk, &engine, &log, &file).await;
                 }
-                engine.borrow_mut().snapshot_ended(result);
+                match result {
+                    Ok(()) => engine.borrow_mut().snapshot_ended(Ok(())),
+                    Err(Fate::GivenUp) => engine.borrow_mut().snapshot_given_up(),
+                    Err(Fate::Failed(reason)) => {
+                        tracing::warn!("Background saving error: {reason}");
+                        engine.borrow_mut().snapshot_ended(Err(reason));
+                    }
+                }
                 // Installing syncs the log; that it failed is no matter of the snapshot alone.
                 if let Some(first) = log.failure() {
                     committer.fail(&LogError::Failed(first));
@@ -139,14 +167,19 @@ pub async fn take_snapshots(committer: Rc<Committer>) {
             Event::Look => look(&engine, &log).await,
         }
     }
-    // A copy that was begun and not handed over yet is killed as it is dropped.
-    let left = desk.begun.borrow_mut().take();
-    if let Some((begun, _)) = left {
-        log.directory().discard_snapshot(&begun.file).await;
-    }
-    let mut engine = engine.borrow_mut();
-    if engine.snapshots.present.is_some() {
-        engine.snapshot_ended(Err("the server is stopping".into()));
+}
+
+/// What became of a snapshot that is not there.
+enum Fate {
+    /// The server has to stop, or to load its data anew.
+    GivenUp,
+    /// For this reason.
+    Failed(String),
+}
+
+impl From<String> for Fate {
+    fn from(reason: String) -> Self {
+        Self::Failed(reason)
     }
 }
 
@@ -177,18 +210,17 @@ async fn attend(
     log: &Log,
     mut begun: Begun,
     place: Place,
-) -> Result<(), String> {
+) -> Result<(), Fate> {
     let written = watch(desk, engine, &mut *begun.child).await?;
     let Written { size, crc, copied } = written;
     if let Some(present) = &mut engine.borrow_mut().snapshots.present {
         (present.bytes, present.copied, present.keys_done) = (size, copied.max(present.copied), present.keys);
     }
     let directory = log.directory();
-    let verified = directory.verify_snapshot(&begun.file, size, crc, true, &mut |_| {}).await;
+    let mut ignore = |_| {};
+    let verifying = directory.verify_snapshot(&begun.file, size, crc, true, &mut ignore);
+    let verified = desk.unless_ended(verifying).await.ok_or(Fate::GivenUp)?;
     verified.map_err(|fault| format!("the file does not read back as it was written: {fault}"))?;
-    if desk.ends.get() {
-        return Err("the server is stopping".into());
-    }
     let retention = retention(&engine.borrow());
     let snapshot = SnapshotEntry { file: begun.file, size, crc, place };
     log.install_snapshot(snapshot, retention).await.map_err(|error| error.to_string())?;
@@ -199,7 +231,7 @@ async fn attend(
 }
 
 /// Waits for the end of a copy, unless it hangs or nobody wants it any more.
-async fn watch(desk: &Desk, engine: &Rc<RefCell<Engine>>, child: &mut dyn Child) -> Result<Written, String> {
+async fn watch(desk: &Desk, engine: &Rc<RefCell<Engine>>, child: &mut dyn Child) -> Result<Written, Fate> {
     let clock = engine.borrow().clock.clone();
     // Asked for while `wait` has the child: what it tells is read through the same cells.
     let told = Cell::new((0, clock.monotonic_us()));
@@ -221,12 +253,13 @@ async fn watch(desk: &Desk, engine: &Rc<RefCell<Engine>>, child: &mut dyn Child)
             .await
         };
         if let Some(result) = waited {
-            return if hangs { Err("it told nothing for two minutes, and was ended".into()) } else { result };
+            let why = "it told nothing for two minutes, and was ended";
+            return if hangs { Err(Fate::Failed(why.into())) } else { result.map_err(Fate::Failed) };
         }
         if desk.ends.get() {
             child.kill();
             let _ = child.wait().await;
-            return Err("the server is stopping".into());
+            return Err(Fate::GivenUp);
         }
         let progress = child.progress();
         let now_us = clock.monotonic_us();
@@ -305,16 +338,9 @@ async fn copy_out(desk: &Desk, engine: &RefCell<Engine>, log: &Log, file: &str) 
     let folder: PathBuf = folder.unwrap_or(Path::new(".")).to_owned();
     // Always the same name, so that one that was cut short is replaced and not left over.
     let (under_way, target) = (folder.join(format!("temp-{name}")), folder.join(&name));
-    let mut copying = pin!(log.directory().copy_snapshot(file, &under_way, &target));
-    let copied = poll_fn(|cx| {
-        *desk.waker.borrow_mut() = Some(cx.waker().clone());
-        match copying.as_mut().poll(cx) {
-            // A shutdown does not wait for it.
-            Poll::Pending if desk.ends.get() => Poll::Ready(Ok(())),
-            other => other,
-        }
-    });
-    if let Err(error) = copied.await {
+    // A shutdown does not wait for it.
+    let copied = desk.unless_ended(log.directory().copy_snapshot(file, &under_way, &target)).await;
+    if let Some(Err(error)) = copied {
         tracing::warn!("cannot copy the snapshot to {}: {error}", target.display());
     }
 }

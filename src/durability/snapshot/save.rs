@@ -46,6 +46,7 @@ pub fn write(engine: &Engine, offset: u64, out: &mut dyn Output) -> Result<(), S
             writer.get_mut().done(keys);
             if delay_us != 0 {
                 pause(delay_us, keys);
+                writer.get_mut().tell();
             }
         }
     }

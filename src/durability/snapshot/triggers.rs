@@ -23,6 +23,8 @@ pub(super) struct Facts {
     pub since_save_s: u64,
     /// Free space on the disk, where it is known.
     pub free: Option<u64>,
+    /// Bytes that an installation now would free.
+    pub would_free: u64,
     /// Bytes of log that a start replays in a second.
     pub replay_rate: Option<u64>,
 }
@@ -65,9 +67,11 @@ pub(super) fn due(facts: &Facts, rules: &Rules) -> Option<(Purpose, String)> {
         return Some((rewrite, format!("a start would replay the log for {replay_s} seconds")));
     }
     let little = (FREE_SEGMENTS * rules.segment).max(2 * snapshot);
-    // What the snapshot needs must be less than what it frees, or it makes things worse.
-    let helps = behind > snapshot + 2 * rules.segment;
-    if let Some(free) = facts.free.filter(|free| *free < little && helps) {
+    // There must be room to write it, and it must free more than it takes: at once, or, as the log behind the newest goes with
+    // the next one after it, in the end.
+    let helps = facts.would_free + behind > 2 * snapshot + 2 * rules.segment;
+    let fits = |free: u64| free > snapshot + rules.segment;
+    if let Some(free) = facts.free.filter(|free| *free < little && helps && fits(*free)) {
         return Some((rewrite, format!("{free} bytes are free on the disk, and the log holds {behind}")));
     }
     None
@@ -80,6 +84,7 @@ pub(super) fn facts(engine: &Engine, log: &Log, free: Option<u64>) -> Facts {
         changes: engine.stats.changes,
         since_save_s: (engine.wall_us() / 1_000_000).saturating_sub(engine.last_save_s),
         free,
+        would_free: log.would_free(log.snapshots().last().map_or(0, |newest| newest.size), &super::retention(engine)),
         replay_rate: engine.log.replay_rate,
     }
 }
@@ -131,11 +136,12 @@ mod tests {
         assert_eq!(due(&Facts { replay_rate: Some(1 << 30), ..large }, &RULES), None);
         let small = Facts { snapshot: 600 << 20, behind: 590 << 20, ..Facts::default() };
         assert_eq!(due(&Facts { free: Some(1 << 30), ..small }, &RULES), None, "it would need more than it frees");
-        let small = Facts { snapshot: 100 << 20, behind: 99 << 20, ..Facts::default() };
         let patient = Rules { growth_percent: 1000, ..RULES };
-        assert_eq!(due(&Facts { free: Some(1 << 20), ..small }, &patient), None);
-        let small = Facts { behind: 400 << 20, ..small };
-        assert!(due(&Facts { free: Some(1 << 20), ..small }, &patient).is_some());
-        assert_eq!(due(&Facts { free: Some(1 << 30), ..small }, &patient), None);
+        let small = Facts { snapshot: 100 << 20, behind: 400 << 20, ..Facts::default() };
+        assert_eq!(due(&Facts { free: Some(1 << 20), ..small }, &patient), None, "there is no room to write it");
+        assert!(due(&Facts { free: Some(200 << 20), ..small }, &patient).is_some());
+        assert_eq!(due(&Facts { free: Some(1 << 30), ..small }, &patient), None, "there is enough");
+        let small = Facts { behind: 0, would_free: 400 << 20, ..small };
+        assert!(due(&Facts { free: Some(200 << 20), ..small }, &patient).is_some());
     }
 }

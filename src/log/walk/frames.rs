@@ -39,6 +39,10 @@ impl Walk {
         Ok(match self.frame_at(segment, near, fresh, window)? {
             second @ Found::Frame(_) => self.damaged(segment, fresh, second, true),
             Found::Nothing(FrameFault::NoMagic) => self.damaged(segment, near, first, true),
+            // A header of this use, intact: it was written there, whatever an earlier use of the file has left in the gap.
+            second @ Found::Nothing(FrameFault::PayloadCrc | FrameFault::TooLong | FrameFault::Contradiction(_)) => {
+                self.damaged(segment, fresh, second, true)
+            }
             second if is_gap => self.damaged(segment, fresh, second, true),
             _ => self.damaged(segment, near, first, true),
         })

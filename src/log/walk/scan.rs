@@ -63,9 +63,6 @@ impl Walk {
         let listed = self.input.segments[segment];
         let sealed = parse_header(bytes, listed.salt);
         let Some(damage) = &mut self.damage else { return Ok(()) };
-        if damage.bytes == 0 && position == listed.unit && self.surveyed[segment].start.is_none() {
-            damage.start_of = Some(segment);
-        }
         // In a file that is used again, anything may stand behind the last frame.
         if listed.is_recycled() && sealed.is_err() {
             return match sealed {
@@ -74,6 +71,9 @@ impl Walk {
                 }
                 _ => Ok(()),
             };
+        }
+        if damage.bytes == 0 && position == listed.unit && self.surveyed[segment].start.is_none() {
+            damage.start_of = Some(segment);
         }
         let before: u64 = if segment == damage.segment { damage.position } else { listed.unit };
         let whole: u64 = position + FRAME_ALIGN - before;
