@@ -405,7 +405,7 @@ impl Simulation {
         }
         let revealed = if reply.starts_with(b"*-1") {
             executed.told
-        } else if reply.starts_with(b"-WRONGTYPE") {
+        } else if reply.windows(10).any(|word| word == b"-WRONGTYPE") {
             executed.least
         } else {
             executed.reveals

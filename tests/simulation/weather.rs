@@ -32,7 +32,7 @@ impl Weather {
                 (faults.slow_sync, faults.slow_us) = (0.7, 6_000_000);
                 log_may_fail = false;
             }
-            3 | 6..=8 => faults.sync_error = 0.3,
+            3 | 6..=8 => faults.sync_error = 0.5,
             9 => faults.write_error = 0.02,
             10 => (faults.no_space, faults.read_error, faults.name_error) = (0.02, 0.01, 0.03),
             _ => (faults.sync_error, faults.write_error, faults.no_space, faults.slow) = (0.02, 0.01, 0.01, 0.1),
