@@ -155,7 +155,7 @@ impl Moment<'_> {
         let inner =
             |what: String| format!("then {second:?} with choice {choice} at operation {at} of the recovery: {what}");
         let is_same_medium = first.0 == Crash::Power || second == Crash::Kill;
-        if is_same_medium && !has_late {
+        if is_same_medium && !has_late && !self.lied {
             return self.same(&start, found).map_err(inner);
         }
         let hardest = if second == Crash::Power { Crash::Power } else { first.0 };
