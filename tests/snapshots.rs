@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use support::client::Client;
-use support::contents::{assert_same, knows_field_expiry, read};
+use support::contents::{assert_same, read};
 use support::oracle::Oracle;
 use support::population::Population;
 use support::process::{Program, Server};
@@ -79,8 +79,6 @@ fn other_servers_load_a_snapshot_with_the_same_content() {
                 std::fs::copy(server.dir().join("dump.rdb"), dir.join("dump.rdb")).unwrap();
             });
             let mut other = other.client();
-            // Valkey 8.1 has no expiry of fields; populations are without it here.
-            let _ = knows_field_expiry(&mut other);
             assert_same(&expected, &read(&mut other), oracle.name());
         }
         assert_eq!(client.command("FLUSHALL"), ok());
@@ -197,6 +195,35 @@ fn a_shutdown_or_a_reload_during_a_snapshot_waits_for_nobody() {
     assert!(server.wait_for_exit(Duration::from_secs(5)).success());
     server.start();
     assert_eq!(server.client().command("DBSIZE"), Value::Integer(200));
+}
+
+#[test]
+fn without_a_snapshot_shutdown_save_is_refused_and_a_reload_leaves_the_data_as_they_are() {
+    let mut server = Program::ackd().start();
+    let mut client = server.client();
+    client.command("SET a 1");
+    let folder = server.dir().join("ackd-data/snapshots");
+    let away = server.dir().join("away");
+    std::fs::rename(&folder, &away).unwrap();
+    for (command, error) in [
+        ("SAVE", "ERR the snapshot failed: cannot write"),
+        ("DEBUG RELOAD", "ERR the snapshot failed: cannot write"),
+        ("SHUTDOWN SAVE", "ERR Errors trying to SHUTDOWN. Check logs."),
+    ] {
+        let reply = client.command(command);
+        assert!(matches!(&reply, Value::Error(text) if text.starts_with(error.as_bytes())), "{command}: {reply}");
+        assert_eq!(client.command("GET a").text().unwrap(), "1", "{command}");
+        assert!(!client.command("INCR b").is_error(), "{command}");
+    }
+    std::fs::rename(&away, &folder).unwrap();
+    assert_eq!(client.command("DEBUG RELOAD"), ok());
+    assert_eq!(client.command("GET b").text().unwrap(), "3");
+    std::fs::rename(&folder, &away).unwrap();
+    client.send(&support::client::encode(&["SHUTDOWN", "SAVE", "FORCE"])).unwrap();
+    assert!(server.wait_for_exit(Duration::from_secs(5)).success());
+    std::fs::rename(&away, &folder).unwrap();
+    server.start();
+    assert_eq!(server.client().command("GET b").text().unwrap(), "3");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Value, json};
 
-use super::{Tool, bar, data};
+use super::{Tool, bar, data, report};
 use crate::base::calendar::utc;
 use crate::durability::backup::{self, Summary};
 
@@ -43,34 +43,24 @@ fn command() -> Command {
 
 fn run(matches: &ArgMatches) -> ExitCode {
     let started = Instant::now();
-    match work(matches) {
-        Ok((summary, target)) => {
-            let seconds = started.elapsed();
-            let text = match matches.get_flag("json") {
-                true => format!("{}\n", as_json(&summary, &target, seconds)),
-                false => as_text(&summary, &target, seconds),
-            };
-            print!("{text}");
-            if summary.warnings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(DAMAGED) }
-        }
-        Err(error) => {
-            eprintln!("ackd backup: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    let result = work(matches);
+    let time = started.elapsed();
+    let as_json = |(summary, target): &(Summary, PathBuf)| as_json(summary, target, time);
+    let as_text = |(summary, target): &(Summary, PathBuf)| as_text(summary, target, time);
+    report::print("backup", matches, result, as_json, as_text, |(summary, _)| {
+        if summary.warnings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(DAMAGED) }
+    })
 }
 
 fn work(matches: &ArgMatches) -> Result<(Summary, PathBuf), String> {
     let directory = data::directory(matches)?;
     let named = matches.get_one::<PathBuf>("TARGET").map_or(Path::new(""), PathBuf::as_path);
     let target = data::made_alone(named, backup::ENDING)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| format!("cannot start the runtime: {error}"))?;
     let bar = bar::of_bytes();
     let mut show = |bytes, total| bar::show(&bar, bytes, total);
-    let copied = runtime.block_on(backup::backup(&directory, &target, &mut show));
+    let copied = report::block_on(backup::backup(&directory, &target, &mut show));
     bar.finish_and_clear();
-    copied.map(|summary| (summary, target)).map_err(|error| error.to_string())
+    copied?.map(|summary| (summary, target)).map_err(|error| error.to_string())
 }
 
 fn as_text(summary: &Summary, target: &Path, seconds: Duration) -> String {
@@ -88,9 +78,7 @@ fn as_text(summary: &Summary, target: &Path, seconds: Duration) -> String {
     for warning in &summary.warnings {
         let _ = writeln!(text, "DAMAGE in the source, where a start does not look: {warning}");
     }
-    let (bytes, seconds) = (copied.bytes, seconds.as_secs_f64());
-    let speed = bytes as f64 / 1e6 / seconds.max(1e-6);
-    let _ = writeln!(text, "{bytes} bytes in {seconds:.2} seconds, {speed:.0} MB/s");
+    let _ = writeln!(text, "{}", report::speed(copied.bytes, seconds));
     text
 }
 

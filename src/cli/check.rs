@@ -1,14 +1,13 @@
 //! `ackd check DIR`: says whether a data directory is sound, and where it is not. The checking is
 //! `durability::check`'s.
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Value, json};
 
-use super::{Tool, bar, data};
+use super::{Tool, bar, data, report};
 use crate::base::calendar::utc;
 use crate::durability::check;
 use crate::log::inspect::{Damage, Report, Role, SnapshotCheck};
@@ -40,28 +39,12 @@ fn run(matches: &ArgMatches) -> ExitCode {
         check::check(&directory, &mut show).map_err(|error| error.to_string())
     });
     bar.finish_and_clear();
-    let report = match checked {
-        Ok(report) => report,
-        Err(error) => {
-            eprintln!("ackd check: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let seconds = started.elapsed();
-    let text =
-        if matches.get_flag("json") { format!("{}\n", as_json(&report, seconds)) } else { as_text(&report, seconds) };
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            eprintln!("ackd check: cannot write the report: {error}");
-            ExitCode::FAILURE
-        }
-        _ if report.is_sound() => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
-    }
-}
-
-fn megabytes_per_second(bytes: u64, time: Duration) -> f64 {
-    bytes as f64 / 1e6 / time.as_secs_f64().max(1e-6)
+    let time = started.elapsed();
+    let as_json = |checked: &Report| as_json(checked, time);
+    let as_text = |checked: &Report| as_text(checked, time);
+    report::print("check", matches, checked, as_json, as_text, |checked| {
+        if checked.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    })
 }
 
 fn role(role: Role) -> &'static str {
@@ -135,9 +118,7 @@ fn as_text(report: &Report, time: Duration) -> String {
             ));
         }
     }
-    let (bytes, seconds) = (report.progress.bytes, time.as_secs_f64());
-    let rate = megabytes_per_second(bytes, time);
-    lines.push(format!("  checked    {bytes} bytes in {seconds:.3} s, {rate:.0} MB/s"));
+    lines.push(format!("  checked    {}", super::report::speed(report.progress.bytes, time)));
     lines.join("\n") + "\n"
 }
 
@@ -186,7 +167,7 @@ fn as_json(report: &Report, time: Duration) -> Value {
         "warnings": report.warnings,
         "bytes": report.progress.bytes,
         "seconds": time.as_secs_f64(),
-        "megabytes_per_second": megabytes_per_second(report.progress.bytes, time),
+        "megabytes_per_second": super::report::megabytes_a_second(report.progress.bytes, time),
     })
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Value, json};
 
-use super::{Tool, bar, data};
+use super::{Tool, bar, data, report};
 use crate::durability::export::{Data, Filter, Format, Summary};
 use crate::keyspace::Kind;
 use crate::rdb::Version;
@@ -56,21 +56,11 @@ fn kind(text: &str) -> Result<Kind, String> {
 fn run(matches: &ArgMatches) -> ExitCode {
     let started = Instant::now();
     let target = matches.get_one::<PathBuf>("TARGET").map_or(Path::new(""), PathBuf::as_path);
-    match export(matches, target) {
-        Ok(summary) => {
-            let seconds = started.elapsed();
-            let text = match matches.get_flag("json") {
-                true => format!("{}\n", as_json(&summary, target, seconds)),
-                false => as_text(&summary, target, seconds),
-            };
-            print!("{text}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("ackd export: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    let result = export(matches, target);
+    let time = started.elapsed();
+    let as_json = |summary: &Summary| as_json(summary, target, time);
+    let as_text = |summary: &Summary| as_text(summary, target, time);
+    report::print("export", matches, result, as_json, as_text, |_| ExitCode::SUCCESS)
 }
 
 fn export(matches: &ArgMatches, target: &Path) -> Result<Summary, String> {
@@ -95,10 +85,7 @@ fn as_text(summary: &Summary, target: &Path, seconds: Duration) -> String {
     if let Some(version) = summary.version {
         let _ = write!(text, ", RDB version {version}");
     }
-    let (bytes, seconds) = (summary.bytes, seconds.as_secs_f64());
-    let speed = bytes as f64 / 1e6 / seconds.max(1e-6);
-    let _ =
-        writeln!(text, "\n{bytes} bytes in {seconds:.2} seconds, {speed:.0} MB/s; stream offset {}", summary.offset);
+    let _ = writeln!(text, "\n{}; stream offset {}", report::speed(summary.bytes, seconds), summary.offset);
     if summary.lossy_streams > 0 {
         let streams = summary.lossy_streams;
         let _ =

@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Value, json};
-use tokio::task::LocalSet;
 
-use super::{Tool, bar, data};
-use crate::durability::import::{self, ImportError, Options, Source, Summary};
+use super::{Tool, bar, data, report};
+use crate::durability::import::{self, Options, Source, Summary};
 
 /// Its row.
 pub const TOOL: Tool = Tool { command, run };
@@ -51,47 +50,27 @@ fn run(matches: &ArgMatches) -> ExitCode {
         skip_functions: matches.get_flag("skip-functions"),
     };
     let started = Instant::now();
-    match work(source, &directory, options) {
-        Ok(summary) => {
-            let (seconds, dropped) = (started.elapsed(), summary.dropped.is_some());
-            let text = match matches.get_flag("json") {
-                true => format!("{}\n", as_json(&summary, &directory, seconds)),
-                false => as_text(&summary, &directory, seconds),
-            };
-            print!("{text}");
-            if dropped { ExitCode::from(SALVAGED) } else { ExitCode::SUCCESS }
-        }
-        Err(error) => {
-            eprintln!("ackd import: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    let result = work(source, &directory, options);
+    let time = started.elapsed();
+    let as_json = |summary: &Summary| as_json(summary, &directory, time);
+    let as_text = |summary: &Summary| as_text(summary, &directory, time);
+    report::print("import", matches, result, as_json, as_text, |summary| {
+        if summary.dropped.is_some() { ExitCode::from(SALVAGED) } else { ExitCode::SUCCESS }
+    })
 }
 
-fn work(source: &Path, data: &Path, options: Options) -> Result<Summary, ImportError> {
-    let source = Source::open(source)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| ImportError::Source(format!("cannot start the runtime: {error}")))?;
+fn work(source: &Path, data: &Path, options: Options) -> Result<Summary, String> {
+    let source = Source::open(source).map_err(|error| error.to_string())?;
     let bar = bar::of_bytes();
     let mut show = |progress: import::Progress| bar::show(&bar, progress.bytes, progress.total);
-    let result = LocalSet::new().block_on(&runtime, import::import(&source, data, options, &mut show));
+    let result = report::block_on(import::import(&source, data, options, &mut show));
     bar.finish_and_clear();
-    result
-}
-
-fn megabytes_a_second(summary: &Summary, seconds: Duration) -> f64 {
-    summary.bytes as f64 / 1e6 / seconds.as_secs_f64().max(1e-6)
+    result?.map_err(|error| error.to_string())
 }
 
 fn as_text(summary: &Summary, directory: &Path, seconds: Duration) -> String {
     let mut text = format!("imported {} into {}", data::keys(&summary.keys), directory.display());
-    let _ = write!(
-        text,
-        "\n{} bytes in {:.2} seconds, {:.0} MB/s\n",
-        summary.bytes,
-        seconds.as_secs_f64(),
-        megabytes_a_second(summary, seconds)
-    );
+    let _ = writeln!(text, "\n{}", report::speed(summary.bytes, seconds));
     let mut note = |count: u64, what: &str| {
         if count > 0 {
             let _ = writeln!(text, "left out: {count} {what}");

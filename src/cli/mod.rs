@@ -11,6 +11,7 @@ pub mod export;
 pub mod import;
 pub mod log;
 pub mod repair;
+mod report;
 pub mod restore;
 pub mod serve;
 

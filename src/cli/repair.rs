@@ -1,13 +1,13 @@
 //! `ackd repair DIR`: what can be kept of a directory that a start refuses, and doing it. The work is `durability::repair`'s.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Value, json};
 
-use super::{Tool, bar, data};
+use super::{Tool, bar, data, report};
 use crate::base::calendar::utc;
 use crate::durability::repair::{self, Found, Plan};
 use crate::log::inspect::{Moment, Report};
@@ -37,30 +37,19 @@ enum Outcome {
 }
 
 fn run(matches: &ArgMatches) -> ExitCode {
-    match work(matches) {
-        Ok((outcome, directory)) => {
-            let text = match matches.get_flag("json") {
-                true => format!("{}\n", as_json(&outcome, &directory)),
-                false => as_text(&outcome, &directory),
-            };
-            print!("{text}");
-            if matches!(outcome, Outcome::Planned(_)) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
-        }
-        Err(error) => {
-            eprintln!("ackd repair: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    let as_json = |(outcome, directory): &(Outcome, PathBuf)| as_json(outcome, directory);
+    let as_text = |(outcome, directory): &(Outcome, PathBuf)| as_text(outcome, directory);
+    report::print("repair", matches, work(matches), as_json, as_text, |(outcome, _)| {
+        if matches!(outcome, Outcome::Planned(_)) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    })
 }
 
-fn work(matches: &ArgMatches) -> Result<(Outcome, std::path::PathBuf), String> {
+fn work(matches: &ArgMatches) -> Result<(Outcome, PathBuf), String> {
     let directory = data::directory(matches)?;
     let bar = bar::of_bytes();
     let mut show = |bytes, total| bar::show(&bar, bytes, total);
     let outcome = if matches.get_flag("yes") {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| format!("cannot start the runtime: {error}"))?;
-        let repaired = runtime.block_on(repair::repair(&directory, &mut show));
+        let repaired = report::block_on(repair::repair(&directory, &mut show))?;
         repaired.map(|done| done.map_or_else(Outcome::Sound, |done| Outcome::Done(Box::new(done))))
     } else {
         repair::plan(&directory, &mut show).map(|found| match found {

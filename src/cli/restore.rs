@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
 use serde_json::{Value, json};
 
-use super::{Tool, bar, data};
+use super::{Tool, bar, data, report};
 use crate::base::calendar::{parse_utc, utc};
 use crate::durability::restore::{self, Point, Summary};
 
@@ -52,21 +52,11 @@ fn time(text: &str) -> Result<u64, String> {
 
 fn run(matches: &ArgMatches) -> ExitCode {
     let started = Instant::now();
-    match work(matches) {
-        Ok((summary, target)) => {
-            let seconds = started.elapsed();
-            let text = match matches.get_flag("json") {
-                true => format!("{}\n", as_json(&summary, &target, seconds)),
-                false => as_text(&summary, &target, seconds),
-            };
-            print!("{text}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("ackd restore: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    let result = work(matches);
+    let time = started.elapsed();
+    let as_json = |(summary, target): &(Summary, PathBuf)| as_json(summary, target, time);
+    let as_text = |(summary, target): &(Summary, PathBuf)| as_text(summary, target, time);
+    report::print("restore", matches, result, as_json, as_text, |_| ExitCode::SUCCESS)
 }
 
 fn work(matches: &ArgMatches) -> Result<(Summary, PathBuf), String> {
@@ -78,13 +68,11 @@ fn work(matches: &ArgMatches) -> Result<(Summary, PathBuf), String> {
         (_, Some(ms)) => Point::TimeMs(*ms),
         _ => Point::Before(matches.get_one::<String>("before-command").map_or(Vec::new(), |p| p.as_bytes().to_vec())),
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| format!("cannot start the runtime: {error}"))?;
     let bar = bar::of_bytes();
     let mut show = |bytes, total| bar::show(&bar, bytes, total);
-    let restored = runtime.block_on(restore::restore(&directory, &target, &point, &mut show));
+    let restored = report::block_on(restore::restore(&directory, &target, &point, &mut show));
     bar.finish_and_clear();
-    restored.map(|summary| (summary, target)).map_err(|error| error.to_string())
+    restored?.map(|summary| (summary, target)).map_err(|error| error.to_string())
 }
 
 fn as_text(summary: &Summary, target: &Path, seconds: Duration) -> String {
@@ -112,9 +100,7 @@ fn as_text(summary: &Summary, target: &Path, seconds: Duration) -> String {
     if let (Some(damage), None) = (&summary.damage, &summary.matches) {
         let _ = writeln!(text, "DAMAGE behind that point: {damage}");
     }
-    let (bytes, seconds) = (summary.bytes, seconds.as_secs_f64());
-    let speed = bytes as f64 / 1e6 / seconds.max(1e-6);
-    let _ = writeln!(text, "{bytes} bytes in {seconds:.2} seconds, {speed:.0} MB/s");
+    let _ = writeln!(text, "{}", report::speed(summary.bytes, seconds));
     text
 }
 

@@ -80,7 +80,8 @@ fn is_reached(engine: &Engine, on: BlockedOn) -> bool {
         BlockedOn::Reload { before, .. } => engine.reloads > before,
         BlockedOn::History { before } => engine.new_histories > before,
         BlockedOn::Snapshot { number } => engine.snapshots.result(number).is_some(),
-        BlockedOn::Migration | BlockedOn::Shutdown | BlockedOn::Keys => false,
+        BlockedOn::Shutdown { before } => engine.refused_shutdowns > before,
+        BlockedOn::Migration | BlockedOn::Keys => false,
     }
 }
 
@@ -108,10 +109,13 @@ fn write_end(engine: &Engine, reply: &mut Reply, on: BlockedOn) {
             Some(Err(reason)) => reply.error(format!("ERR the snapshot failed: {reason}").as_bytes()),
         },
         BlockedOn::Reload { answered: true, .. } => {}
-        BlockedOn::Reload { .. } => reply.ok(),
+        BlockedOn::Reload { .. } => match &engine.reload_refusal {
+            None => reply.ok(),
+            Some(reason) => reply.error(format!("ERR the snapshot failed: {reason}").as_bytes()),
+        },
         // `migrate::finish` answers.
         BlockedOn::Migration => {}
-        BlockedOn::Shutdown => {}
+        BlockedOn::Shutdown { .. } => reply.error(b"ERR Errors trying to SHUTDOWN. Check logs."),
         BlockedOn::Keys => reply.null_array(),
     }
 }
@@ -167,8 +171,9 @@ pub fn wait_for_history(ctx: &mut Ctx<'_>) {
 
 /// Answers no more: the connection ends with the process.
 pub fn wait_for_shutdown(ctx: &mut Ctx<'_>, how: Shutdown) {
+    let before = ctx.engine.refused_shutdowns;
     ctx.engine.request(Request::Shutdown(how));
-    block(ctx, BlockedOn::Shutdown, 0);
+    block(ctx, BlockedOn::Shutdown { before }, 0);
 }
 
 /// WAIT numreplicas timeout

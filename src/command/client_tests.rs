@@ -189,7 +189,7 @@ fn unblock_ends_waits_for_others_but_not_for_the_server() {
         harness.engine.clients.get_mut(second).unwrap().blocked = Some(Blocked { on, deadline_us: None });
     };
     assert_eq!(harness.run("CLIENT UNBLOCK 2"), ":0");
-    block(&mut harness, BlockedOn::Shutdown);
+    block(&mut harness, BlockedOn::Shutdown { before: 0 });
     assert_eq!(harness.run("CLIENT UNBLOCK 2"), ":0");
     block(&mut harness, BlockedOn::Replicas { offset: 0, replicas: 1 });
     assert_eq!(harness.run("CLIENT UNBLOCK 2 foo"), "-ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");

@@ -131,13 +131,14 @@ fn allowed(engine: &Engine, client: &Client, row: &Row, arguments: &[&[u8]]) -> 
     if has(spec::NO_MULTI) && client.transaction.is_some() {
         return Err("ERR Command not allowed inside a transaction".into());
     }
-    if row.spec.name == "migrate" && client.transaction.is_some() {
+    if client.transaction.is_some() && row.spec.name == "migrate" {
         return Err(migrate::IN_TRANSACTION);
     }
-    let is_write = has(spec::WRITE)
-        || (row.spec.name == "exec" && client.transaction.as_ref().is_some_and(|transaction| transaction.writes));
-    if (is_write || row.spec.name == "ping") && engine.refuses_for_snapshots() {
-        return Err(failure::SNAPSHOT_FAILED);
+    if engine.refuses_for_snapshots() {
+        let queued = client.transaction.as_ref().filter(|_| row.spec.name == "exec");
+        if has(spec::WRITE) || row.spec.name == "ping" || queued.is_some_and(|transaction| transaction.writes) {
+            return Err(failure::SNAPSHOT_FAILED);
+        }
     }
     let replicas_needed = engine.config.min_replicas_to_write() > 0 && engine.config.min_replicas_max_lag() > 0;
     if replicas_needed && has(spec::WRITE) {

@@ -16,7 +16,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use super::fork::Fork;
-use super::snapshot::{self, Desk};
+use super::snapshot::{self, Handover};
 use crate::base::clock::Sleep;
 use crate::engine::config::AppendFsync;
 use crate::engine::stream::Batch;
@@ -59,7 +59,7 @@ pub struct Committer {
     /// Room in the log that the frame being written may use up.
     in_flight: Cell<u64>,
     /// Where snapshots are begun and looked after.
-    desk: Desk,
+    handover: Handover,
 }
 
 impl Committer {
@@ -68,7 +68,7 @@ impl Committer {
         let committer = Rc::new(Self {
             engine,
             log,
-            desk: Desk::new(fork),
+            handover: Handover::new(fork),
             unsynced_since_us: Cell::new(None),
             syncing_since_us: Cell::new(None),
             written_us: Cell::new(0),
@@ -120,14 +120,14 @@ impl Committer {
     }
 
     /// Where snapshots are begun and looked after.
-    pub fn desk(&self) -> &Desk {
-        &self.desk
+    pub fn handover(&self) -> &Handover {
+        &self.handover
     }
 
     /// Lets [`sync_in_background`] and [`prepare_segments`] finish what is under way, and end; a snapshot is given up.
     pub fn end_helpers(&self) {
         self.helpers_end.set(true);
-        self.desk.end();
+        self.handover.end();
         for task in [&self.syncer, &self.preparer] {
             if let Some(waker) = task.borrow_mut().take() {
                 waker.wake();
@@ -358,12 +358,12 @@ async fn make_room(committer: &Committer, needed: u64) -> Result<(), LogError> {
 
 /// Copies the process now that the batch is closed, and writes the batch.
 async fn begin_snapshot(committer: &Committer, batch: Option<Batch>) -> Result<(), LogError> {
-    let begun = snapshot::begin(&committer.desk, &committer.engine, &committer.log);
+    let begun = snapshot::begin(&committer.handover, &committer.engine, &committer.log);
     if let Some(batch) = batch {
         write(committer, batch).await?;
     }
     if let Some(begun) = begun {
-        committer.desk.hand_over(begun, committer.log.place());
+        committer.handover.hand_over(begun, committer.log.place());
     }
     Ok(())
 }

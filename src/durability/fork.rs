@@ -24,8 +24,8 @@ pub trait Output: Write {
     /// So many keys are done.
     fn done(&mut self, keys: u64);
 
-    /// A moment to tell how far it is, besides: after a pause.
-    fn tell(&mut self) {}
+    /// There was a pause: a moment to tell how far it is.
+    fn paused(&mut self) {}
 }
 
 /// What a copy is to do.
@@ -254,7 +254,7 @@ impl Output for CopyOutput {
         }
     }
 
-    fn tell(&mut self) {
+    fn paused(&mut self) {
         self.look_at_the_clock();
     }
 }

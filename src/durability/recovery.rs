@@ -10,9 +10,7 @@ use super::{commit, snapshot};
 use crate::command::apply::Applier;
 use crate::command::shadow;
 use crate::engine::{Engine, Loading};
-use crate::log::{
-    Cause, Directory, FrameHeader, FrameKind, Log, LogError, Progress, Recovered, Refusal, Settings, Sink,
-};
+use crate::log::{Directory, FrameHeader, FrameKind, Log, LogError, Progress, Recovered, Settings, Sink};
 
 /// How often progress is logged, in microseconds.
 const PROGRESS_INTERVAL_US: u64 = 1_000_000;
@@ -79,16 +77,11 @@ pub async fn load(engine: &Rc<RefCell<Engine>>, directory: &Directory) -> Result
         Loader { engine: engine.clone(), applier: Applier::default(), reported_us: started_us, commands: 0, bytes: 0 };
     let replayed = directory.replay(contents, behind.as_ref(), &mut loader).await;
     let recovered = match (replayed, fault) {
-        (Err(LogError::Refused(refusal)), Some((file, reason)))
-            if matches!(refusal.cause, Cause::MissingBeginning { .. }) =>
-        {
+        (Err(LogError::Refused(refusal)), Some((file, reason))) if behind.is_none() => {
             return Err(match reason {
                 // Perhaps it can be read next time: nothing is known to be wrong with it.
                 Unusable::Io(error) => error,
-                Unusable::Damaged(reason) => {
-                    let cause = Cause::Snapshot(reason);
-                    LogError::Refused(Refusal { file, position: 0, cause, consequence: None })
-                }
+                Unusable::Damaged(fault) => LogError::Refused(refusal.without_snapshot(&file, fault)),
             }
             .into());
         }

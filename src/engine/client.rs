@@ -108,8 +108,11 @@ pub enum BlockedOn {
     },
     /// MIGRATE: the other server ([`Client::migration`]).
     Migration,
-    /// SHUTDOWN: the end of the process, which is the answer.
-    Shutdown,
+    /// SHUTDOWN: the end of the process, which is the answer, unless it is refused.
+    Shutdown {
+        /// How many had been refused before.
+        before: u64,
+    },
     /// BLPOP and its like: a key that has what is asked for (`blocked_keys.rs` knows which).
     Keys,
 }

@@ -178,6 +178,10 @@ pub struct Engine {
     pub policy_refusal: Option<String>,
     /// How often the data were loaded anew.
     pub reloads: u64,
+    /// Why the last attempt did not get so far, if it did not: the data are what they were.
+    pub reload_refusal: Option<String>,
+    /// How often SHUTDOWN SAVE was refused because there was no snapshot.
+    pub refused_shutdowns: u64,
     /// How often a new history was asked for and begun, or not begun.
     pub new_histories: u64,
     /// Why the last one was not.
@@ -249,6 +253,8 @@ impl Engine {
             policy_changes: None,
             policy_refusal: None,
             reloads: 0,
+            reload_refusal: None,
+            refused_shutdowns: 0,
             new_histories: 0,
             history_refusal: None,
             loading: None,
@@ -437,9 +443,26 @@ impl Engine {
 
     /// The data were loaded anew; tells who waits for it.
     pub fn reloaded(&mut self) {
-        self.reloads += 1;
         self.stats.changes = 0;
+        self.end_reload(None);
+    }
+
+    /// The data were to be loaded anew, and are served as they are, for this reason; tells who waits for it.
+    pub fn reload_refused(&mut self, reason: String) {
+        self.loading = None;
+        self.end_reload(Some(reason));
+    }
+
+    fn end_reload(&mut self, refusal: Option<String>) {
+        self.reloads += 1;
+        self.reload_refusal = refusal;
         self.wake_blocked(|on| matches!(on, BlockedOn::Reload { .. } | BlockedOn::Migration));
+    }
+
+    /// The server goes on although it was told to stop; tells who waits for its end.
+    pub fn shutdown_refused(&mut self) {
+        self.refused_shutdowns += 1;
+        self.wake_blocked(|on| matches!(on, BlockedOn::Shutdown { .. }));
     }
 
     fn wake_blocked(&self, on: impl Fn(BlockedOn) -> bool) {

@@ -127,7 +127,8 @@ impl Snapshots {
     /// Whether one is to be begun; if not, `waker` is woken when that changes.
     pub fn is_due(&mut self, waker: &Waker) -> bool {
         let is_due = self.present.is_none() && self.wanted != Purpose::default();
-        if !is_due {
+        // Asked at each batch of effects, nearly always by the same.
+        if !is_due && !self.taker.as_ref().is_some_and(|taker| taker.will_wake(waker)) {
             self.taker = Some(waker.clone());
         }
         is_due
@@ -164,6 +165,11 @@ impl Snapshots {
             }
         }
         self.failure = result.as_ref().err().cloned();
+        self.over(result);
+    }
+
+    /// Remembers how the attempt ended, and lets the next one begin.
+    fn over(&mut self, result: Result<(), String>) {
         self.results.push_back((self.begun, result));
         if self.results.len() > RESULTS {
             self.results.pop_front();
@@ -176,8 +182,7 @@ impl Snapshots {
     /// The one under way is given up, for the server has to stop or to load its data anew: no failure of it.
     pub fn give_up(&mut self) {
         if self.present.take().is_some() {
-            self.results
-                .push_back((self.begun, Err("it was given up, for the server has to stop or to reload".into())));
+            self.over(Err("it was given up, for the server has to stop or to reload".into()));
         }
     }
 

@@ -134,7 +134,7 @@ impl Directory {
     }
 
     /// Makes the folders if they are not there. Durable with the next MANIFEST.
-    pub(super) async fn make_folders(&self) -> Result<(), LogError> {
+    pub async fn make_folders(&self) -> Result<(), LogError> {
         for folder in [self.log_dir(), self.snapshot_dir()] {
             self.disk.create_dir(&folder).await.map_err(LogError::io("create", &folder))?;
         }

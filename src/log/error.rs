@@ -143,6 +143,12 @@ impl Refusal {
     pub fn without_consequence(self) -> Self {
         Self { consequence: None, ..self }
     }
+
+    /// The refusal of a start for which no snapshot could be used, the newest for this reason, and then not the log.
+    pub fn without_snapshot(self, newest: &Path, fault: String) -> Self {
+        let log = format!("{} at byte {}: {}", self.file.display(), self.position, self.cause);
+        Self { file: newest.to_owned(), position: 0, cause: Cause::Snapshot { fault, log }, ..self }
+    }
 }
 
 /// What is wrong at the place that a [`Refusal`] names.
@@ -188,9 +194,14 @@ pub enum Cause {
     /// MANIFEST does not verify.
     #[error("{0}")]
     Manifest(#[from] ManifestFault),
-    /// No snapshot can be used, and the log does not reach back to where there were no data.
-    #[error("the snapshot cannot be used ({0}), none older can, and the log does not reach back to its beginning")]
-    Snapshot(String),
+    /// No snapshot can be used, and without one the log cannot be used either.
+    #[error("the snapshot cannot be used ({fault}), none older can, and without one the log cannot: {log}")]
+    Snapshot {
+        /// What is wrong with the newest.
+        fault: String,
+        /// What is wrong with the log.
+        log: String,
+    },
     /// The log does not begin where it must.
     #[error("the log begins at stream offset {found}, and its beginning is missing")]
     MissingBeginning {

@@ -83,11 +83,6 @@ impl Directory {
         self.disk.open(&path, Open::Read).await.map_err(LogError::io("open", &path))
     }
 
-    /// Makes the folders of a new directory.
-    pub async fn prepare_folders(&self) -> Result<(), LogError> {
-        self.make_folders().await
-    }
-
     /// Makes a directory without MANIFEST one that begins with a snapshot, whose file is synced, and no log. Durable on
     /// return.
     pub async fn begin_with(&self, snapshot: SnapshotEntry, rng: &mut fastrand::Rng) -> Result<(), LogError> {
@@ -200,7 +195,7 @@ impl Log {
     /// need not be kept any more, and removes or reuses those files. On an error the file is the caller's to discard
     /// unless it is listed nevertheless, which [`Log::snapshots`] tells.
     pub async fn install_snapshot(&self, snapshot: SnapshotEntry, retention: Retention) -> Result<(), LogError> {
-        let _preparing = self.preparing.lock().await;
+        let preparing = self.preparing.lock().await;
         self.usable()?;
         let planted = self.directory.planted();
         if !planted.install_undurable {
@@ -250,6 +245,8 @@ impl Log {
             state.begins_at_zero &= !is_cut;
             state.recyclable.extend(dead);
         }
+        // The files are out of the list, and may be many: who waits for a segment does not wait for them too.
+        drop(preparing);
         if let Err(e) = self.remove_dropped().await {
             tracing::warn!("cannot remove segments that are no longer needed: {e}");
         }

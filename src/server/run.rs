@@ -185,10 +185,14 @@ async fn serve(options: Options, logging: Logging) -> Result<(), ServeError> {
             }
             Event::Request(Request::Shutdown(how)) => {
                 tracing::warn!("User requested shutdown");
-                if how.save {
-                    // Nothing is executed behind it, or it would not be in the snapshot.
-                    node.engine.borrow_mut().stopping = true;
-                    snapshot_now(&node, &mut stops).await;
+                // What is executed meanwhile is in the log.
+                if how.save
+                    && let Asked::Failed(_) = snapshot_now(&node, &mut stops).await
+                    && !how.force
+                {
+                    tracing::warn!("the snapshot failed, so the server goes on; SHUTDOWN NOSAVE, or FORCE, ends it");
+                    node.engine.borrow_mut().shutdown_refused();
+                    continue;
                 }
                 break;
             }
@@ -201,9 +205,18 @@ async fn serve(options: Options, logging: Logging) -> Result<(), ServeError> {
             Event::Request(Request::NewHistory) => running.committer.begin_history().await,
             Event::Request(Request::Reload { save }) => {
                 node.engine.borrow_mut().loading = Some(Default::default());
-                if save && !snapshot_now(&node, &mut stops).await {
-                    tracing::warn!("Received a signal, shutting down");
-                    break;
+                if save {
+                    match snapshot_now(&node, &mut stops).await {
+                        Asked::Taken => {}
+                        Asked::Failed(reason) => {
+                            node.engine.borrow_mut().reload_refused(reason);
+                            continue;
+                        }
+                        Asked::Signalled => {
+                            tracing::warn!("Received a signal, shutting down");
+                            break;
+                        }
+                    }
                 }
                 running.stop(&node).await?;
                 node.engine.borrow_mut().forget_data();
@@ -260,20 +273,28 @@ async fn listen(node: &Rc<Node>, clock: &dyn Clock) -> Result<Rc<Listeners>, Lis
     }
 }
 
-/// Takes a snapshot, and waits for its end. `false` if a signal comes first: then whoever stops the server gives it up.
-async fn snapshot_now(node: &Node, stops: &mut Stops) -> bool {
+/// What became of a snapshot that was asked for.
+enum Asked {
+    Taken,
+    /// For this reason; all is in the log.
+    Failed(String),
+    /// A signal came first: whoever stops the server gives the snapshot up.
+    Signalled,
+}
+
+/// Takes a snapshot, and waits for its end.
+async fn snapshot_now(node: &Node, stops: &mut Stops) -> Asked {
     let clock = node.engine.borrow().clock.clone();
     let number = node.engine.borrow_mut().snapshots.ask(Purpose { save: true, rewrite: false });
     loop {
-        let (result, failed) = {
+        let (result, log_failure) = {
             let engine = node.engine.borrow();
-            (engine.snapshots.result(number), engine.log.failed.is_some())
+            (engine.snapshots.result(number), engine.log.failed.clone())
         };
-        if let Some(Err(reason)) = &result {
-            tracing::warn!("the snapshot failed; all is in the log: {reason}");
-        }
-        if result.is_some() || failed {
-            return true;
+        match (result, log_failure) {
+            (Some(Ok(())), _) => return Asked::Taken,
+            (Some(Err(reason)), _) | (None, Some(reason)) => return Asked::Failed(reason),
+            (None, None) => {}
         }
         let mut pause = clock.sleep(TRY_AGAIN);
         let signalled = poll_fn(|cx| match stops.poll(cx) {
@@ -281,7 +302,7 @@ async fn snapshot_now(node: &Node, stops: &mut Stops) -> bool {
             Poll::Pending => pause.as_mut().poll(cx).map(|()| false),
         });
         if signalled.await {
-            return false;
+            return Asked::Signalled;
         }
     }
 }
@@ -334,7 +355,7 @@ impl Running {
         }
         self.committer.stop();
         self.writer.await.map_err(ServeError::panicked)?;
-        self.committer.desk().clear(&node.engine, self.committer.log()).await;
+        self.committer.handover().clear(&node.engine, self.committer.log()).await;
         node.writer.replace(None);
         match node.engine.borrow().log.failed.clone() {
             Some(reason) => Err(ServeError::Log(reason)),

@@ -276,7 +276,7 @@ pub const NOT_ASKED: &[NotAsked] = &[
     NotAsked {
         against: Against::All,
         what: "DEBUG RELOAD, DEBUG LOADAOF",
-        reason: "Redis loads a snapshot, which chooses representations anew; ackd loads its log. Tests of their own.",
+        reason: "Representations are chosen anew by what is loaded: in Redis a snapshot, in ackd snapshot and log. Tests of their own.",
         is: |argv, _| word(argv, 0, &["DEBUG"]) && any_word(argv, &["RELOAD", "LOADAOF"]),
     },
     NotAsked {

@@ -1,6 +1,7 @@
 //! From a data directory to files of others: an RDB file, an append-only directory of Redis 7, or lines of JSON.
 //!
-//! The data are read as [`offline`] reads them, also beside a running server; the directory is not changed. The target is written under another name, synced, and renamed: it exists whole or not at all.
+//! The data are read as [`offline`] reads them, also beside a running server; the directory is not changed.
+//! The target is written under another name, synced, and renamed: it exists whole or not at all.
 
 mod lines;
 

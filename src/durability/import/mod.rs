@@ -2,8 +2,9 @@
 //! old.
 //!
 //! An RDB file is loaded as at a start, and commands are executed as a client's would be, by an engine without a log; then a
-//! snapshot is written into a directory beside the one that is wanted, which gets its name when all is durable. So a target exists whole or not at all. Damage ends the import, or
-//! with [`Options::salvage`] the reading: then what stands before it is kept, and the [`Summary`] says what was dropped.
+//! snapshot is written into a directory beside the one that is wanted, which gets its name when all is durable. So a target
+//! exists whole or not at all. Damage ends the import, or with [`Options::salvage`] the reading: then what stands before it is
+//! kept, and the [`Summary`] says what was dropped.
 
 mod aof;
 mod source;

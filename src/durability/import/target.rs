@@ -9,7 +9,7 @@ use crate::base::clock::SystemClock;
 use crate::command::dispatch;
 use crate::command::{spec, table};
 use crate::durability::beside::{Beside, BesideError};
-use crate::durability::found::found;
+use crate::durability::create::create;
 use crate::engine::Engine;
 use crate::engine::client::{Client, Peer};
 use crate::engine::config::{Config, Reader};
@@ -134,7 +134,7 @@ impl Target {
             }
         }
         let place = Place { offset: BEGINNING, index: 0, term: 1, wall_ms: now_ms, sequence: 0, position: 0, crc: 0 };
-        if let Err(error) = found(&self.beside.directory, engine, place, &mut |_| {}).await {
+        if let Err(error) = create(&self.beside.directory, engine, place, &mut |_| {}).await {
             let path = self.beside.path().to_owned();
             self.abandon();
             return Err(ImportError::Target { path, reason: error.to_string() });

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::check;
-use super::found::{self, FoundError};
+use super::create::{CreateError, create};
 use super::offline;
 use super::offline::{Offline, OfflineError, Until};
 use super::restore::tally;
@@ -87,7 +87,7 @@ pub enum RepairError {
     Newer(String),
     /// The repaired data cannot be written.
     #[error(transparent)]
-    Found(#[from] FoundError),
+    Create(#[from] CreateError),
     /// What was written does not verify.
     #[error("what was written to {} does not verify: {reason}. The original is as it was", path.display())]
     Unsound {
@@ -244,7 +244,7 @@ pub async fn repair(
             return Ok(None);
         }
         let repaired = Directory::open(disk, &names.under_way).await?;
-        found::found(&repaired, &mut plan.offline.engine, plan.offline.place, &mut |_| {}).await?;
+        create(&repaired, &mut plan.offline.engine, plan.offline.place, &mut |_| {}).await?;
         verify(&names.under_way, plan.end.offset)?;
         Ok(Some(repaired))
     };

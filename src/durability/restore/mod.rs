@@ -8,7 +8,7 @@ mod search;
 use std::path::Path;
 
 use super::beside::{Beside, BesideError};
-use super::found::{self, FoundError};
+use super::create::{CreateError, create};
 use super::offline::{self, Offline, OfflineError, Until};
 use super::tally::Tally;
 use crate::base::calendar::utc;
@@ -89,7 +89,7 @@ pub enum RestoreError {
     Beside(#[from] BesideError),
     /// The data cannot be written.
     #[error(transparent)]
-    Found(#[from] FoundError),
+    Create(#[from] CreateError),
 }
 
 impl From<LogError> for RestoreError {
@@ -161,9 +161,9 @@ async fn write(
     let keys = tally(&engine);
     if place.offset == 0 {
         // As a new directory: nothing was written yet.
-        beside.directory.prepare_folders().await?;
+        beside.directory.make_folders().await?;
     } else {
-        found::found(&beside.directory, &mut engine, place, &mut |_| {}).await?;
+        create(&beside.directory, &mut engine, place, &mut |_| {}).await?;
     }
     Ok(Summary { at: place.into(), keys, inside, matches, unusable, damage, bytes })
 }

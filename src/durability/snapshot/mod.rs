@@ -39,14 +39,14 @@ pub struct Begun {
 }
 
 /// What committer and [`take_snapshots`] share.
-pub struct Desk {
+pub struct Handover {
     fork: Rc<dyn Fork>,
     begun: RefCell<Option<(Begun, Place)>>,
     waker: RefCell<Option<Waker>>,
     ends: Cell<bool>,
 }
 
-impl Desk {
+impl Handover {
     /// With the way in which copies are made.
     pub fn new(fork: Rc<dyn Fork>) -> Self {
         Self { fork, begun: RefCell::new(None), waker: RefCell::new(None), ends: Cell::new(false) }
@@ -97,7 +97,7 @@ impl Desk {
 }
 
 /// Copies the process. The batch of effects is closed: the engine holds what the stream up to its end says.
-pub fn begin(desk: &Desk, engine: &RefCell<Engine>, log: &Log) -> Option<Begun> {
+pub fn begin(handover: &Handover, engine: &RefCell<Engine>, log: &Log) -> Option<Begun> {
     let (file, path, offset) = {
         let mut engine = engine.borrow_mut();
         assert_eq!(engine.stream.pending(), 0, "a snapshot begins between two frames");
@@ -112,7 +112,7 @@ pub fn begin(desk: &Desk, engine: &RefCell<Engine>, log: &Log) -> Option<Begun> 
     };
     let forked = {
         let engine = engine.borrow();
-        desk.fork.fork(&path, &mut |out| save::write(&engine, offset, out))
+        handover.fork.fork(&path, &mut |out| save::write(&engine, offset, out))
     };
     let mut engine = engine.borrow_mut();
     let now_us = engine.tick();
@@ -135,13 +135,13 @@ pub fn begin(desk: &Desk, engine: &RefCell<Engine>, log: &Log) -> Option<Begun> 
 /// Looks after snapshots for as long as the log is open.
 pub async fn take_snapshots(committer: Rc<Committer>) {
     let (engine, log) = (committer.engine().clone(), committer.log().clone());
-    let desk = committer.desk();
+    let handover = committer.handover();
     report(&engine, &log);
-    while let Some(event) = next(desk, &engine).await {
+    while let Some(event) = next(handover, &engine).await {
         match event {
             Event::Begun(begun, place) => {
                 let file = begun.file.clone();
-                let result = attend(desk, &engine, &log, begun, place).await;
+                let result = attend(handover, &engine, &log, begun, place).await;
                 if result.is_err() && !log.snapshots().iter().any(|kept| kept.file == file) {
                     log.directory().discard_snapshot(&file).await;
                 }
@@ -149,7 +149,7 @@ pub async fn take_snapshots(committer: Rc<Committer>) {
                 committer.report();
                 let wants_copy = engine.borrow().snapshots.present.is_some_and(|present| present.purpose.save);
                 if result.is_ok() && wants_copy {
-                    copy_out(desk, &engine, &log, &file).await;
+                    copy_out(handover, &engine, &log, &file).await;
                 }
                 match result {
                     Ok(()) => engine.borrow_mut().snapshot_ended(Ok(())),
@@ -188,14 +188,14 @@ enum Event {
     Look,
 }
 
-async fn next(desk: &Desk, engine: &RefCell<Engine>) -> Option<Event> {
+async fn next(handover: &Handover, engine: &RefCell<Engine>) -> Option<Event> {
     let mut pause = engine.borrow().clock.sleep(LOOK_EVERY);
     poll_fn(|cx| {
-        if desk.ends.get() {
+        if handover.ends.get() {
             return Poll::Ready(None);
         }
-        *desk.waker.borrow_mut() = Some(cx.waker().clone());
-        if let Some((begun, place)) = desk.begun.borrow_mut().take() {
+        *handover.waker.borrow_mut() = Some(cx.waker().clone());
+        if let Some((begun, place)) = handover.begun.borrow_mut().take() {
             return Poll::Ready(Some(Event::Begun(begun, place)));
         }
         pause.as_mut().poll(cx).map(|()| Some(Event::Look))
@@ -205,13 +205,13 @@ async fn next(desk: &Desk, engine: &RefCell<Engine>) -> Option<Event> {
 
 /// Waits for the copy, reads its file back, and installs it.
 async fn attend(
-    desk: &Desk,
+    handover: &Handover,
     engine: &Rc<RefCell<Engine>>,
     log: &Log,
     mut begun: Begun,
     place: Place,
 ) -> Result<(), Fate> {
-    let written = watch(desk, engine, &mut *begun.child).await?;
+    let written = watch(handover, engine, &mut *begun.child).await?;
     let Written { size, crc, copied } = written;
     if let Some(present) = &mut engine.borrow_mut().snapshots.present {
         (present.bytes, present.copied, present.keys_done) = (size, copied.max(present.copied), present.keys);
@@ -219,7 +219,7 @@ async fn attend(
     let directory = log.directory();
     let mut ignore = |_| {};
     let verifying = directory.verify_snapshot(&begun.file, size, crc, true, &mut ignore);
-    let verified = desk.unless_ended(verifying).await.ok_or(Fate::GivenUp)?;
+    let verified = handover.unless_ended(verifying).await.ok_or(Fate::GivenUp)?;
     verified.map_err(|fault| format!("the file does not read back as it was written: {fault}"))?;
     let retention = retention(&engine.borrow());
     let snapshot = SnapshotEntry { file: begun.file, size, crc, place };
@@ -231,7 +231,7 @@ async fn attend(
 }
 
 /// Waits for the end of a copy, unless it hangs or nobody wants it any more.
-async fn watch(desk: &Desk, engine: &Rc<RefCell<Engine>>, child: &mut dyn Child) -> Result<Written, Fate> {
+async fn watch(handover: &Handover, engine: &Rc<RefCell<Engine>>, child: &mut dyn Child) -> Result<Written, Fate> {
     let clock = engine.borrow().clock.clone();
     // Asked for while `wait` has the child: what it tells is read through the same cells.
     let told = Cell::new((0, clock.monotonic_us()));
@@ -241,11 +241,11 @@ async fn watch(desk: &Desk, engine: &Rc<RefCell<Engine>>, child: &mut dyn Child)
             let mut pause = clock.sleep(LOOK_EVERY);
             let mut waiting = child.wait();
             poll_fn(|cx| {
-                *desk.waker.borrow_mut() = Some(cx.waker().clone());
+                *handover.waker.borrow_mut() = Some(cx.waker().clone());
                 if let Poll::Ready(result) = waiting.as_mut().poll(cx) {
                     return Poll::Ready(Some(result));
                 }
-                if desk.ends.get() {
+                if handover.ends.get() {
                     return Poll::Ready(None);
                 }
                 pause.as_mut().poll(cx).map(|()| None)
@@ -256,7 +256,7 @@ async fn watch(desk: &Desk, engine: &Rc<RefCell<Engine>>, child: &mut dyn Child)
             let why = "it told nothing for two minutes, and was ended";
             return if hangs { Err(Fate::Failed(why.into())) } else { result.map_err(Fate::Failed) };
         }
-        if desk.ends.get() {
+        if handover.ends.get() {
             child.kill();
             let _ = child.wait().await;
             return Err(Fate::GivenUp);
@@ -326,7 +326,7 @@ fn report_kept(engine: &mut Engine, log: &Log) {
 
 /// Puts a copy of a snapshot where Redis has its file, for the scripts that fetch it there. Never a hard link: who writes
 /// onto that name would write into the snapshot.
-async fn copy_out(desk: &Desk, engine: &RefCell<Engine>, log: &Log, file: &str) {
+async fn copy_out(handover: &Handover, engine: &RefCell<Engine>, log: &Log, file: &str) {
     let (is_wanted, name) = {
         let engine = engine.borrow();
         (engine.config.snapshot_copy(), engine.config.dbfilename().to_owned())
@@ -339,7 +339,7 @@ async fn copy_out(desk: &Desk, engine: &RefCell<Engine>, log: &Log, file: &str) 
     // Always the same name, so that one that was cut short is replaced and not left over.
     let (under_way, target) = (folder.join(format!("temp-{name}")), folder.join(&name));
     // A shutdown does not wait for it.
-    let copied = desk.unless_ended(log.directory().copy_snapshot(file, &under_way, &target)).await;
+    let copied = handover.unless_ended(log.directory().copy_snapshot(file, &under_way, &target)).await;
     if let Some(Err(error)) = copied {
         tracing::warn!("cannot copy the snapshot to {}: {error}", target.display());
     }

@@ -46,7 +46,7 @@ pub fn write(engine: &Engine, offset: u64, out: &mut dyn Output) -> Result<(), S
             writer.get_mut().done(keys);
             if delay_us != 0 {
                 pause(delay_us, keys);
-                writer.get_mut().tell();
+                writer.get_mut().paused();
             }
         }
     }

@@ -197,10 +197,21 @@ impl Report {
         self.warnings.extend(outcome.warnings.iter().cloned());
         self.damage = damage;
         let is_whole = inspection.begins_at_zero();
-        if let (None, false, Some(newest)) = (begin, is_whole, self.snapshots.last()) {
+        if let (None, Some(newest)) = (begin, self.snapshots.last()) {
             let path = self.directory.join("snapshots").join(&newest.snapshot.file);
-            let cause = Cause::Snapshot(newest.fault.clone().unwrap_or_default());
-            self.damage = Some(Damage::Refused(refuse(&path, cause)));
+            // What is kept may be sound, and does not reach back.
+            let of_the_log = match &self.damage {
+                Some(Damage::Refused(refusal)) => Some(refusal.clone()),
+                None if !is_whole => {
+                    let found = self.snapshots.first().map_or(0, |oldest| oldest.snapshot.place.offset);
+                    Some(refuse(&inspection.log_dir(), Cause::MissingBeginning { found }))
+                }
+                _ => None,
+            };
+            if let Some(refusal) = of_the_log {
+                let fault = newest.fault.clone().unwrap_or_default();
+                self.damage = Some(Damage::Refused(refusal.without_snapshot(&path, fault)));
+            }
         }
         if let Some(place) = begin {
             self.before(inspection, place, &mut shown, progress);

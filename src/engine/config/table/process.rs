@@ -50,7 +50,12 @@ pub static PROCESS: Section = Section {
             "Scores of a primary, a replica and a child.",
         )
         .remembered(),
-        toggle("disable-thp", "yes", "Turns transparent huge pages off for the process: while a snapshot is taken, a write to one copies all of it.").at_start(),
+        toggle(
+            "disable-thp",
+            "yes",
+            "Turns transparent huge pages off for the process: while a snapshot is taken, a write to one copies all of it.",
+        )
+        .at_start(),
         toggle("crash-log-enabled", "yes", "Writes a report after a crash.").remembered(),
         toggle("crash-memcheck-enabled", "yes", "Tests the memory after a crash.").remembered(),
         number("watchdog-period", "0", INT, "Milliseconds after which a stall is reported. For tests.")

@@ -11,7 +11,7 @@ use crate::log::{Directory, LogError, Place, SnapshotEntry, snapshot_name};
 
 /// The data could not be written.
 #[derive(Debug, thiserror::Error)]
-pub enum FoundError {
+pub enum CreateError {
     /// The snapshot.
     #[error("cannot write {file}: {reason}")]
     Snapshot {
@@ -27,18 +27,18 @@ pub enum FoundError {
 
 /// Writes an engine's data as the beginning of a directory that is empty but for its lock. All is durable on return. The
 /// first byte that a server writes there has the place's offset, which is above 0: what came before it is not kept.
-pub async fn found(
+pub async fn create(
     directory: &Directory,
     engine: &mut Engine,
     place: Place,
     progress: &mut dyn FnMut(u64),
-) -> Result<u64, FoundError> {
+) -> Result<u64, CreateError> {
     assert!(place.offset > 0, "only an empty directory begins at offset 0");
     let file = snapshot_name(place.offset, engine.rng.u32(..));
-    directory.prepare_folders().await?;
+    directory.make_folders().await?;
     let path = directory.snapshot_dir().join(&file);
     let (size, crc) = write(engine, place.offset, &path, progress)
-        .map_err(|reason| FoundError::Snapshot { file: path.display().to_string(), reason })?;
+        .map_err(|reason| CreateError::Snapshot { file: path.display().to_string(), reason })?;
     let place = Place { sequence: 0, position: 0, crc: 0, ..place };
     directory.begin_with(SnapshotEntry { file, size, crc, place }, &mut engine.rng).await?;
     Ok(size)
