@@ -166,30 +166,41 @@ def p99(latencies):
     return sorted(ms for _, ms in latencies)[int(len(latencies) * 0.99)]
 
 
-def under_load(server, client, keys):
+def latency_of_snapshot(server, client, keys):
+    """The p99 of SETs before a snapshot and during it. Nobody looks at the memory meanwhile: reading `smaps_rollup` holds
+    the lock that page faults of the server wait for, and they are many behind a fork."""
     threads, before, _ = load(server, 4, keys)
     for thread in threads:
         thread.join()
-    peak, base, done = [0], family_kb(server.process.pid), []
-
-    def watch():
-        while not done:
-            peak[0] = max(peak[0], family_kb(server.process.pid))
-            time.sleep(0.05)
-
     threads, during, ends = load(server, 60, keys)
-    watcher = threading.Thread(target=watch)
-    watcher.start()
     begun = time.monotonic()
     seconds, fork = bgsave(client)
     ended = time.monotonic()
-    done.append(True)
-    watcher.join()
     ends.set()
     for thread in threads:
         thread.join()
     # What counts is what began during the snapshot and behind the fork.
-    return before, during, (begun + fork + 0.01, ended), seconds, peak[0] / 1024, base / 1024
+    inside = [(at, ms) for at, ms in during if begun + fork + 0.01 <= at <= ended]
+    return p99(before), p99(inside), seconds
+
+
+def memory_of_snapshot(server, client, keys):
+    """The memory of the server before a snapshot under load, and the peak of server and copy together, in MB."""
+    peak, base, done = [0], family_kb(server.process.pid), threading.Event()
+
+    def watch():
+        while not done.wait(0.05):
+            peak[0] = max(peak[0], family_kb(server.process.pid))
+
+    threads, _, ends = load(server, 60, keys)
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    bgsave(client)
+    done.set()
+    ends.set()
+    for thread in [watcher, *threads]:
+        thread.join()
+    return base / 1024, peak[0] / 1024
 
 
 def main():
@@ -234,13 +245,16 @@ def main():
             seconds, fork = bgsave(clients[server.name])
             note("BGSAVE, s", server, seconds)
             note("fork pause, ms", server, fork * 1000)
+    for _ in range(options.rounds):
+        for server in (ackd, redis):
+            before, during, seconds = latency_of_snapshot(server, clients[server.name], options.keys)
+            note("BGSAVE under load, s", server, seconds)
+            note("p99 before, ms", server, before)
+            note("p99 during, ms", server, during)
+            note("p99 during / before", server, during / before)
     for _ in range(min(options.rounds, 3)):
         for server in (ackd, redis):
-            before, during, (begun, ended), seconds, peak, base = under_load(server, clients[server.name], options.keys)
-            inside = [(at, ms) for at, ms in during if begun <= at <= ended]
-            note("BGSAVE under load, s", server, seconds)
-            note("p99 before, ms", server, p99(before))
-            note("p99 during, ms", server, p99(inside))
+            base, peak = memory_of_snapshot(server, clients[server.name], options.keys)
             note("memory before, MB", server, base)
             note("peak memory during, MB", server, peak)
     # A start from snapshot and log: the newest snapshot, and a million SETs behind it.
