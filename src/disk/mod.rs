@@ -11,6 +11,7 @@ mod buffer;
 #[cfg(test)]
 mod conformance;
 mod mapped;
+pub(crate) mod pace;
 mod portable;
 mod posix;
 mod sequential;

@@ -9,7 +9,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use super::{AlignedBuf, Lock, Metadata, Open};
+use super::{AlignedBuf, Lock, Metadata, Open, pace};
 
 /// What a disk is assumed to write as a whole when nothing better is known.
 pub(super) const SMALLEST_WRITE_UNIT: usize = 4096;
@@ -146,6 +146,9 @@ impl OpenFile {
     /// Writes all of `data` at `offset`.
     pub(super) fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.check_placement(offset, data.len())?;
+        if self.is_direct() {
+            pace::somebody_waits();
+        }
         let mut progress = Progress::new(self, data.len());
         while progress.done < data.len() {
             match self.file.write_at(&data[progress.done..], offset + progress.done as u64) {
@@ -159,6 +162,7 @@ impl OpenFile {
 
     /// `fdatasync`.
     pub(super) fn sync(&self) -> io::Result<()> {
+        pace::somebody_waits();
         self.file.sync_data()
     }
 

@@ -1,19 +1,24 @@
 //! Files that are written once, from their beginning to their end, by who can wait: a snapshot's child, a copy.
 //!
 //! Past the cache where that is possible, so that a large file does not push out what others need and leaves nothing to be
-//! written back all at once; else synced and dropped from the cache piece by piece.
+//! written back all at once; else synced and dropped from the cache piece by piece. Slowly while others wait for the disk.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::Instant;
 
 use super::AlignedBuf;
+use super::pace::{self, Pace};
 use super::posix::SMALLEST_WRITE_UNIT;
 
-/// Written at once.
+/// Written at once, when nobody else waits for the disk.
 const PIECE: usize = 1 << 20;
+
+/// Written at once, when others wait.
+const SMALL_PIECE: usize = 64 << 10;
 
 /// Through the cache, synced at once.
 const SYNCED_PIECE: u64 = 8 << 20;
@@ -23,6 +28,9 @@ pub struct SequentialFile {
     file: File,
     direct: bool,
     buffer: AlignedBuf,
+    /// How much is written at once at present.
+    piece: usize,
+    pace: Pace,
     len: u64,
     /// Up to where it was synced and dropped from the cache.
     settled: u64,
@@ -38,7 +46,7 @@ impl SequentialFile {
         let past_cache = OpenOptions::new().write(true).custom_flags(libc::O_DIRECT).open(path);
         let (file, direct) = past_cache.map_or((file, false), |file| (file, true));
         let (buffer, hasher) = (AlignedBuf::with_capacity(PIECE), crc32fast::Hasher::new());
-        Ok(Self { file, direct, buffer, len: 0, settled: 0, hasher })
+        Ok(Self { file, direct, buffer, piece: SMALL_PIECE, pace: Pace::new(), len: 0, settled: 0, hasher })
     }
 
     /// Bytes written so far.
@@ -73,12 +81,19 @@ impl SequentialFile {
 
     /// Writes the buffer out.
     fn put(&mut self) -> io::Result<()> {
+        let begun = Instant::now();
         self.file.write_all(&self.buffer)?;
         self.len += self.buffer.len() as u64;
         self.buffer.clear();
         if !self.direct && self.len - self.settled >= SYNCED_PIECE {
             self.file.sync_data()?;
             self.drop_from_cache();
+        }
+        if self.pace.is_in_the_way() {
+            self.piece = SMALL_PIECE;
+            pace::give_way(begun.elapsed());
+        } else {
+            self.piece = PIECE.min(self.piece * 2);
         }
         Ok(())
     }
@@ -109,9 +124,9 @@ impl SequentialFile {
 
 impl Write for SequentialFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let taken = bytes.len().min(PIECE - self.buffer.len());
+        let taken = bytes.len().min(self.piece - self.buffer.len());
         self.buffer.extend_from_slice(&bytes[..taken]);
-        if self.buffer.len() == PIECE {
+        if self.buffer.len() == self.piece {
             self.hasher.update(&self.buffer);
             if let Err(error) = self.put() {
                 if !self.gave_up_direct(&error)? {
@@ -171,5 +186,22 @@ mod tests {
             assert!(std::fs::read(&copied).unwrap() == bytes, "{len}");
             assert!(SequentialFile::create(&path).is_err(), "it exists");
         }
+    }
+
+    #[test]
+    fn pieces_are_small_while_others_wait_for_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = SequentialFile::create(&folder.path().join("file")).unwrap();
+        file.piece = PIECE;
+        pace::somebody_waits();
+        file.write_all(&vec![1; PIECE]).unwrap();
+        assert_eq!(file.piece, SMALL_PIECE);
+        file.write_all(&vec![2; 5]).unwrap();
+        pace::somebody_waits();
+        file.write_all(&vec![3; PIECE]).unwrap();
+        assert!(file.len() == 2 * PIECE as u64 + 5);
+        let (len, crc) = file.finish().unwrap();
+        let bytes = [vec![1; PIECE], vec![2; 5], vec![3; PIECE]].concat();
+        assert_eq!((len, crc), (bytes.len() as u64, crc32fast::hash(&bytes)));
     }
 }

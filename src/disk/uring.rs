@@ -16,7 +16,7 @@ use io_uring::{opcode, types};
 use self::ring::Ring;
 use super::portable::{self, PortableDisk, PortableFile};
 use super::posix::{OpenFile, Progress};
-use super::{AlignedBuf, Disk, File, Lock, Metadata, Op, Open};
+use super::{AlignedBuf, Disk, File, Lock, Metadata, Op, Open, pace};
 
 /// The disk on io_uring. Create and use it on one thread, inside a tokio runtime with its I/O driver enabled.
 pub struct UringDisk {
@@ -109,6 +109,7 @@ impl File for UringFile {
         if let Err(refused) = self.file().check_placement(offset, data.len()) {
             return Box::pin(std::future::ready(Err(refused)));
         }
+        pace::somebody_waits();
         let mut progress = Progress::new(self.file(), data.len());
         let mut running = match self.ring.write(self.file(), offset, data, 0) {
             Ok(running) => running,
@@ -134,6 +135,7 @@ impl File for UringFile {
     }
 
     fn sync(&self) -> Op<'_, ()> {
+        pace::somebody_waits();
         let fsync = opcode::Fsync::new(types::Fd(self.file().raw_fd())).flags(types::FsyncFlags::DATASYNC).build();
         match self.ring.start(fsync, self.file(), AlignedBuf::default()) {
             Ok(running) => Box::pin(async move {

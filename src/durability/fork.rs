@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 
-use crate::disk::SequentialFile;
+use crate::disk::{SequentialFile, pace};
 
 /// What is written, and how far it is, told from time to time.
 pub trait Output: Write {
@@ -101,6 +101,7 @@ impl Fork for ProcessFork {
         rustix::io::ioctl_fionbio(&read, true)?;
         let from_child = pipe::Receiver::from_owned_fd(read)?;
         let parent = std::process::id();
+        pace::share();
         // SAFETY: the copy has only this thread. What it calls from here on allocates (the allocator's own handlers make it
         // usable in a copy), reads memory, and makes system calls; it ends with `_exit` in `in_copy`, which never returns.
         match unsafe { libc::fork() } {
@@ -441,6 +442,37 @@ mod tests {
             .filter(|name| !name.starts_with("pipe:") && !name.ends_with("/file") && !name.contains("/fd"))
             .collect();
         assert!(foreign.is_empty() && names.matches("pipe:").count() == 1, "{names}");
+    }
+
+    #[test]
+    fn a_copy_sees_when_its_parent_waits_for_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let result = run(async {
+            let mut child = ProcessFork
+                .fork(&path, &mut |_| {
+                    let (mut pace, begun) = (pace::Pace::new(), Instant::now());
+                    while !pace.is_in_the_way() {
+                        if begun.elapsed() > Duration::from_secs(20) {
+                            return Err("nobody waits".into());
+                        }
+                        std::thread::sleep(Duration::from_millis(1));
+                    }
+                    Ok(())
+                })
+                .unwrap();
+            let waiting = async {
+                loop {
+                    pace::somebody_waits();
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            };
+            tokio::select! {
+                ended = child.wait() => ended,
+                () = waiting => unreachable!("it goes on"),
+            }
+        });
+        assert_eq!(result.map(|written| written.size), Ok(0));
     }
 
     #[test]
