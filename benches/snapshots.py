@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Snapshots and starts beside redis-server: python3 benches/snapshots.py --dir FOLDER [--keys N] [--rounds N]
+"""Snapshots and starts beside redis-server: python3 benches/snapshots.py --dir FOLDER [--keys N] [--rounds N] [--appendfsync LEVEL]
 
 Fills redis-server with mixed keys, imports its RDB file into ackd, and then, in alternating rounds with both servers on the
 same data: BGSAVE (seconds, fork pause, and under a load of SETs the latency of those and the memory of parent and copy), a
 start from the snapshot alone, and one from snapshot and log. Medians and their ratios are printed; a ratio above 1 means that
-ackd is faster, or smaller. Both write to the same file system, FOLDER, and keep an append-only log with `everysec`.
+ackd is faster, or smaller. Both write to the same file system, FOLDER, and keep an append-only log, by default with `everysec`.
 """
 
 import argparse
@@ -49,8 +49,8 @@ class Client:
 
 
 class Server:
-    def __init__(self, name, program, folder, port):
-        self.name, self.program, self.port = name, program, port
+    def __init__(self, name, program, folder, port, appendfsync):
+        self.name, self.program, self.port, self.appendfsync = name, program, port, appendfsync
         self.folder = Path(folder).resolve() / name
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
@@ -59,7 +59,7 @@ class Server:
 
     def start(self, *options):
         self.log.unlink(missing_ok=True)
-        words = [self.program, "--port", self.port, "--dir", self.folder, "--save", "", "--appendfsync", "everysec"]
+        words = [self.program, "--port", self.port, "--dir", self.folder, "--save", "", "--appendfsync", self.appendfsync]
         words += ["--auto-aof-rewrite-percentage", "0", "--logfile", self.log, *options]
         if self.name == "ackd":
             words += ["--max-replay-time", "0", "--snapshot-copy", "no"]
@@ -208,11 +208,12 @@ def main():
     parser.add_argument("--dir", required=True, help="where the servers keep their files")
     parser.add_argument("--keys", type=int, default=5_000_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--appendfsync", default="everysec", choices=["always", "everysec", "no"])
     parser.add_argument("--ackd", default="target/release/ackd")
     parser.add_argument("--redis", default="redis-server")
     options = parser.parse_args()
-    redis = Server("redis", options.redis, options.dir, 17001)
-    ackd = Server("ackd", options.ackd, options.dir, 17002)
+    redis = Server("redis", options.redis, options.dir, 17001, options.appendfsync)
+    ackd = Server("ackd", options.ackd, options.dir, 17002, options.appendfsync)
     results = {}
 
     def note(what, server, value):

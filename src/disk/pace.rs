@@ -57,7 +57,7 @@ impl Pace {
     }
 }
 
-/// Lets others go first, after a piece that took so long.
-pub fn give_way(took: Duration) {
-    std::thread::sleep((took * PAUSE).min(LONGEST_PAUSE));
+/// How long others go first, after a piece that took so long.
+pub fn pause(took: Duration) -> Duration {
+    (took * PAUSE).min(LONGEST_PAUSE)
 }

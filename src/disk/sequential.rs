@@ -91,7 +91,7 @@ impl SequentialFile {
         }
         if self.pace.is_in_the_way() {
             self.piece = SMALL_PIECE;
-            pace::give_way(begun.elapsed());
+            std::thread::sleep(pace::pause(begun.elapsed()));
         } else {
             self.piece = PIECE.min(self.piece * 2);
         }

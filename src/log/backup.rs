@@ -171,7 +171,7 @@ async fn take_snapshot(
             read += more;
             progress(read, snapshot.size);
         };
-        match target.verify_snapshot(&snapshot.file, snapshot.size, snapshot.crc, false, &mut show).await {
+        match target.verify_snapshot(&snapshot.file, snapshot.size, snapshot.crc, &mut show).await {
             Ok(()) => return Ok((Some(snapshot.clone()), is_linked, unusable)),
             Err(fault) => {
                 unusable.push(format!("{}: {fault}", from.display()));

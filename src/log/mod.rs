@@ -49,7 +49,7 @@ pub use manifest::{Manifest, ManifestFault, Place, SnapshotEntry};
 pub use recovery::{Contents, Progress, Recovered, Sink};
 pub use retention::Retention;
 pub use segment::{FORMAT_VERSION, SEGMENT_HEADER, SEGMENT_MAGIC, Segment, SegmentFault, size_for};
-pub use snapshots::{SnapshotFault, snapshot_name};
+pub use snapshots::{LARGEST_READ, SnapshotFault, Verification, snapshot_name};
 pub use walk::{Outcome, Point, Step, TornTail, Walk, WalkInput, Window};
 pub use writer::{Log, Position, Stats};
 

@@ -5,7 +5,8 @@
 //! MANIFEST in force no longer lists it.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use crate::disk::{File, Open};
 
@@ -18,8 +19,8 @@ use super::retention::Retention;
 use super::segment::Segment;
 use super::writer::Log;
 
-/// How much is read at a time.
-const CHUNK: u64 = 2 << 20;
+/// The most that is worth reading at a time.
+pub const LARGEST_READ: u64 = 2 << 20;
 
 /// What is wrong with a snapshot.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -40,45 +41,77 @@ pub enum SnapshotFault {
     Checksum,
 }
 
+/// A snapshot's file that is read to its end, to see whether it is what it should be.
+pub struct Verification {
+    path: PathBuf,
+    file: Rc<dyn File>,
+    at: u64,
+    size: u64,
+    crc: u32,
+    hasher: crc32fast::Hasher,
+}
+
+impl Verification {
+    /// Reads at most so many bytes on, and gives how many; 0 once the whole file was read and found right.
+    pub async fn read(&mut self, at_most: u64) -> Result<u64, SnapshotFault> {
+        let len = at_most.min(self.size - self.at);
+        if len == 0 {
+            let is_right = self.hasher.clone().finalize() == self.crc;
+            return if is_right { Ok(0) } else { Err(SnapshotFault::Checksum) };
+        }
+        let read = self.file.read_at(self.at, usize::try_from(len).unwrap_or(usize::MAX)).await;
+        let bytes = read.map_err(LogError::io_at("read", &self.path, self.at))?;
+        if (bytes.len() as u64) < len {
+            return Err(SnapshotFault::Length { found: self.at + bytes.len() as u64, listed: self.size });
+        }
+        self.hasher.update(&bytes);
+        self.at += len;
+        Ok(len)
+    }
+}
+
 impl Directory {
-    /// Whether a snapshot's file is what it should be. `past_cache` asks the medium, where that is possible. `progress` is
-    /// told how many more bytes were read.
+    /// Whether a snapshot's file is what it should be. `progress` is told how many more bytes were read.
     pub async fn verify_snapshot(
         &self,
         file: &str,
         size: u64,
         crc: u32,
-        past_cache: bool,
         progress: &mut dyn FnMut(u64),
     ) -> Result<(), SnapshotFault> {
+        let mut verification = self.begin_to_verify(file, size, crc, false).await?;
+        loop {
+            match verification.read(LARGEST_READ).await? {
+                0 => return Ok(()),
+                len => progress(len),
+            }
+            yield_now().await;
+        }
+    }
+
+    /// The same, to be carried on by [`Verification::read`]. `past_cache` asks the medium, where that is possible.
+    pub async fn begin_to_verify(
+        &self,
+        file: &str,
+        size: u64,
+        crc: u32,
+        past_cache: bool,
+    ) -> Result<Verification, SnapshotFault> {
         let path = self.snapshot_dir().join(file);
         let found = self.disk.metadata(&path).await.map_err(LogError::io("examine", &path))?.len;
         if found != size {
             return Err(SnapshotFault::Length { found, listed: size });
         }
         let direct = if past_cache { self.disk.open(&path, Open::Direct).await.ok() } else { None };
-        let opened = match direct {
+        let file = match direct {
             Some(file) => file,
             None => self.disk.open(&path, Open::Read).await.map_err(LogError::io("open", &path))?,
         };
-        let mut hasher = crc32fast::Hasher::new();
-        let mut at = 0;
-        while at < size {
-            let len = usize::try_from(CHUNK.min(size - at)).unwrap_or(usize::MAX);
-            let bytes = opened.read_at(at, len).await.map_err(LogError::io_at("read", &path, at))?;
-            if bytes.len() < len {
-                return Err(SnapshotFault::Length { found: at + bytes.len() as u64, listed: size });
-            }
-            hasher.update(&bytes);
-            at += len as u64;
-            progress(len as u64);
-            yield_now().await;
-        }
-        if hasher.finalize() == crc { Ok(()) } else { Err(SnapshotFault::Checksum) }
+        Ok(Verification { path, file, at: 0, size, crc, hasher: crc32fast::Hasher::new() })
     }
 
     /// Opens a snapshot to read it.
-    pub async fn open_snapshot(&self, file: &str) -> Result<std::rc::Rc<dyn File>, LogError> {
+    pub async fn open_snapshot(&self, file: &str) -> Result<Rc<dyn File>, LogError> {
         let path = self.snapshot_dir().join(file);
         self.disk.open(&path, Open::Read).await.map_err(LogError::io("open", &path))
     }

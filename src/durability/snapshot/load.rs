@@ -276,7 +276,7 @@ pub async fn load(
         verified += more;
         read(verified);
     };
-    directory.verify_snapshot(&snapshot.file, snapshot.size, snapshot.crc, false, &mut note).await?;
+    directory.verify_snapshot(&snapshot.file, snapshot.size, snapshot.crc, &mut note).await?;
     let file = directory.open_snapshot(&snapshot.file).await.map_err(Unusable::Io)?;
     let because = |error| Unusable::because(error, directory.snapshot_dir().join(&snapshot.file));
     let hasher = Rc::new(RefCell::new(crc32fast::Hasher::new()));

@@ -21,9 +21,13 @@ pub use save::write;
 
 use super::commit::Committer;
 use super::fork::{Child, Fork, Written};
+use crate::base::clock::Clock;
+use crate::disk::pace;
 use crate::engine::Engine;
 use crate::engine::snapshots::{Kept, Present};
-use crate::log::{Log, LogError, Place, Retention, SnapshotEntry, snapshot_name};
+use crate::log::{
+    LARGEST_READ, Log, LogError, Place, Retention, SnapshotEntry, SnapshotFault, Verification, snapshot_name,
+};
 
 /// How often triggers and a copy's progress are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -169,6 +173,9 @@ pub async fn take_snapshots(committer: Rc<Committer>) {
     }
 }
 
+/// Read at once of a new snapshot, while the log syncs.
+const SMALL_READ: u64 = 128 << 10;
+
 /// What became of a snapshot that is not there.
 enum Fate {
     /// The server has to stop, or to load its data anew.
@@ -216,10 +223,9 @@ async fn attend(
     if let Some(present) = &mut engine.borrow_mut().snapshots.present {
         (present.bytes, present.copied, present.keys_done) = (size, copied.max(present.copied), present.keys);
     }
-    let directory = log.directory();
-    let mut ignore = |_| {};
-    let verifying = directory.verify_snapshot(&begun.file, size, crc, true, &mut ignore);
-    let verified = handover.unless_ended(verifying).await.ok_or(Fate::GivenUp)?;
+    let verification = log.directory().begin_to_verify(&begun.file, size, crc, true);
+    let clock = engine.borrow().clock.clone();
+    let verified = handover.unless_ended(read_back(verification, log, &*clock)).await.ok_or(Fate::GivenUp)?;
     verified.map_err(|fault| format!("the file does not read back as it was written: {fault}"))?;
     let retention = retention(&engine.borrow());
     let snapshot = SnapshotEntry { file: begun.file, size, crc, place };
@@ -228,6 +234,29 @@ async fn attend(
     let seconds = engine.snapshots.present.map_or(0, |p| engine.monotonic_us().saturating_sub(p.begun_us)) as f64 / 1e6;
     tracing::info!("Background saving terminated with success: {size} bytes, offset {}, {seconds:.1} s", place.offset);
     Ok(())
+}
+
+/// Reads a file to its end; slowly while the log syncs, as the copy wrote it.
+async fn read_back(
+    verification: impl Future<Output = Result<Verification, SnapshotFault>>,
+    log: &Log,
+    clock: &dyn Clock,
+) -> Result<(), SnapshotFault> {
+    let mut verification = verification.await?;
+    let mut at_most = SMALL_READ;
+    loop {
+        let (syncs, begun_us) = (log.stats().syncs, clock.monotonic_us());
+        if verification.read(at_most).await? == 0 {
+            return Ok(());
+        }
+        if log.stats().syncs == syncs {
+            at_most = LARGEST_READ.min(at_most * 2);
+            tokio::task::yield_now().await;
+        } else {
+            at_most = SMALL_READ;
+            clock.sleep(pace::pause(Duration::from_micros(clock.monotonic_us() - begun_us))).await;
+        }
+    }
 }
 
 /// Waits for the end of a copy, unless it hangs or nobody wants it any more.

@@ -20,7 +20,7 @@ async fn try_start(disk: &Rc<dyn Disk>, path: &Path, policy: SyncPolicy, planted
     let mut contents = directory.look().await?;
     let (mut held, mut behind, mut unusable) = (0, None, 0);
     for snapshot in contents.snapshots() {
-        match directory.verify_snapshot(&snapshot.file, snapshot.size, snapshot.crc, false, &mut |_| {}).await {
+        match directory.verify_snapshot(&snapshot.file, snapshot.size, snapshot.crc, &mut |_| {}).await {
             Ok(()) => {
                 let file = directory.open_snapshot(&snapshot.file).await?;
                 let mut text = [0; 20];
