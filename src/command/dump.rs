@@ -93,7 +93,8 @@ pub fn restore(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
         return Err("ERR Invalid TTL value, must be >= 0".into());
     }
     let now_ms = ctx.now_ms() as i64;
-    let expires_ms = (ttl > 0).then(|| if asked.absolute { ttl } else { ttl.saturating_add(now_ms) });
+    // Beyond the end of time is long ago, in Redis.
+    let expires_ms = (ttl > 0).then(|| if asked.absolute { ttl } else { ttl.wrapping_add(now_ms) });
     let entry = restored(key, expires_ms, payload, limits(ctx.engine))?;
     if expires_ms.is_some_and(|at| at <= now_ms) && !ctx.expiry_is_off() {
         remove_instead(ctx, key);

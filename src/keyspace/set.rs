@@ -33,7 +33,7 @@ pub struct SetLimits {
 const INTSET_MAX: usize = u32::MAX as usize / size_of::<i64>() - 1;
 
 impl SetLimits {
-    fn intset_max(&self) -> usize {
+    pub fn intset_max(&self) -> usize {
         self.intset_entries.min(INTSET_MAX)
     }
 }
@@ -55,26 +55,16 @@ impl Set {
         })
     }
 
-    /// The same, with room for so many made at once.
-    pub fn with_room(count: usize, limits: &SetLimits) -> Self {
-        let mut set = Self::for_members(b"0", count, limits);
-        if let FormMut::Large(table) = set.0.form_mut() {
-            table.expect(count);
-        }
-        set
+    /// An empty set that is a table, with room for so many.
+    pub fn with_room(count: usize) -> Self {
+        let mut table = Table::new();
+        table.expect(count);
+        Self(Compact::large(table))
     }
 
-    /// A set of so many elements as [`Packed::bytes`] shows them; `None` if they are no listpack in memory: because they are
-    /// too many or too long for one, or because there are only integers.
+    /// A set of so many elements as [`Packed::bytes`] shows them; `None` if they are too many for one listpack.
     pub fn adopt(elements: &[u8], count: usize, limits: &SetLimits) -> Result<Option<Self>, Repeated> {
-        let mut has_text = false;
-        let is_small = count <= limits.listpack_entries
-            && Packed::may_be(elements.len())
-            && distinct::texts(elements).all(|text| {
-                has_text |= matches!(text, Text::Bytes(_));
-                text.len() <= limits.listpack_value
-            });
-        if !is_small || !has_text {
+        if count > limits.listpack_entries || !Packed::may_be(elements.len()) {
             return Ok(None);
         }
         if !distinct::are_distinct(elements, count, 0) {

@@ -308,6 +308,10 @@ impl Pair {
                 Step::Command { connection, .. } => self.batch(*connection, at, &steps[at..end])?,
                 Step::Raw { bytes } => self.raw(at, bytes)?,
                 Step::Scan { connection, options } => self.scan(*connection, at, options)?,
+                Step::Carry { connection, from, to, ttl, options, own, damage } => {
+                    let restore = [&[to.clone(), ttl.clone(), Vec::new()], &options[..]].concat();
+                    self.carry(*connection, at, from, &restore, *own, *damage)?
+                }
                 Step::Waiting { waits, meanwhile } => self.waiting(at, waits, meanwhile)?,
                 Step::Sleep { milliseconds } => {
                     std::thread::sleep(Duration::from_millis(*milliseconds));
@@ -464,6 +468,54 @@ impl Pair {
         }))
     }
 
+    /// DUMP on both servers, whose payloads need not be equal, and RESTORE of one of them on both; `restore` are its
+    /// arguments, the payload still empty.
+    fn carry(
+        &mut self,
+        connection: usize,
+        step: usize,
+        from: &[u8],
+        restore: &[Vec<u8>],
+        own: bool,
+        damage: Option<usize>,
+    ) -> io::Result<Option<Mismatch>> {
+        let dump = [b"DUMP".to_vec(), from.to_vec()];
+        let mut payloads = Vec::new();
+        let mut answers = Vec::new();
+        for side in [&mut self.oracle, &mut self.tested] {
+            side.send(connection, &encode(&dump))?;
+            let answer = side.receive(connection);
+            if let Answer::Reply(Reply { value: Value::Bulk(payload), .. }) = &answer {
+                payloads.push(payload.clone());
+            }
+            answers.push(answer);
+        }
+        let [oracle, tested] = &answers[..] else { unreachable!("two sides") };
+        let shown = |argv: &[Vec<u8>]| redis_cli(&argv.iter().cloned().map(Arg::Bytes).collect::<Vec<_>>());
+        if payloads.len() < 2 {
+            // Nothing there, or an error: on both, and the same.
+            let mismatch = self.compare(connection, &dump, oracle, tested, &BTreeSet::new());
+            return Ok(mismatch.map(|mismatch| Mismatch { step, command: shown(&dump), ..mismatch }));
+        }
+        // An oracle cannot be expected to know a version above its own.
+        let [version_of_oracle, version_of_tested] = [0, 1].map(|side: usize| version_of(&payloads[side]));
+        let is_tested = own && version_of_tested <= version_of_oracle;
+        let mut payload = payloads.swap_remove(usize::from(is_tested));
+        if let Some(at) = damage.and_then(|damage| payload.len().checked_sub(1 + damage)) {
+            payload[at] ^= 0x55;
+        }
+        let argv = [&[b"RESTORE".to_vec()], restore].concat();
+        let mut sent = argv.clone();
+        sent[3] = payload;
+        let mut answers = Vec::new();
+        for side in [&mut self.oracle, &mut self.tested] {
+            side.send(connection, &encode(&sent))?;
+            answers.push(side.receive(connection));
+        }
+        let mismatch = self.compare(connection, &argv, &answers[0], &answers[1], &BTreeSet::new());
+        Ok(mismatch.map(|mismatch| Mismatch { step, command: format!("DUMP, {}", shown(&argv)), ..mismatch }))
+    }
+
     /// A whole iteration on both servers. The first reply is compared as such: it may be an error, or QUEUED.
     fn scan(&mut self, connection: usize, step: usize, options: &[Vec<u8>]) -> io::Result<Option<Mismatch>> {
         let line = |cursor: &[u8]| {
@@ -538,6 +590,12 @@ impl Pair {
             tested,
         }))
     }
+}
+
+/// The RDB version that the footer of a payload names.
+fn version_of(payload: &[u8]) -> u16 {
+    let footer = payload.last_chunk::<10>().map_or([0; 2], |footer| [footer[0], footer[1]]);
+    u16::from_le_bytes(footer)
 }
 
 /// The command of a transaction whose reply differs, so that a difference is reported by its name.

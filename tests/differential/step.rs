@@ -37,6 +37,17 @@ pub enum Step {
     Scan { connection: usize, options: Vec<Vec<u8>> },
     /// Some connections wait for something while others do what stands there, the last of which ends every wait.
     Waiting { waits: Vec<(usize, Vec<Arg>)>, meanwhile: Vec<Step> },
+    /// DUMP of `from`, and the payload of the tested server, if it is its `own`, else of the oracle, given to both with RESTORE
+    /// to `to`; with the byte so far from its end damaged.
+    Carry {
+        connection: usize,
+        from: Vec<u8>,
+        to: Vec<u8>,
+        ttl: Vec<u8>,
+        options: Vec<Vec<u8>>,
+        own: bool,
+        damage: Option<usize>,
+    },
     /// Time passes, so that what was about to expire has expired.
     Sleep { milliseconds: u64 },
     /// The whole state is compared.
@@ -102,6 +113,16 @@ pub fn script(steps: &[Step]) -> String {
             Step::Scan { connection, options } => {
                 let argv: Vec<Arg> = options.iter().map(|o| Arg::Bytes(o.clone())).collect();
                 writeln!(out, "  [{connection}] SCAN 0.. {}", redis_cli(&argv))
+            }
+            Step::Carry { connection, from, to, ttl, options, own, damage } => {
+                let argv: Vec<Arg> = [from, to, ttl].into_iter().chain(options).cloned().map(Arg::Bytes).collect();
+                let whose = if *own { "ackd" } else { "the oracle" };
+                let damaged = damage.map(|at| format!(", byte {at} from the end damaged")).unwrap_or_default();
+                let words = redis_cli(&argv);
+                writeln!(
+                    out,
+                    "  [{connection}] DUMP and RESTORE (from, to, ttl, options) {words}, payload of {whose}{damaged}"
+                )
             }
             Step::Waiting { waits, meanwhile } => {
                 for (connection, argv) in waits {

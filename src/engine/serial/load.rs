@@ -86,8 +86,10 @@ impl Loading {
         let value = match key.kind {
             Kind::String => Coming::String(SmallVec::new()),
             Kind::List => Coming::List(List::new()),
+            // As in Redis, also where a listpack would do.
+            Kind::Set if count > limits.set.intset_max() => Coming::Set(Set::with_room(count)),
             Kind::Set if (1..=limits.set.listpack_entries).contains(&count) => Coming::Members(Vec::new(), 0),
-            Kind::Set => Coming::Set(Set::with_room(count, &limits.set)),
+            Kind::Set => Coming::Set(Set::for_members(b"0", 0, &limits.set)),
             Kind::Zset if count > limits.zset.entries => Coming::Ranking(Box::new(Ranking::with_room(count))),
             Kind::Zset => Coming::Zset(Zset::for_members(0, 0, &limits.zset)),
             Kind::Hash => Coming::Hash(Hash::for_fields(count, &limits.hash)),
@@ -219,13 +221,16 @@ fn push(list: &mut List, element: Text<'_>, limits: &ListLimits) {
     list.push(End::Right, bytes, limits);
 }
 
-/// The set of so many members of a listpack.
+/// The set of so many members, one behind the other as in a listpack: which it is, unless all are integers.
 fn members(elements: &[u8], count: usize, limits: &SetLimits) -> Result<Set, &'static str> {
-    if let Some(whole) = Set::adopt(elements, count, limits).map_err(|Repeated| TWICE)? {
+    let packed = rdb::Packed::listpack(elements, count);
+    if packed.iter().any(|member| matches!(member, Text::Bytes(_)))
+        && let Some(whole) = Set::adopt(elements, count, limits).map_err(|Repeated| TWICE)?
+    {
         return Ok(whole);
     }
-    let mut set = Set::with_room(0, limits);
-    rdb::Packed::listpack(elements, count).iter().try_for_each(|member| add(&mut set, member, limits))?;
+    let mut set = Set::for_members(b"0", 0, limits);
+    packed.iter().try_for_each(|member| add(&mut set, member, limits))?;
     Ok(set)
 }
 

@@ -6,7 +6,7 @@ use super::values::Use;
 const TYPES: &[&str] = &["string", "STRING", "set", "set", "zset", "list", "hash", "stream", "foo", ""];
 
 impl Generator {
-    fn any_key(&mut self) -> Vec<u8> {
+    pub(super) fn any_key(&mut self) -> Vec<u8> {
         let mut usages = vec![Use::Any; if self.deep { 5 } else { 2 }];
         usages.extend(Use::ALL);
         let usage = self.pick(&usages);

@@ -2,6 +2,7 @@
 //! session (which connection is inside a transaction), nothing else; it never sees a reply.
 
 mod bitmaps;
+mod carry;
 mod episodes;
 mod geo;
 mod hashes;
@@ -189,6 +190,9 @@ impl Generator {
             return self.newer_step();
         }
         let connection = self.current;
+        if self.percent(4) {
+            return self.carry();
+        }
         if self.deep && self.percent(85) {
             let line = if self.percent(88) { self.value_command() } else { self.key_command() };
             return self.push(connection, line);
