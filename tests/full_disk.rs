@@ -7,6 +7,7 @@
 
 mod support;
 
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -20,7 +21,7 @@ const DISK: &str = "16m";
 const FILLER: usize = 8 << 20;
 
 /// ackd with its data on a small tmpfs; `None`, with the reason printed, where such cannot be mounted.
-fn on_a_small_disk(scripts: &tempfile::TempDir) -> Option<Program> {
+fn on_a_small_disk(scripts: &tempfile::TempDir, size: &str) -> Option<Program> {
     let can_mount = Command::new("unshare").args(["-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).output();
     if !can_mount.is_ok_and(|output| output.status.success()) {
         println!("SKIPPED: this system does not let users mount a tmpfs in a namespace of their own");
@@ -29,7 +30,7 @@ fn on_a_small_disk(scripts: &tempfile::TempDir) -> Option<Program> {
     let ackd = Program::ackd();
     let script = scripts.path().join("ackd-on-a-small-disk");
     let text = format!(
-        "#!/bin/sh\nmkdir -p data\nexec unshare -rm sh -c 'mount -t tmpfs -o size={DISK} tmpfs data && \
+        "#!/bin/sh\nmkdir -p data\nexec unshare -rm sh -c 'mount -t tmpfs -o size={size} tmpfs data && \
          head -c {FILLER} /dev/zero > data/filler && exec {} \"$@\"' sh \"$@\"\n",
         ackd.path.display()
     );
@@ -72,7 +73,7 @@ fn fill(client: &mut Client) -> usize {
 #[test]
 fn a_full_disk_refuses_writes_keeps_reads_alive_and_recovers_by_itself() {
     let scripts = tempfile::tempdir().unwrap();
-    let Some(program) = on_a_small_disk(&scripts) else { return };
+    let Some(program) = on_a_small_disk(&scripts, DISK) else { return };
     let server = program.start();
     let mut client = server.client();
     let acked = fill(&mut client);
@@ -117,7 +118,7 @@ fn a_full_disk_refuses_writes_keeps_reads_alive_and_recovers_by_itself() {
 #[test]
 fn a_server_starts_on_a_full_disk_and_serves_reads() {
     let scripts = tempfile::tempdir().unwrap();
-    let Some(mut program) = on_a_small_disk(&scripts) else { return };
+    let Some(mut program) = on_a_small_disk(&scripts, DISK) else { return };
     // The tmpfs goes with its server, so the data of the first are carried to the second, and the rest is filled.
     let saved = scripts.path().join("saved");
     let (acked, digest) = {
@@ -142,4 +143,56 @@ fn a_server_starts_on_a_full_disk_and_serves_reads() {
     assert_eq!(client.command("DBSIZE"), Value::Integer(acked as i64));
     assert!(is_misconf(&set(&mut client, "more", 50_000)), "{}", server.output());
     assert_eq!(client.command("STRLEN key:0"), Value::Integer(50_000));
+}
+
+#[test]
+fn a_snapshot_that_finds_no_room_fails_and_harms_nothing() {
+    let scripts = tempfile::tempdir().unwrap();
+    let Some(program) = on_a_small_disk(&scripts, "64m") else { return };
+    // Values that do not shrink, and a snapshot of every one of them.
+    let server = program.with("rdbcompression", "no").with("save", "\"\"").start();
+    let mut client = server.client();
+    for n in 0..60 {
+        assert_eq!(set(&mut client, &format!("key:{n}"), 50_000), ok());
+    }
+    let field = |client: &mut Client, name: &str| {
+        let info = client.command("INFO persistence").text().unwrap().to_owned();
+        info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap_or_default().to_owned()
+    };
+    let saved = |client: &mut Client| {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while field(client, "rdb_bgsave_in_progress") != "0" {
+            assert!(Instant::now() < deadline, "it does not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        field(client, "rdb_last_bgsave_status")
+    };
+    let files = || -> Vec<String> {
+        let listed = std::fs::read_dir(inside(&server, "ackd-data/snapshots")).unwrap();
+        listed.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    // All but two megabytes of the disk, for a snapshot of three.
+    let path = inside(&server, "ballast");
+    let mut ballast = std::fs::File::create(&path).unwrap();
+    let free = || rustix::fs::statvfs(&path).map(|disk| disk.f_bavail * disk.f_frsize).unwrap();
+    while free() > 2 << 20 {
+        ballast.write_all(&[1; 64 << 10]).unwrap();
+    }
+    let digest = client.command("DEBUG DIGEST");
+    let before = files();
+    assert!(!client.command("BGSAVE").is_error());
+    assert_eq!(saved(&mut client), "err", "{}", server.output());
+    assert!(server.output().contains("No space left on device"), "{}", server.output());
+    assert_eq!(files(), before, "what there was of it is gone");
+    assert!(client.command("SAVE").is_error());
+    assert_eq!(set(&mut client, "small", 10), ok(), "writes go on");
+    assert_eq!(client.command("DEL small"), Value::Integer(1));
+    assert_eq!(client.command("DEBUG DIGEST"), digest);
+    std::fs::remove_file(&path).unwrap();
+    drop(ballast);
+    assert_eq!(client.command("SAVE"), ok(), "{}", server.output());
+    assert_eq!(saved(&mut client), "ok");
+    assert_eq!(files().len(), before.len() + 1);
+    assert_eq!(client.command("DEBUG RELOAD"), ok());
+    assert_eq!(client.command("DEBUG DIGEST"), digest);
 }

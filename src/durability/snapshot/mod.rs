@@ -373,3 +373,61 @@ async fn copy_out(handover: &Handover, engine: &RefCell<Engine>, log: &Log, file
         tracing::warn!("cannot copy the snapshot to {}: {error}", target.display());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+
+    use super::super::fork::{ProcessFork, Progress};
+    use super::*;
+    use crate::disk::sim::SimClock;
+    use crate::engine::config::Config;
+
+    /// A copy that ends only when it is killed, and tells something as often as the test says.
+    #[derive(Default)]
+    struct Endless {
+        reports: Rc<Cell<u64>>,
+        killed: Rc<Cell<bool>>,
+    }
+
+    impl Child for Endless {
+        fn wait(&mut self) -> Pin<Box<dyn Future<Output = Result<Written, String>> + '_>> {
+            Box::pin(poll_fn(|_| if self.killed.get() { Poll::Ready(Err("killed".into())) } else { Poll::Pending }))
+        }
+
+        fn progress(&self) -> Progress {
+            Progress { reports: self.reports.get(), ..Progress::default() }
+        }
+
+        fn kill(&self) {
+            self.killed.set(true);
+        }
+    }
+
+    #[test]
+    fn a_copy_that_hangs_is_ended_and_one_that_is_slow_is_not() {
+        let clock = SimClock::new();
+        let engine = Engine::new(Rc::new(clock.clone()), fastrand::Rng::with_seed(1), Config::default());
+        let (engine, handover) = (Rc::new(RefCell::new(engine)), Handover::new(Rc::new(ProcessFork)));
+        let mut child = Endless::default();
+        let (reports, killed) = (child.reports.clone(), child.killed.clone());
+        let mut watching = pin!(watch(&handover, &engine, &mut child));
+        let mut seconds_pass = |seconds: u64| {
+            for _ in 0..seconds {
+                let mut context = std::task::Context::from_waker(Waker::noop());
+                if let Poll::Ready(result) = watching.as_mut().poll(&mut context) {
+                    return Some(result);
+                }
+                clock.advance(Duration::from_secs(1));
+            }
+            None
+        };
+        for _ in 0..20 {
+            assert!(seconds_pass(HANGS_AFTER.as_secs() - 10).is_none() && !killed.get(), "it is slow");
+            reports.set(reports.get() + 1);
+        }
+        assert!(seconds_pass(HANGS_AFTER.as_secs() - 10).is_none() && !killed.get());
+        let Some(Err(Fate::Failed(why))) = seconds_pass(20) else { panic!("it hangs, and nothing happens") };
+        assert!(killed.get() && why.contains("two minutes"), "{why}");
+    }
+}
