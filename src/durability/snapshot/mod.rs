@@ -146,6 +146,10 @@ pub async fn take_snapshots(committer: Rc<Committer>) {
             Event::Begun(begun, place) => {
                 let file = begun.file.clone();
                 let result = attend(handover, &engine, &log, begun, place).await;
+                // Installing syncs the log; that it failed is no matter of the snapshot alone, and is told before anything else.
+                if let Some(first) = log.failure() {
+                    committer.fail(&LogError::Failed(first));
+                }
                 if result.is_err() && !log.snapshots().iter().any(|kept| kept.file == file) {
                     log.directory().discard_snapshot(&file).await;
                 }
@@ -162,10 +166,6 @@ pub async fn take_snapshots(committer: Rc<Committer>) {
                         tracing::warn!("Background saving error: {reason}");
                         engine.borrow_mut().snapshot_ended(Err(reason));
                     }
-                }
-                // Installing syncs the log; that it failed is no matter of the snapshot alone.
-                if let Some(first) = log.failure() {
-                    committer.fail(&LogError::Failed(first));
                 }
             }
             Event::Look => look(&engine, &log).await,
