@@ -121,6 +121,63 @@ fn sound_append_only_directories_are_imported() {
 }
 
 #[test]
+fn a_part_of_an_append_only_directory_is_not_taken_for_the_whole() {
+    let (dir, path) = assembled("base-and-incr");
+    let hint = format!("import {}", path.display());
+    for (number, entry) in fs::read_dir(&path).expect("read it").flatten().enumerate() {
+        let target = dir.path().join(number.to_string());
+        let output = import(&entry.path(), &target, &["--skip-functions"]);
+        let is_manifest = entry.path().extension().is_some_and(|extension| extension == "manifest");
+        assert_eq!(output.status.code(), Some(i32::from(is_manifest)), "{entry:?}");
+        assert!(text(&output.stderr).contains(&hint), "{entry:?}: {}", text(&output.stderr));
+    }
+    let output = import(&path, &dir.path().join("whole"), &["--skip-functions"]);
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_refused_import_leaves_no_folder_that_it_made() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let (cut, target) = (dir.path().join("cut.rdb"), dir.path().join("a/b"));
+    fs::write(&cut, b"REDIS0011\xfa\x09redis-ver").expect("write it");
+    assert_eq!(import(&cut, &target, &[]).status.code(), Some(1));
+    assert!(!dir.path().join("a").exists());
+    fs::create_dir(dir.path().join("a")).expect("make it");
+    assert_eq!(import(&cut, &target, &[]).status.code(), Some(1));
+    assert!(dir.path().join("a").exists() && !target.exists(), "what was there stays");
+}
+
+#[test]
+fn a_checksum_that_does_not_match_says_that_the_damage_is_among_what_was_kept() {
+    // A string, the end, and a checksum that is another's.
+    let bytes = b"REDIS0011\x00\x03key\x05value\xff\x01\x02\x03\x04\x05\x06\x07\x08";
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let (source, target) = (dir.path().join("dump.rdb"), dir.path().join("target"));
+    fs::write(&source, bytes).expect("write it");
+    let output = import(&source, &target, &["--skip-functions", "--salvage"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stdout).contains("values read from there may be wrong"), "{}", text(&output.stdout));
+}
+
+#[test]
+fn a_database_that_the_settings_do_not_allow_is_told_as_such() {
+    // SELECTDB 20, a string, the end, and no checksum.
+    let bytes = b"REDIS0011\xfe\x14\x00\x03key\x05value\xff\0\0\0\0\0\0\0\0";
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let source = dir.path().join("dump.rdb");
+    fs::write(&source, bytes).expect("write it");
+    let why = start_on(&source, &[]).map(drop).expect_err("there are 16 databases");
+    assert!(why.contains("refusing to start") && why.contains("start with `databases 21`"), "{why}");
+    let server = Program::ackd().with("databases", "21").try_start_with(|dir| {
+        assert_eq!(import(&source, dir, &[]).status.code(), Some(0));
+    });
+    let server = server.expect("it starts");
+    let mut client = server.client();
+    client.command("SELECT 20");
+    assert_eq!(client.command("GET key").text().expect("a text"), "value");
+}
+
+#[test]
 fn damaged_append_only_directories_are_refused_with_place_and_reason_and_salvaged_on_request() {
     let whole = without_functions(&expected_of_aof("base-and-incr").expect("what a sound directory holds"));
     for name in DAMAGED_AOF {

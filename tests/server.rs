@@ -48,7 +48,16 @@ fn a_start_beside_the_data_of_redis_is_refused_unless_told_otherwise() {
     let output = run_to_its_end(&Program::ackd(), &["--dir", place, "--ackd-port-file", "port"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output).contains("dump.rdb") && text(&output).contains("ackd import"), "{}", text(&output));
+    assert!(!text(&output).contains("may be old"), "{}", text(&output));
     assert!(!dir.path().join("ackd-data").exists(), "a refused start leaves nothing behind");
+
+    // With both there, one may be much older than the other: none is named without saying so.
+    let aof = dir.path().join("appendonlydir");
+    std::fs::create_dir(&aof).unwrap();
+    let output = run_to_its_end(&Program::ackd(), &["--dir", place, "--ackd-port-file", "port"]);
+    let why = text(&output);
+    let (command, old) = (format!("'ackd import {} ", aof.display()), format!("{place}/dump.rdb may be old"));
+    assert!(why.contains(&command) && why.contains(&old), "{why}");
 }
 
 #[test]

@@ -61,6 +61,9 @@ fn run(matches: &ArgMatches) -> ExitCode {
 
 fn work(source: &Path, data: &Path, options: Options) -> Result<Summary, String> {
     let source = Source::open(source).map_err(|error| error.to_string())?;
+    if let Some(warning) = source.warning() {
+        eprintln!("ackd import: {warning}");
+    }
     let bar = bar::of_bytes();
     let mut show = |progress: import::Progress| bar::show(&bar, progress.bytes, progress.total);
     let result = report::block_on(import::import(&source, data, options, &mut show));

@@ -17,6 +17,8 @@ pub struct Beside {
     /// What will have the name at the end, and what has it meanwhile.
     data: PathBuf,
     under_way: PathBuf,
+    /// The folders above that were missing, outermost first.
+    made: Vec<PathBuf>,
     /// The directory that is written; its lock is held until it has its name.
     pub directory: Directory,
 }
@@ -48,11 +50,21 @@ impl Beside {
         let under_way = data.with_file_name(name);
         let failed =
             |error: &dyn std::fmt::Display| BesideError::Failed { path: under_way.clone(), reason: error.to_string() };
-        create_parents(&under_way).map_err(|error| failed(&error))?;
-        let disk: Rc<dyn Disk> = Rc::new(PortableDisk::new());
-        let directory = Directory::open(disk, &under_way).await.map_err(|error| failed(&error))?;
-        empty(&directory).map_err(|error| failed(&error))?;
-        Ok(Self { data: data.to_owned(), under_way, directory })
+        let mut made = Vec::new();
+        let opened = async {
+            create_parents(&under_way, &mut made).map_err(|error| failed(&error))?;
+            let disk: Rc<dyn Disk> = Rc::new(PortableDisk::new());
+            let directory = Directory::open(disk, &under_way).await.map_err(|error| failed(&error))?;
+            empty(&directory).map_err(|error| failed(&error))?;
+            Ok(directory)
+        };
+        match opened.await {
+            Ok(directory) => Ok(Self { data: data.to_owned(), under_way, made, directory }),
+            Err(error) => {
+                remove_empty(&made);
+                Err(error)
+            }
+        }
     }
 
     /// Where it is meanwhile.
@@ -66,14 +78,16 @@ impl Beside {
             .and_then(|folder| folder.sync_all())
             .and_then(|()| rename(&self.under_way, &self.data));
         renamed.map_err(|error| {
-            let _ = fs::remove_dir_all(&self.under_way);
-            BesideError::Failed { path: self.data.clone(), reason: error.to_string() }
+            let failed = BesideError::Failed { path: self.data.clone(), reason: error.to_string() };
+            self.abandon();
+            failed
         })
     }
 
-    /// Leaves nothing behind.
+    /// Leaves nothing behind, and none of the folders above that were made for it.
     pub fn abandon(self) {
         let _ = fs::remove_dir_all(&self.under_way);
+        remove_empty(&self.made);
     }
 }
 
@@ -100,14 +114,22 @@ pub fn parent(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Creates the folders above `path` that are missing, and makes their names durable.
-fn create_parents(path: &Path) -> io::Result<()> {
+/// Removes folders, outermost first in the list, in which nothing is.
+fn remove_empty(folders: &[PathBuf]) {
+    for folder in folders.iter().rev() {
+        let _ = fs::remove_dir(folder);
+    }
+}
+
+/// Creates the folders above `path` that are missing, makes their names durable, and adds them to `made`.
+fn create_parents(path: &Path, made: &mut Vec<PathBuf>) -> io::Result<()> {
     let folder = parent(path);
     if folder.is_dir() {
         return Ok(());
     }
-    create_parents(folder)?;
+    create_parents(folder, made)?;
     fs::create_dir(folder)?;
+    made.push(folder.to_owned());
     File::open(parent(folder))?.sync_all()
 }
 

@@ -7,13 +7,31 @@ use crate::engine::config::Config;
 /// Redis' data are there, and ackd's are not.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{} looks like Redis' data, and ackd has none in {}. Starting would show an empty server. \
+    "{} {} like Redis' data, and ackd has none in {}. Starting would show an empty server. {}\
      'ackd import {} {}' brings the data in; --start-empty starts without them",
-    found.display(), directory.display(), found.display(), directory.display()
+    names(found), if found.len() == 1 { "looks" } else { "look" }, directory.display(), which(found), found[0].display(),
+    directory.display()
 )]
 pub struct ForeignData {
-    found: PathBuf,
+    /// What append-only files there are comes first.
+    found: Vec<PathBuf>,
     directory: PathBuf,
+}
+
+fn names(found: &[PathBuf]) -> String {
+    let names: Vec<String> = found.iter().map(|path| path.display().to_string()).collect();
+    names.join(" and ")
+}
+
+fn which(found: &[PathBuf]) -> String {
+    match found {
+        [first, .., last] => format!(
+            "With `appendonly yes` Redis' data were in {}, and {} may be old; with `appendonly no` it is the other way round. ",
+            first.display(),
+            last.display()
+        ),
+        _ => String::new(),
+    }
 }
 
 /// Refuses to start beside Redis' files unless `directory` has been started in before.
@@ -24,13 +42,10 @@ pub fn refuse(config: &Config, directory: &Path) -> Result<(), ForeignData> {
         return Ok(());
     }
     let dir = Path::new(config.dir());
-    let names = [config.dbfilename(), config.appenddirname(), config.appendfilename()];
+    let names = [config.appenddirname(), config.appendfilename(), config.dbfilename()];
     let files = names.into_iter().filter(|name| !name.is_empty()).map(|name| dir.join(name));
-    let mut files = files;
-    match files.find(|path| path.exists()) {
-        Some(found) => Err(ForeignData { found, directory: directory.to_owned() }),
-        None => Ok(()),
-    }
+    let found: Vec<PathBuf> = files.filter(|path| path.exists()).collect();
+    if found.is_empty() { Ok(()) } else { Err(ForeignData { found, directory: directory.to_owned() }) }
 }
 
 fn holds_files(folder: &Path) -> bool {

@@ -26,7 +26,7 @@ pub struct RecoveryFailure(#[from] pub LogError);
 impl RecoveryFailure {
     /// Whether the data did not verify and were left as they are.
     pub fn is_refusal(&self) -> bool {
-        matches!(self.0, LogError::Refused(_) | LogError::Apply { .. })
+        matches!(self.0, LogError::Refused(_) | LogError::Apply { .. } | LogError::Setting { .. })
     }
 }
 
@@ -62,6 +62,8 @@ pub async fn load(engine: &Rc<RefCell<Engine>>, directory: &Directory) -> Result
                 behind = Some(snapshot);
                 break;
             }
+            // What is older may lack what this one holds.
+            Err(Unusable::Setting(reason)) => return Err(LogError::Setting { file: path, reason }.into()),
             Err(reason) => {
                 tracing::warn!("THE SNAPSHOT {} CANNOT BE USED: {reason}; trying what is older", path.display());
                 engine.borrow_mut().forget_data();
@@ -81,7 +83,9 @@ pub async fn load(engine: &Rc<RefCell<Engine>>, directory: &Directory) -> Result
             return Err(match reason {
                 // Perhaps it can be read next time: nothing is known to be wrong with it.
                 Unusable::Io(error) => error,
-                Unusable::Damaged(fault) => LogError::Refused(refusal.without_snapshot(&file, fault)),
+                Unusable::Damaged(fault) | Unusable::Setting(fault) => {
+                    LogError::Refused(refusal.without_snapshot(&file, fault))
+                }
             }
             .into());
         }

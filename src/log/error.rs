@@ -34,6 +34,14 @@ pub enum LogError {
     /// The data on disk do not verify; nothing was changed.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// The data are sound, and the settings do not allow them; nothing was changed.
+    #[error("refusing to start: {}: {reason}. Nothing was changed", file.display())]
+    Setting {
+        /// The file.
+        file: PathBuf,
+        /// What to set.
+        reason: String,
+    },
     /// The receiver of the recovered frames could not apply one.
     #[error("the frame at byte {position} of {} (stream offset {offset}) is intact but cannot be applied: {cause}", file.display())]
     Apply {

@@ -233,6 +233,12 @@ impl Importer<'_> {
                 let why = "it is damaged, or newer than this version of ackd; --salvage keeps what stands before";
                 Stop::Failed(ImportError::Unsupported(format!("{path}: at byte {offset}: {fault}: {why}")))
             }
+            fault @ rdb::Fault::Checksum { .. } => {
+                let what = format!(
+                    "{fault}: what is damaged stands somewhere before, and values read from there may be wrong"
+                );
+                Stop::Damaged(Damage { file: path.to_owned(), offset: error.offset, what })
+            }
             fault => Stop::Damaged(Damage { file: path.to_owned(), offset: error.offset, what: fault.to_string() }),
         };
         let mut reader = Reader::new(file).map_err(damaged)?;

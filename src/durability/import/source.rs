@@ -45,6 +45,10 @@ impl Source {
         if found.is_dir() {
             return Self::directory(path);
         }
+        if path.extension().is_some_and(|extension| extension == "manifest") {
+            let folder = super::super::beside::parent(path).display();
+            return Err(ImportError::Source(format!("{} is a manifest: import {folder}", path.display())));
+        }
         let part = match begins_with(path, &[RDB, &[b"*", b"#"]].concat()) {
             Err(error) => return Err(unreadable(path, &error)),
             Ok(false) => {
@@ -57,6 +61,17 @@ impl Source {
             Ok(true) => Part::of(path),
         };
         Ok(Self { parts: vec![part] })
+    }
+
+    /// Of a file that is one of several in an append-only directory, what one who wants all of them has to know.
+    pub fn warning(&self) -> Option<String> {
+        let [Part::Rdb(path, _) | Part::Aof(path, _)] = self.parts.as_slice() else { return None };
+        let manifest = manifest_of(path)?;
+        let (path, folder) = (path.display(), super::super::beside::parent(path).display());
+        Some(format!(
+            "{path} alone: {} names other files besides; to have them all, import {folder}",
+            manifest.display()
+        ))
     }
 
     /// The files.
@@ -126,6 +141,19 @@ impl Part {
         let is_rdb = named("rdb") || !named("aof") && begins_with(path, RDB).unwrap_or(false);
         if is_rdb { Self::Rdb(path.to_owned(), found.len()) } else { Self::Aof(path.to_owned(), found.len()) }
     }
+}
+
+/// The manifest beside a file that names it and others.
+fn manifest_of(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.to_str()?;
+    let beside = std::fs::read_dir(super::super::beside::parent(path)).ok()?.flatten().map(|entry| entry.path());
+    let mut manifests = beside.filter(|path| path.extension().is_some_and(|extension| extension == "manifest"));
+    manifests.find(|manifest| {
+        let text = std::fs::read(manifest).unwrap_or_default();
+        let lines = text.split(|byte| *byte == b'\n').filter_map(manifest_line);
+        let names: Vec<String> = lines.filter(|(_, _, kind)| *kind != b'h').map(|(named, ..)| named).collect();
+        names.len() > 1 && names.iter().any(|named| named == name)
+    })
 }
 
 /// Whether an RDB file says of itself that it begins an append-only file.

@@ -234,6 +234,9 @@ pub enum Unusable {
     /// It is not what it should be.
     #[error("{0}")]
     Damaged(String),
+    /// It is sound, and the settings do not allow what it holds.
+    #[error("{0}")]
+    Setting(String),
 }
 
 impl From<SnapshotFault> for Unusable {
@@ -250,6 +253,9 @@ impl Unusable {
         match error {
             LoadError::File(rdb::Error { offset, fault: rdb::Fault::Io(source) }) => {
                 Self::Io(LogError::Io { what: "read", file, offset: Some(offset), source: Arc::new(source) })
+            }
+            LoadError::Database { number, .. } => {
+                Self::Setting(format!("{error}: start with `databases {}`", number + 1))
             }
             other => Self::Damaged(other.to_string()),
         }
