@@ -89,7 +89,7 @@ pub struct Waits {
 /// See the module.
 pub struct Gate {
     reached: Watermarks,
-    /// Up to where `os` replies are let out; stays behind `written` while acks are held (see [`Gate::hold_os`]).
+    /// Up to where `os` replies are let out; only what is durable while acks are held (see [`Gate::hold_os`]).
     os_open: u64,
     held: bool,
     slots: Box<[u64]>,
@@ -223,10 +223,9 @@ impl Gate {
     /// break the bound of `everysec`.
     pub fn hold_os(&mut self, hold: bool) {
         self.held = hold;
-        if !hold {
-            self.os_open = self.reached.written;
-            self.wake_opened();
-        }
+        // A reply that was let out and could not go, behind one that waits for the disk, would be a late ack as well.
+        self.os_open = if hold { self.reached.durable } else { self.reached.written };
+        self.wake_opened();
     }
 
     /// Whether acks of [`Level::Os`] are being held.
@@ -277,9 +276,10 @@ mod tests {
         gate.advance_written(10);
         gate.hold_os(true);
         gate.advance_written(30);
-        assert!(gate.is_open(Gate::ticket(10, Level::Os)));
+        assert!(!gate.is_open(Gate::ticket(10, Level::Os)), "what has not gone waits too");
         assert!(!gate.is_open(Gate::ticket(20, Level::Os)));
         gate.advance_durable(20);
+        assert!(gate.is_open(Gate::ticket(10, Level::Os)));
         assert!(gate.is_open(Gate::ticket(20, Level::Os)));
         assert!(!gate.is_open(Gate::ticket(30, Level::Os)));
         gate.hold_os(false);
