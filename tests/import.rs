@@ -160,6 +160,38 @@ fn a_checksum_that_does_not_match_says_that_the_damage_is_among_what_was_kept() 
 }
 
 #[test]
+fn scripts_that_older_servers_noted_are_no_damage() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let source = dir.path().join("appendonly.aof");
+    let set = "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n";
+    fs::write(&source, format!("*3\r\n$6\r\nSCRIPT\r\n$4\r\nLOAD\r\n$8\r\nreturn 1\r\n{set}")).expect("write it");
+    let server = start_on(&source, &[]).expect("it starts");
+    assert_eq!(server.client().command("GET a").text().expect("a text"), "1");
+    fs::write(&source, format!("{set}*3\r\n$4\r\nEVAL\r\n$8\r\nreturn 1\r\n$1\r\n0\r\n")).expect("write it");
+    let output = import(&source, &dir.path().join("target"), &["--salvage"]);
+    assert_eq!(output.status.code(), Some(1), "what a script made is not dropped as if it were damage");
+    assert!(text(&output.stderr).contains("it holds the command EVAL"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn the_rdb_file_that_was_there_before_is_set_aside_by_the_first_snapshot() {
+    let original = b"REDIS0011\x00\x03key\x05value\xff\0\0\0\0\0\0\0\0";
+    let server = Program::ackd().try_start_with(|dir| {
+        fs::write(dir.join("dump.rdb"), original).expect("write it");
+        assert_eq!(import(&dir.join("dump.rdb"), dir, &[]).status.code(), Some(0));
+    });
+    let server = server.expect("it starts");
+    let mut client = server.client();
+    for _ in 0..2 {
+        assert_eq!(client.command("SAVE").text().expect("a text"), "OK");
+    }
+    let aside = server.dir().join("dump.rdb.before-ackd-1");
+    assert_eq!(fs::read(&aside).expect("it is set aside"), original);
+    assert!(!server.dir().join("dump.rdb.before-ackd-2").exists(), "ackd's own are replaced");
+    assert!(fs::read(server.dir().join("dump.rdb")).expect("it is there").len() > original.len());
+}
+
+#[test]
 fn a_database_that_the_settings_do_not_allow_is_told_as_such() {
     // SELECTDB 20, a string, the end, and no checksum.
     let bytes = b"REDIS0011\xfe\x14\x00\x03key\x05value\xff\0\0\0\0\0\0\0\0";

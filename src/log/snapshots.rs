@@ -22,6 +22,10 @@ use super::writer::Log;
 /// The most that is worth reading at a time.
 pub const LARGEST_READ: u64 = 2 << 20;
 
+/// By this near its beginning an RDB file says that ackd wrote it.
+const OWN_AUX: &[u8] = b"ackd-ver";
+const OWN_BEGINNING: usize = 1024;
+
 /// What is wrong with a snapshot.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum SnapshotFault {
@@ -144,9 +148,38 @@ impl Directory {
             let _ = self.disk.remove(under_way).await;
             return Err(LogError::io("copy", &path)(error));
         }
-        self.disk.rename(under_way, target).await.map_err(LogError::io("rename", under_way))?;
+        if let Err(error) = self.replace(under_way, target).await {
+            let _ = self.disk.remove(under_way).await;
+            return Err(error);
+        }
         let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         self.disk.sync_dir(folder).await.map_err(LogError::io("sync", folder))
+    }
+
+    /// Renames. What stands there already is set aside, unless it says that ackd wrote it: it may be the only copy of
+    /// somebody's data.
+    async fn replace(&self, from: &Path, to: &Path) -> Result<(), LogError> {
+        if let Ok(found) = self.disk.open(to, Open::Read).await {
+            let beginning = found.read_at(0, OWN_BEGINNING).await.map_err(LogError::io_at("read", to, 0))?;
+            if !beginning.windows(OWN_AUX.len()).any(|bytes| bytes == OWN_AUX) {
+                let aside = self.free_name(to).await;
+                self.disk.rename(to, &aside).await.map_err(LogError::io("rename", to))?;
+                tracing::warn!("{} was not written by ackd, and is now {}", to.display(), aside.display());
+            }
+        }
+        self.disk.rename(from, to).await.map_err(LogError::io("rename", from))
+    }
+
+    /// A name like this one under which there is nothing.
+    async fn free_name(&self, path: &Path) -> PathBuf {
+        for number in 1_u64.. {
+            let mut name = path.as_os_str().to_owned();
+            name.push(format!(".before-ackd-{number}"));
+            if self.disk.metadata(Path::new(&name)).await.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+                return PathBuf::from(name);
+            }
+        }
+        unreachable!("numbers do not end")
     }
 
     /// Bytes that can still be stored where `path` is, if that is known.

@@ -587,8 +587,8 @@ impl<'p> Reader<&'p [u8]> {
         let (value, footer) = payload.split_last_chunk::<FOOTER>()?;
         let [low, high, sum @ ..] = *footer;
         let version = Version::known(u32::from(u16::from_le_bytes([low, high])))?;
-        let stored = u64::from_le_bytes(sum);
-        if stored != 0 && stored != crc64(0, &payload[..payload.len() - size_of::<u64>()]) {
+        // Unlike a file, a payload is never without.
+        if u64::from_le_bytes(sum) != crc64(0, &payload[..payload.len() - size_of::<u64>()]) {
             return None;
         }
         Some(Self::with(Input::new(value, value.len()), version, State::Dump))

@@ -84,8 +84,17 @@ impl Importer<'_> {
     fn unit(&mut self, path: &Path, commands: &[Vec<&[u8]>], read: u64) -> Result<Result<(), String>, ImportError> {
         let mut unit: Vec<&[&[u8]]> = Vec::with_capacity(commands.len());
         for command in commands {
-            if command[0].eq_ignore_ascii_case(b"FUNCTION") {
+            let is_named = |name: &str| command[0].eq_ignore_ascii_case(name.as_bytes());
+            if is_named("FUNCTION") {
                 self.function(path, &command[1..])?;
+            } else if is_named("SCRIPT") {
+                // Redis before 7 wrote which scripts it had cached. Nothing of the data depends on that.
+            } else if is_named("EVAL") || is_named("EVALSHA") {
+                let (path, name) = (path.display(), String::from_utf8_lossy(command[0]));
+                return Err(ImportError::Unsupported(format!(
+                    "{path}: it holds the command {name}, as Redis before 5 wrote scripts, which cannot be executed here; an \
+                     RDB file of that server has what they made"
+                )));
             } else {
                 unit.push(command);
             }

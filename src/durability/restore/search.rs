@@ -60,7 +60,7 @@ pub(super) fn search(directory: &Path, pattern: &[u8]) -> Result<Matches, LogErr
         });
         reached = outcome.end.offset;
         let is_over = damage.is_none();
-        matches.damage = damage;
+        matches.damage = matches.damage.take().or(damage);
         if is_over {
             break;
         }
@@ -102,6 +102,8 @@ impl Matches {
     }
 
     fn push(&mut self, found: Match) {
+        // Damage before it hides no later one.
+        self.damage = None;
         self.count += 1;
         if self.told.len() == MATCHES_TOLD {
             self.told.remove(0);

@@ -165,8 +165,11 @@ impl<R: Read> Loader<R> {
                     self.database = found.ok_or(LoadError::Database { number, databases })?;
                 }
                 Event::Sizes { keys, expiring } => {
-                    let most = |claimed: u64| usize::try_from(claimed.min(self.keys_at_most)).unwrap_or(usize::MAX);
-                    engine.dbs[self.database].expect(most(*keys), most(*expiring));
+                    let keys = (*keys).min(self.keys_at_most);
+                    // What one database claims is not believed of another one again.
+                    self.keys_at_most -= keys;
+                    let most = |claimed: u64| usize::try_from(claimed.min(keys)).unwrap_or(usize::MAX);
+                    engine.dbs[self.database].expect(most(keys), most(*expiring));
                 }
                 Event::Function(_) if self.policy.drop_functions => self.skipped_functions += 1,
                 Event::Function(library) => engine.libraries.push(library.to_vec()),
