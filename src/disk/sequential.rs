@@ -196,7 +196,7 @@ mod tests {
         pace::somebody_waits();
         file.write_all(&vec![1; PIECE]).unwrap();
         assert_eq!(file.piece, SMALL_PIECE);
-        file.write_all(&vec![2; 5]).unwrap();
+        file.write_all(&[2; 5]).unwrap();
         pace::somebody_waits();
         file.write_all(&vec![3; PIECE]).unwrap();
         assert!(file.len() == 2 * PIECE as u64 + 5);
