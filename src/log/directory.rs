@@ -129,16 +129,16 @@ impl Directory {
         // Whoever created the directory may have died before this; only MANIFEST says that it was done.
         let parent = self.path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         self.disk.sync_dir(parent).await.map_err(LogError::io("sync", parent))?;
-        // Syncs the directory, and so the folders too.
         self.write_manifest(manifest).await.map_err(|e| e.cause)
     }
 
-    /// Makes the folders if they are not there. Durable with the next MANIFEST.
+    /// Makes the folders if they are not there. Durable on return, also if an earlier start made them and could not sync: a
+    /// MANIFEST that names what is in them must not be there without them.
     pub async fn make_folders(&self) -> Result<(), LogError> {
         for folder in [self.log_dir(), self.snapshot_dir()] {
             self.disk.create_dir(&folder).await.map_err(LogError::io("create", &folder))?;
         }
-        Ok(())
+        self.disk.sync_dir(&self.path).await.map_err(LogError::io("sync", &self.path))
     }
 }
 
