@@ -48,6 +48,35 @@ fn a_start_that_is_cut_short_at_any_operation_leaves_one_that_succeeds() {
 }
 
 #[test]
+fn a_first_start_that_fails_anywhere_leaves_one_that_no_power_cut_spoils() {
+    for fault in 0.. {
+        let origin = world(1);
+        origin.plant(fault, Fault::Error);
+        match origin.run(try_start(&boot(&origin), data(), SyncPolicy::Always, Planted::default())) {
+            Some(Ok(_)) if origin.operations() < fault => {
+                assert!(fault > 15, "a start takes more operations");
+                return;
+            }
+            _ => origin.crash(Crash::Kill),
+        }
+        let begun = origin.operations();
+        for operation in begun.. {
+            let second = origin.image(Crash::Kill, 0);
+            second.freeze_at(operation);
+            if second.run(try_start(&boot(&second), data(), SyncPolicy::Always, Planted::default())).is_some() {
+                break;
+            }
+            for choice in 0..12 {
+                let image = second.image(Crash::Power, choice);
+                let found = image.run(try_start(&boot(&image), data(), SyncPolicy::Always, Planted::default()));
+                let refused = found.expect("it ends").err();
+                assert!(refused.is_none(), "{fault}, {operation}, {choice}: {}", refused.unwrap());
+            }
+        }
+    }
+}
+
+#[test]
 fn a_log_whose_end_is_written_anew_with_nothing_to_write_goes_on_in_the_next_segment() {
     let world = world(1);
     world.set_direct(false);
