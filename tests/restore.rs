@@ -199,7 +199,26 @@ fn what_is_before_damage_can_be_restored_and_nothing_behind() {
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     let (again, summary) = restored(server.dir(), &["--to-offset", &sound]);
     assert_eq!(names(&mut again.client()), ["sound"]);
-    assert!(summary["damage_behind"].is_null() || summary["damage_behind"].is_string());
+    assert!(summary["damage_behind"].as_str().is_some_and(|damage| damage.contains(".seg at byte ")), "{summary}");
+    let said = refusal("restore", &[server.dir(), dir.path()], &["--before-command", "SET behind*"]);
+    assert!(said.contains("behind this damage would not be seen: "), "{said}");
+}
+
+#[test]
+fn a_gap_that_may_hide_a_later_match_is_told_and_one_before_it_is_not() {
+    let mut server = Program::ackd().start();
+    let mut client = server.client();
+    for line in ["SET early 1", "FLUSHALL", "SAVE", "SET spoilt 1", "FLUSHALL", "SET q 1", "SAVE", "SET last 1"] {
+        assert!(!client.command(line).is_error(), "{line}");
+    }
+    stop(&mut server);
+    flip(&segment_with(&server, b"spoilt"), b"spoilt");
+    let (again, summary) = restored(server.dir(), &["--before-command", "FLUSHALL"]);
+    assert_eq!(names(&mut again.client()), ["early"], "the one in the gap is not seen");
+    assert!(summary["damage_behind"].as_str().is_some_and(|damage| damage.contains(".seg at byte ")), "{summary}");
+    let (again, summary) = restored(server.dir(), &["--before-command", "SET last*"]);
+    assert_eq!(names(&mut again.client()), ["q"]);
+    assert!(summary["damage_behind"].is_null(), "{summary}");
 }
 
 #[test]

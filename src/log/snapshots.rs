@@ -159,27 +159,34 @@ impl Directory {
     /// Renames. What stands there already is set aside, unless it says that ackd wrote it: it may be the only copy of
     /// somebody's data.
     async fn replace(&self, from: &Path, to: &Path) -> Result<(), LogError> {
-        if let Ok(found) = self.disk.open(to, Open::Read).await {
-            let beginning = found.read_at(0, OWN_BEGINNING).await.map_err(LogError::io_at("read", to, 0))?;
-            if !beginning.windows(OWN_AUX.len()).any(|bytes| bytes == OWN_AUX) {
-                let aside = self.free_name(to).await;
-                self.disk.rename(to, &aside).await.map_err(LogError::io("rename", to))?;
-                tracing::warn!("{} was not written by ackd, and is now {}", to.display(), aside.display());
+        match self.disk.open(to, Open::Read).await {
+            Ok(found) => {
+                let beginning = found.read_at(0, OWN_BEGINNING).await.map_err(LogError::io_at("read", to, 0))?;
+                if !beginning.windows(OWN_AUX.len()).any(|bytes| bytes == OWN_AUX) {
+                    let aside = self.free_name(to).await?;
+                    self.disk.rename(to, &aside).await.map_err(LogError::io("rename", to))?;
+                    tracing::warn!("{} was not written by ackd, and is now {}", to.display(), aside.display());
+                }
             }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(LogError::io("open", to)(error)),
         }
         self.disk.rename(from, to).await.map_err(LogError::io("rename", from))
     }
 
     /// A name like this one under which there is nothing.
-    async fn free_name(&self, path: &Path) -> PathBuf {
-        for number in 1_u64.. {
+    async fn free_name(&self, path: &Path) -> Result<PathBuf, LogError> {
+        let mut number = 1;
+        loop {
             let mut name = path.as_os_str().to_owned();
             name.push(format!(".before-ackd-{number}"));
-            if self.disk.metadata(Path::new(&name)).await.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
-                return PathBuf::from(name);
+            let name = PathBuf::from(name);
+            match self.disk.metadata(&name).await {
+                Ok(_) => number += 1,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(name),
+                Err(error) => return Err(LogError::io("examine", &name)(error)),
             }
         }
-        unreachable!("numbers do not end")
     }
 
     /// Bytes that can still be stored where `path` is, if that is known.

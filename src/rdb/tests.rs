@@ -244,5 +244,9 @@ fn a_payload_names_the_lowest_version_that_has_its_form() {
             assert!(Reader::of_dump(&payload).is_none(), "bit {bit}");
             payload[bit / 8] ^= 1 << (bit % 8);
         }
+        // In a file that would mean that there is none.
+        let sum = payload.len() - size_of::<u64>();
+        payload[sum..].fill(0);
+        assert!(Reader::of_dump(&payload).is_none());
     }
 }

@@ -77,12 +77,14 @@ pub enum RestoreError {
         last: u64,
     },
     /// No command matches.
-    #[error("no command in what is kept matches {pattern:?}: {}", kept_in_words(.kept))]
+    #[error("no command in what is kept matches {pattern:?}: {}{}", kept_in_words(.kept), unseen(.damage))]
     NoMatch {
         /// The pattern.
         pattern: String,
         /// The range, if there is any.
         kept: Option<Kept>,
+        /// Behind which one would not have been seen.
+        damage: Option<Damage>,
     },
     /// The directory cannot be made.
     #[error(transparent)]
@@ -103,6 +105,13 @@ fn kept_in_words(kept: &Option<Kept>) -> String {
         Some(kept) => format!("kept is {kept}"),
         None => "nothing is kept".to_owned(),
     }
+}
+
+fn unseen(damage: &Option<Damage>) -> String {
+    damage
+        .as_ref()
+        .map(|damage| format!("; and one behind this damage would not be seen: {damage}"))
+        .unwrap_or_default()
 }
 
 /// Makes a directory `target` of the data in `directory` at a point; `progress` is told how many bytes of how many were read.
@@ -145,7 +154,7 @@ async fn write(
             let found = search::search(directory, pattern)?;
             let Some(last) = found.told.last() else {
                 let pattern = String::from_utf8_lossy(pattern).into_owned();
-                return Err(RestoreError::NoMatch { pattern, kept: kept(directory) });
+                return Err(RestoreError::NoMatch { pattern, kept: kept(directory), damage: found.damage });
             };
             let until = Until::Offset(last.unit_offset);
             matches = Some(found);

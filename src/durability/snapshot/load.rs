@@ -309,3 +309,36 @@ pub async fn load(
         tokio::task::yield_now().await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::base::clock::SystemClock;
+    use crate::engine::config::Config;
+
+    #[test]
+    fn what_a_file_claims_takes_no_more_memory_than_one_of_its_size_can_fill() {
+        let mut engine = Engine::new(Rc::new(SystemClock::new()), fastrand::Rng::with_seed(1), Config::default());
+        let mut bytes = b"REDIS0011".to_vec();
+        for database in 0..16 {
+            // SELECTDB, and RESIZEDB with as many keys as a length of four bytes can say, all of which expire.
+            bytes.extend([0xfe, database, 0xfb, 0x80, 0xff, 0xff, 0xff, 0xff, 0x80, 0xff, 0xff, 0xff, 0xff]);
+        }
+        bytes.push(0xff);
+        bytes.extend([0; 8]);
+        let size = 4 << 20;
+        let mut loader = Loader::new(Reader::new(&bytes[..]).unwrap(), size, &engine, Policy::default());
+        while loader.advance(&mut engine, 100).unwrap() {}
+        let taken: usize = engine.dbs.iter().map(|db| db.table_bytes().iter().sum::<usize>()).sum();
+        let mut fits = Engine::new(Rc::new(SystemClock::new()), fastrand::Rng::with_seed(1), Config::default());
+        let most = usize::try_from(rdb::keys_at_most(size)).unwrap();
+        fits.dbs[0].expect(most, most);
+        let of_one: usize = fits.dbs[0].table_bytes().iter().sum();
+        assert!(
+            of_one > 1 << 20 && taken <= of_one + (64 << 10),
+            "{taken} bytes, and {of_one} for all that may be in it"
+        );
+    }
+}
