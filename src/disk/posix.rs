@@ -147,7 +147,7 @@ impl OpenFile {
     pub(super) fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.check_placement(offset, data.len())?;
         if self.is_direct() {
-            pace::somebody_waits();
+            pace::somebody_waits(data.len());
         }
         let mut progress = Progress::new(self, data.len());
         while progress.done < data.len() {
@@ -162,7 +162,7 @@ impl OpenFile {
 
     /// `fdatasync`.
     pub(super) fn sync(&self) -> io::Result<()> {
-        pace::somebody_waits();
+        pace::somebody_waits(0);
         self.file.sync_data()
     }
 

@@ -81,15 +81,15 @@ impl SequentialFile {
 
     /// Writes the buffer out.
     fn put(&mut self) -> io::Result<()> {
-        let begun = Instant::now();
+        let (begun, piece) = (Instant::now(), self.buffer.len());
         self.file.write_all(&self.buffer)?;
-        self.len += self.buffer.len() as u64;
+        self.len += piece as u64;
         self.buffer.clear();
         if !self.direct && self.len - self.settled >= SYNCED_PIECE {
             self.file.sync_data()?;
             self.drop_from_cache();
         }
-        if self.pace.is_in_the_way() {
+        if self.pace.was_in_the_way(piece) {
             self.piece = SMALL_PIECE;
             std::thread::sleep(pace::pause(begun.elapsed()));
         } else {
@@ -193,11 +193,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut file = SequentialFile::create(&folder.path().join("file")).unwrap();
         file.piece = PIECE;
-        pace::somebody_waits();
+        pace::somebody_waits(0);
         file.write_all(&vec![1; PIECE]).unwrap();
         assert_eq!(file.piece, SMALL_PIECE);
         file.write_all(&[2; 5]).unwrap();
-        pace::somebody_waits();
+        pace::somebody_waits(0);
         file.write_all(&vec![3; PIECE]).unwrap();
         assert!(file.len() == 2 * PIECE as u64 + 5);
         let (len, crc) = file.finish().unwrap();

@@ -109,7 +109,7 @@ impl File for UringFile {
         if let Err(refused) = self.file().check_placement(offset, data.len()) {
             return Box::pin(std::future::ready(Err(refused)));
         }
-        pace::somebody_waits();
+        pace::somebody_waits(data.len());
         let mut progress = Progress::new(self.file(), data.len());
         let mut running = match self.ring.write(self.file(), offset, data, 0) {
             Ok(running) => running,
@@ -135,7 +135,7 @@ impl File for UringFile {
     }
 
     fn sync(&self) -> Op<'_, ()> {
-        pace::somebody_waits();
+        pace::somebody_waits(0);
         let fsync = opcode::Fsync::new(types::Fd(self.file().raw_fd())).flags(types::FsyncFlags::DATASYNC).build();
         match self.ring.start(fsync, self.file(), AlignedBuf::default()) {
             Ok(running) => Box::pin(async move {

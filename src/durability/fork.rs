@@ -452,7 +452,7 @@ mod tests {
             let mut child = ProcessFork
                 .fork(&path, &mut |_| {
                     let (mut pace, begun) = (pace::Pace::new(), Instant::now());
-                    while !pace.is_in_the_way() {
+                    while !pace.was_in_the_way(1) {
                         if begun.elapsed() > Duration::from_secs(20) {
                             return Err("nobody waits".into());
                         }
@@ -463,7 +463,7 @@ mod tests {
                 .unwrap();
             let waiting = async {
                 loop {
-                    pace::somebody_waits();
+                    pace::somebody_waits(0);
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
             };

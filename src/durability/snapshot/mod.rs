@@ -245,16 +245,18 @@ async fn read_back(
     let mut verification = verification.await?;
     let mut at_most = SMALL_READ;
     loop {
-        let (syncs, begun_us) = (log.stats().syncs, clock.monotonic_us());
-        if verification.read(at_most).await? == 0 {
+        let (before, begun_us) = (log.stats(), clock.monotonic_us());
+        let read = verification.read(at_most).await?;
+        if read == 0 {
             return Ok(());
         }
-        if log.stats().syncs == syncs {
-            at_most = LARGEST_READ.min(at_most * 2);
-            tokio::task::yield_now().await;
-        } else {
+        let now = log.stats();
+        if pace::is_in_the_way(read, now.syncs - before.syncs, now.bytes - before.bytes) {
             at_most = SMALL_READ;
             clock.sleep(pace::pause(Duration::from_micros(clock.monotonic_us() - begun_us))).await;
+        } else {
+            at_most = LARGEST_READ.min(at_most * 2);
+            tokio::task::yield_now().await;
         }
     }
 }
