@@ -25,7 +25,7 @@ fn command() -> Command {
     Command::new("import")
         .about("Makes a data directory of the files of Redis or Valkey")
         .long_about(
-            "Makes a data directory of an RDB file (versions 1 to 12 of Redis, 80 of Valkey), of an append-only directory \
+            "Makes a data directory of an RDB file (versions 1 to 13 of Redis, 80 of Valkey), of an append-only directory \
              (appendonlydir, of Redis 7), or of an append-only file of older servers. The source is only read; the target \
              exists whole at the end, or not at all.",
         )

@@ -2,7 +2,7 @@
 //!
 //! [`Reader`] hands out what a file consists of, piece by piece, and [`Writer`] takes the same pieces ([`Event`]): so one can
 //! look into a file, change it, or turn it into another version, without a server and without holding it in memory. Read
-//! are the versions 1 to 12 of Redis and 80 of Valkey, with every type and form of values; written are 9 to 12. Whatever is in
+//! are the versions 1 to 13 of Redis and 80 of Valkey, with every type and form of values; written are 9 to 12. Whatever is in
 //! a file, reading it ends in an [`Error`] that says where and what, and never in a panic or in memory that the file's size
 //! does not justify.
 //!
