@@ -84,7 +84,7 @@ pub enum RestoreError {
         /// The range, if there is any.
         kept: Option<Kept>,
         /// Behind which one would not have been seen.
-        damage: Option<Damage>,
+        damage: Option<Box<Damage>>,
     },
     /// The directory cannot be made.
     #[error(transparent)]
@@ -107,7 +107,7 @@ fn kept_in_words(kept: &Option<Kept>) -> String {
     }
 }
 
-fn unseen(damage: &Option<Damage>) -> String {
+fn unseen(damage: &Option<Box<Damage>>) -> String {
     damage
         .as_ref()
         .map(|damage| format!("; and one behind this damage would not be seen: {damage}"))
@@ -154,7 +154,11 @@ async fn write(
             let found = search::search(directory, pattern)?;
             let Some(last) = found.told.last() else {
                 let pattern = String::from_utf8_lossy(pattern).into_owned();
-                return Err(RestoreError::NoMatch { pattern, kept: kept(directory), damage: found.damage });
+                return Err(RestoreError::NoMatch {
+                    pattern,
+                    kept: kept(directory),
+                    damage: found.damage.map(Box::new),
+                });
             };
             let until = Until::Offset(last.unit_offset);
             matches = Some(found);
