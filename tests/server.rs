@@ -130,6 +130,23 @@ fn relative_paths_are_relative_to_the_directory_of_the_data_and_port_0_is_no_tcp
 }
 
 #[test]
+fn a_log_that_needs_more_databases_is_told_as_such() {
+    let mut server = Program::ackd().with("databases", "32").start();
+    let mut client = server.client();
+    client.command("SELECT 20");
+    assert_eq!(client.command("SET key value"), ok());
+    server.kill();
+    server.set("databases", "16");
+    let why = server.try_start().expect_err("there are 16 databases");
+    assert!(why.contains("refusing to start") && why.contains("start with `databases 21`"), "{why}");
+    server.set("databases", "21");
+    server.start();
+    let mut client = server.client();
+    client.command("SELECT 20");
+    assert_eq!(client.command("GET key").text().unwrap(), "value");
+}
+
+#[test]
 fn damage_refuses_the_start_with_code_three_and_changes_nothing() {
     let mut server = Program::ackd().start();
     let mut client = server.client();

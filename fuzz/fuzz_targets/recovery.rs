@@ -8,7 +8,7 @@ use std::rc::Rc;
 use ackd::base::clock::Clock;
 use ackd::disk::Disk;
 use ackd::disk::sim::{Crash, World};
-use ackd::log::{Directory, FrameBuf, FrameHeader, FrameKind, Log, LogError, Settings, Sink, SyncPolicy};
+use ackd::log::{Directory, FrameBuf, FrameHeader, FrameKind, Log, LogError, Settings, Sink, SinkError, SyncPolicy};
 use libfuzzer_sys::fuzz_target;
 
 const DATA: &str = "/d/data";
@@ -18,7 +18,7 @@ const FRAMES: u8 = 12;
 struct Collect(Vec<Vec<u8>>);
 
 impl Sink for Collect {
-    fn frame(&mut self, header: &FrameHeader, payload: &[u8]) -> Result<(), String> {
+    fn frame(&mut self, header: &FrameHeader, payload: &[u8]) -> Result<(), SinkError> {
         if header.kind == FrameKind::Effects {
             self.0.push(payload.to_vec());
         }

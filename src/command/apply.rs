@@ -31,6 +31,14 @@ pub enum ApplyError {
         /// Position in the payload.
         at: usize,
     },
+    /// It selects a database that the settings do not allow.
+    #[error("the effects select database {number}, and the setting `databases` is {databases}")]
+    Database {
+        /// Its number.
+        number: u64,
+        /// The setting.
+        databases: usize,
+    },
     /// A command that does not exist, or that failed.
     #[error("the effect {command} at byte {at} failed: {cause}")]
     Failed {
@@ -79,8 +87,7 @@ impl Applier {
             engine.prefetch(self.client.db, ahead.iter().filter_map(|(_, arguments)| arguments.get(1).copied()));
             commands += ahead.len() as u64;
             for (at, arguments) in ahead.drain(..) {
-                let failed = |cause| ApplyError::Failed { command: describe(&arguments), at, cause };
-                self.command(engine, &arguments).map_err(failed)?;
+                self.command(engine, &arguments).map_err(|cause| failed(engine, &arguments, at, cause))?;
             }
         }
         Ok(commands)
@@ -104,6 +111,18 @@ impl Applier {
         reply.clear();
         self.reply = reply;
         result
+    }
+}
+
+fn failed(engine: &Engine, arguments: &[&[u8]], at: usize, cause: String) -> ApplyError {
+    let databases = engine.dbs.len();
+    let selected = match arguments {
+        [name, number] if name.eq_ignore_ascii_case(b"SELECT") => std::str::from_utf8(number).ok(),
+        _ => None,
+    };
+    match selected.and_then(|number| number.parse::<u64>().ok()) {
+        Some(number) if number >= databases as u64 => ApplyError::Database { number, databases },
+        _ => ApplyError::Failed { command: describe(arguments), at, cause },
     }
 }
 

@@ -7,10 +7,10 @@ use std::rc::Rc;
 
 use super::snapshot::Unusable;
 use super::{commit, snapshot};
-use crate::command::apply::Applier;
+use crate::command::apply::{Applier, ApplyError};
 use crate::command::shadow;
 use crate::engine::{Engine, Loading};
-use crate::log::{Directory, FrameHeader, FrameKind, Log, LogError, Progress, Recovered, Settings, Sink};
+use crate::log::{Directory, FrameHeader, FrameKind, Log, LogError, Progress, Recovered, Settings, Sink, SinkError};
 
 /// How often progress is logged, in microseconds.
 const PROGRESS_INTERVAL_US: u64 = 1_000_000;
@@ -83,9 +83,7 @@ pub async fn load(engine: &Rc<RefCell<Engine>>, directory: &Directory) -> Result
             return Err(match reason {
                 // Perhaps it can be read next time: nothing is known to be wrong with it.
                 Unusable::Io(error) => error,
-                Unusable::Damaged(fault) | Unusable::Setting(fault) => {
-                    LogError::Refused(refusal.without_snapshot(&file, fault))
-                }
+                damaged => LogError::Refused(refusal.without_snapshot(&file, damaged.to_string())),
             }
             .into());
         }
@@ -165,14 +163,17 @@ struct Loader {
 }
 
 impl Sink for Loader {
-    fn frame(&mut self, header: &FrameHeader, payload: &[u8]) -> Result<(), String> {
+    fn frame(&mut self, header: &FrameHeader, payload: &[u8]) -> Result<(), SinkError> {
         let mut engine = self.engine.borrow_mut();
         engine.saw_frame_time(header.wall_ms);
         self.bytes += header.frame_len();
         if header.kind != FrameKind::Effects {
             return Ok(());
         }
-        self.commands += self.applier.apply(&mut engine, payload).map_err(|error| error.to_string())?;
+        self.commands += self.applier.apply(&mut engine, payload).map_err(|error| match error {
+            ApplyError::Database { number, .. } => SinkError::Setting(snapshot::needs_database(&error, number)),
+            other => SinkError::Failed(other.to_string()),
+        })?;
         Ok(())
     }
 

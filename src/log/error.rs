@@ -43,7 +43,11 @@ pub enum LogError {
         reason: String,
     },
     /// The receiver of the recovered frames could not apply one.
-    #[error("the frame at byte {position} of {} (stream offset {offset}) is intact but cannot be applied: {cause}", file.display())]
+    #[error(
+        "refusing to start: the frame at byte {position} of {} (stream offset {offset}) is intact but cannot be applied: \
+         {cause}. `ackd repair` says what can be kept. Nothing was changed",
+        file.display()
+    )]
     Apply {
         /// The segment.
         file: PathBuf,
@@ -133,7 +137,7 @@ impl SpareError {
 #[derive(Clone, Debug, thiserror::Error)]
 #[error(
     "refusing to start: {} at byte {position}: {cause}{}. Nothing was changed",
-    file.display(), told(*consequence)
+    file.display(), advice(cause, *consequence)
 )]
 pub struct Refusal {
     /// The file that does not verify.
@@ -256,6 +260,16 @@ impl LogError {
 
 fn at(offset: Option<u64>) -> String {
     offset.map(|offset| format!(" at byte {offset}")).unwrap_or_default()
+}
+
+/// What to do about a refusal, as a further sentence.
+fn advice(cause: &Cause, consequence: Option<Consequence>) -> String {
+    match (cause, consequence) {
+        // Says it itself.
+        (Cause::Unsupported(_), _) => String::new(),
+        (_, Some(_)) => told(consequence),
+        (_, None) => ". `ackd repair` says what can be kept".to_owned(),
+    }
 }
 
 /// The consequence as a further sentence.

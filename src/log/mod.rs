@@ -46,7 +46,7 @@ pub use frame::{
 pub use frame_buf::FrameBuf;
 pub use history::{History, HistoryId};
 pub use manifest::{Manifest, ManifestFault, Place, SnapshotEntry};
-pub use recovery::{Contents, Progress, Recovered, Sink};
+pub use recovery::{Contents, Progress, Recovered, Sink, SinkError};
 pub use retention::Retention;
 pub use segment::{FORMAT_VERSION, SEGMENT_HEADER, SEGMENT_MAGIC, Segment, SegmentFault, size_for};
 pub use snapshots::{LARGEST_READ, SnapshotFault, Verification, snapshot_name};

@@ -25,10 +25,19 @@ const CHUNK: u64 = 2 << 20;
 /// Takes what recovery reads.
 pub trait Sink {
     /// The next frame, intact and in its place. Start frames and seals come too. An error stops the recovery.
-    fn frame(&mut self, header: &FrameHeader, payload: &[u8]) -> Result<(), String>;
+    fn frame(&mut self, header: &FrameHeader, payload: &[u8]) -> Result<(), SinkError>;
 
     /// Called after every piece that was read.
     fn progress(&mut self, _progress: Progress) {}
+}
+
+/// Why a frame was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SinkError {
+    /// It is not what it should be.
+    Failed(String),
+    /// It is sound, and the settings do not allow what it holds: what to set.
+    Setting(String),
 }
 
 /// How far recovery has come.
@@ -168,11 +177,14 @@ impl Directory {
                 }
                 Step::Frame { segment, position, header, payload } => {
                     frames += 1;
-                    sink.frame(&header, payload).map_err(|cause| LogError::Apply {
-                        file: self.log_dir().join(manifest.segments[segment].file_name()),
-                        position,
-                        offset: header.offset,
-                        cause,
+                    sink.frame(&header, payload).map_err(|error| {
+                        let file = self.log_dir().join(manifest.segments[segment].file_name());
+                        match error {
+                            SinkError::Failed(cause) => {
+                                LogError::Apply { file, position, offset: header.offset, cause }
+                            }
+                            SinkError::Setting(reason) => LogError::Setting { file, reason },
+                        }
                     })?;
                 }
                 Step::End => break,

@@ -257,12 +257,15 @@ impl Unusable {
             LoadError::File(rdb::Error { offset, fault: rdb::Fault::Io(source) }) => {
                 Self::Io(LogError::Io { what: "read", file, offset: Some(offset), source: Arc::new(source) })
             }
-            LoadError::Database { number, .. } => {
-                Self::Setting(format!("{error}: start with `databases {}`", number + 1))
-            }
+            LoadError::Database { number, .. } => Self::Setting(needs_database(&error, number)),
             other => Self::Damaged(other.to_string()),
         }
     }
+}
+
+/// What to do about data of a database that the settings do not allow.
+pub fn needs_database(error: &dyn std::error::Error, number: u64) -> String {
+    format!("{error}: start with `databases {}`", number + 1)
 }
 
 /// Loads a snapshot into an engine without data. It is verified before anything of it is used. Gives the number of keys.

@@ -16,7 +16,7 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-pub use load::{LoadError, Loader, Policy, Unusable, load};
+pub use load::{LoadError, Loader, Policy, Unusable, load, needs_database};
 pub use save::write;
 
 use super::commit::Committer;

@@ -18,7 +18,8 @@ use crate::disk::{Disk, PortableDisk};
 
 use super::planted::Planted;
 use super::{
-    Directory, FrameBuf, FrameHeader, FrameKind, Log, LogError, Manifest, Recovered, Settings, Sink, SyncPolicy,
+    Directory, FrameBuf, FrameHeader, FrameKind, Log, LogError, Manifest, Recovered, Settings, Sink, SinkError,
+    SyncPolicy,
 };
 
 /// Keeps the payloads of effects frames.
@@ -26,7 +27,7 @@ use super::{
 struct Collect(Vec<Vec<u8>>);
 
 impl Sink for Collect {
-    fn frame(&mut self, header: &FrameHeader, payload: &[u8]) -> Result<(), String> {
+    fn frame(&mut self, header: &FrameHeader, payload: &[u8]) -> Result<(), SinkError> {
         if header.kind == FrameKind::Effects {
             self.0.push(payload.to_vec());
         }
