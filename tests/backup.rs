@@ -153,15 +153,24 @@ fn damage_is_not_copied_unless_no_start_would_meet_it() {
         client.call(&[b"SET".to_vec(), format!("large:{n}").into_bytes(), vec![b'x'; 500_000]]).unwrap();
     }
     for n in 0..2 {
-        client.command(&format!("SET snapshot {n}"));
+        client.command(&format!("SET near:{n} 1"));
         assert_eq!(client.command("SAVE").text().unwrap(), "OK");
     }
     client.command("SET behind 1");
     client.command("SET last 1");
     stop(&mut server);
+    // In the segment at which a start begins, before that place.
+    let near = segment_with(&server, b"near:1");
+    let sound = fs::read(&near).unwrap();
+    flip(&near, b"near:1");
+    let dir = tempfile::tempdir().unwrap();
+    let (code, summary) = json("backup", &[server.dir(), dir.path()], &[]);
+    let warning = summary["warnings"][0].as_str().unwrap();
+    assert!(code == 3 && warning.starts_with(&near.display().to_string()), "{summary}");
+    fs::write(&near, sound).unwrap();
     flip(&segment_with(&server, b"large:0"), b"large:0");
     let (copy, _) = backup(server.dir());
-    assert_eq!(copy.client().command("DBSIZE").integer(), Some(7));
+    assert_eq!(copy.client().command("DBSIZE").integer(), Some(8));
     // With the newest snapshot gone, the one before is used.
     let newest = files(&data(&server).join("snapshots")).pop().unwrap();
     flip(&newest, b"large:0");

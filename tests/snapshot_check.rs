@@ -86,7 +86,27 @@ fn damage_before_the_snapshot_in_use_is_a_warning_and_behind_it_the_verdict() {
     let warning = report["warnings"][0].as_str().unwrap();
     assert!(warning.contains(&old.display().to_string()) && warning.contains("at byte "), "{report}");
     assert_eq!(report["warnings"].as_array().unwrap().len(), 1);
+    // Two ranges of states: up to the damage, and from the snapshot behind it.
+    let first = &report["snapshots"][0]["offset"];
+    let before = &report["kept_before_damage"];
+    assert_eq!((&report["kept"]["oldest_offset"], before.as_array().unwrap().len()), (first, 1), "{report}");
+    let (from, to) = (&before[0]["oldest_offset"], before[0]["newest_offset"].as_u64().unwrap());
+    assert!(from == &0 && to > 500_000 && to < first.as_u64().unwrap(), "{report}");
     stop(&mut server);
+    let printed = text(&tool("check", &[server.dir()], &[]).stdout);
+    assert!(
+        printed.contains(&format!("  kept       offset {first} (")) && printed.contains("before damage\n"),
+        "{printed}"
+    );
+    // What is kept is what can be restored, and to repair loses none of it.
+    for (point, is_kept) in [(to, true), (to + 1, false), (first.as_u64().unwrap(), true)] {
+        let target = tempfile::tempdir().unwrap();
+        let restored = tool("restore", &[server.dir(), target.path()], &["--to-offset", &point.to_string()]);
+        assert_eq!(restored.status.success(), is_kept, "{point}: {}", text(&restored.stderr));
+        assert!(!text(&restored.stdout).contains("ackd repair") && !text(&restored.stderr).contains("ackd repair"));
+    }
+    let shown = tool("log", &[server.dir()], &[]);
+    assert!(shown.status.code() == Some(1) && !text(&shown.stderr).contains("would keep"), "{}", text(&shown.stderr));
     flip(&new, b"behind");
     let report = checked(&mut server, false);
     assert_eq!(report["damage"]["file"], new.display().to_string(), "{report}");

@@ -102,6 +102,9 @@ fn as_text(report: &Report, time: Duration) -> String {
     if let Some(kept) = &report.kept {
         lines.push(format!("  kept       {kept}: what `ackd restore` can go back to"));
     }
+    for kept in &report.kept_before_damage {
+        lines.push(format!("             {kept}, before damage"));
+    }
     if let Some(outcome) = &report.outcome {
         let frames = report.progress.frames;
         lines.push(format!("  log        {frames} frames, offsets up to {}", outcome.end.offset));
@@ -152,6 +155,7 @@ fn as_json(report: &Report, time: Duration) -> Value {
         "segments": segments.collect::<Vec<_>>(),
         "snapshots": report.snapshots.iter().map(|checked| snapshot_as_json(report, checked)).collect::<Vec<_>>(),
         "kept": report.kept.as_ref().map(data::kept_as_json),
+        "kept_before_damage": report.kept_before_damage.iter().map(data::kept_as_json).collect::<Vec<_>>(),
         "frames": report.progress.frames,
         "end_offset": outcome.map(|o| o.end.offset),
         "durable_offset": outcome.map(|o| o.durable),

@@ -120,7 +120,7 @@ fn show(directory: &Path, view: &mut View) -> Result<(), Ended> {
     let inspection = Inspection::open(directory, 0).map_err(failed)?;
     let (outcome, damage) = inspection.read(|frame| view.frame(&inspection, frame))?;
     if let Some(damage) = damage {
-        return Err(Ended::Log(damage.to_string()));
+        return Err(Ended::Log(damage.without_consequence().to_string()));
     }
     if let Some(torn) = &outcome.torn {
         view.torn(torn)?;
@@ -179,7 +179,7 @@ fn read_on(
                 view.frame(&inspection, &frame)?;
                 *reached = reader.position();
             }
-            Err(refusal) => return Ok(Some(Damage::Refused(refusal).to_string())),
+            Err(refusal) => return Ok(Some(Damage::Refused(refusal.without_consequence()).to_string())),
         }
     }
     Ok(inspection.fault().map(|damage| damage.to_string()))

@@ -62,5 +62,8 @@ async fn copy(directory: &Path, beside: &Beside, progress: &mut dyn FnMut(u64, u
         let found = end.map_or("nothing".to_owned(), |end| format!("data up to offset {end}"));
         return Err(Failure::Unsound(format!("it holds {found} and not up to {}", copied.end.offset)));
     }
-    Ok(Summary { copied, warnings: report.warnings })
+    // The copy is about to get another name; what is wrong came from the source.
+    let (copy, source) = (beside.path().display().to_string(), directory.display().to_string());
+    let warnings = report.warnings.iter().map(|warning| warning.replace(&copy, &source)).collect();
+    Ok(Summary { copied, warnings })
 }

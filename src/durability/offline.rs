@@ -18,6 +18,9 @@ use crate::log::{FrameKind, LogError, Place, SnapshotEntry};
 use crate::rdb;
 use crate::resp;
 
+/// How often the loading from a directory that changes meanwhile is tried.
+const ATTEMPTS: u32 = 5;
+
 /// Frames, or lots of keys, between two reports.
 const REPORT_EVERY: u64 = 64;
 
@@ -98,9 +101,27 @@ impl From<LogError> for OfflineError {
     }
 }
 
-/// Loads the data as they were; `progress` is told how many bytes of how many were read.
+/// Loads the data as they were; `progress` is told how many bytes of how many were read. A server may remove a snapshot
+/// just before it is opened: then it has installed another, and the loading begins anew.
 pub fn load(directory: &Path, until: Until, progress: &mut dyn FnMut(u64, u64)) -> Result<Offline, OfflineError> {
-    let inspection = Inspection::open(directory, 0)?;
+    let mut attempt = 1;
+    loop {
+        let inspection = Inspection::open(directory, 0)?;
+        let loaded = load_once(directory, &inspection, until, progress);
+        let is_whole = loaded.as_ref().is_ok_and(|offline| offline.unusable.is_empty());
+        if is_whole || attempt == ATTEMPTS || !inspection.is_outdated()? {
+            return loaded;
+        }
+        attempt += 1;
+    }
+}
+
+fn load_once(
+    directory: &Path,
+    inspection: &Inspection,
+    until: Until,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Offline, OfflineError> {
     let snapshots = inspection.manifest().map(|m| m.snapshots.clone()).unwrap_or_default();
     let mut offline = Offline::empty()?;
     let mut behind = None;
@@ -127,7 +148,7 @@ pub fn load(directory: &Path, until: Until, progress: &mut dyn FnMut(u64, u64)) 
             None => OfflineError::NotKept(oldest),
         });
     }
-    offline.frames(&inspection, behind, until, progress)?;
+    offline.frames(inspection, behind, until, progress)?;
     Ok(offline)
 }
 

@@ -171,6 +171,7 @@ async fn write(
     };
     let inside = judge(directory, point, until, &mut offline)?;
     let Offline { mut engine, place, damage, unusable, bytes, .. } = offline;
+    let damage = damage.map(Damage::without_consequence);
     let keys = tally(&engine);
     if place.offset == 0 {
         // As a new directory: nothing was written yet.
@@ -190,7 +191,7 @@ fn judge(directory: &Path, point: &Point, until: Until, offline: &mut Offline) -
     };
     if offline.is_end && is_short {
         if let Some(damage) = offline.damage.take() {
-            return Err(RestoreError::Damaged { damage, last: reached });
+            return Err(RestoreError::Damaged { damage: damage.without_consequence(), last: reached });
         }
         if matches!(until, Until::Offset(_)) {
             return Err(not_kept(directory, point, "behind the end of the log"));

@@ -60,7 +60,7 @@ pub(super) fn search(directory: &Path, pattern: &[u8]) -> Result<Matches, LogErr
         });
         reached = outcome.end.offset;
         let is_over = damage.is_none();
-        matches.damage = matches.damage.take().or(damage);
+        matches.damage = matches.damage.take().or(damage.map(Damage::without_consequence));
         if is_over {
             break;
         }

@@ -12,7 +12,7 @@ use super::super::error::{Cause, LogError};
 use super::super::frame::{FrameKind, StartMark};
 use super::super::history::HistoryId;
 use super::super::manifest::{Manifest, Place, SnapshotEntry};
-use super::super::reader::FrameAt;
+use super::super::reader::{FrameAt, LogReader};
 use super::super::recovery::Progress;
 use super::super::segment::Segment;
 use super::super::walk::Outcome;
@@ -74,8 +74,10 @@ pub struct Report {
     pub segments: Vec<CheckedSegment>,
     /// Snapshots, as listed.
     pub snapshots: Vec<SnapshotCheck>,
-    /// The states that can be brought back.
+    /// The states that can be brought back, up to the newest.
     pub kept: Option<Kept>,
+    /// Older ones, each range up to damage that separates it from what is behind.
+    pub kept_before_damage: Vec<Kept>,
     /// How much was read.
     pub progress: Progress,
     /// The end of the chain.
@@ -140,6 +142,7 @@ fn check_once(
         segments: Vec::new(),
         snapshots: Vec::new(),
         kept: None,
+        kept_before_damage: Vec::new(),
         progress: Progress::default(),
         outcome: None,
         damage: None,
@@ -213,62 +216,97 @@ impl Report {
                 self.damage = Some(Damage::Refused(refusal.without_snapshot(&path, fault)));
             }
         }
+        let mut oldest = match is_whole {
+            true => inspection.oldest(),
+            false => self.usable(0).map(Moment::from),
+        };
         if let Some(place) = begin {
-            self.before(inspection, place, &mut shown, progress);
+            oldest = self.before(inspection, place, oldest, &mut shown, progress);
         }
         let last = self.segments.iter().rposition(|s| s.role == Role::Live);
         for checked in self.segments.iter_mut().skip(last.map_or(0, |last| last + 1)) {
             checked.role = if self.damage.is_some() { Role::NotReached } else { Role::Spare };
         }
-        let usable = self.snapshots.iter().find(|checked| checked.fault.is_none());
-        let oldest = match is_whole {
-            true => inspection.oldest(),
-            false => usable.map(|checked| checked.snapshot.place.into()),
-        };
         let newest = Moment { offset: outcome.end.offset, wall_ms: outcome.end.wall_ms };
         self.kept = oldest.map(|oldest| Kept { oldest, newest });
         self.outcome = Some(outcome);
         Ok(())
     }
 
-    /// What stands before the place at which a start begins.
-    fn before(&mut self, inspection: &Inspection, place: Place, shown: &mut u64, progress: &mut dyn FnMut(Progress)) {
-        if place.sequence == 0 {
-            return;
-        }
-        let was_readable = inspection.fault().is_none();
-        let mut reader = inspection.reader(false, None);
-        let found = loop {
-            match reader.next() {
-                Some(Ok(frame)) if (frame.sequence, frame.position) >= (place.sequence, place.position) => break None,
-                Some(Ok(frame)) => self.take(&frame, shown, progress),
-                Some(Err(refusal)) => break Some((refusal.file, refusal.position, refusal.cause.to_string())),
-                None if reader.position().is_some_and(|(sequence, point)| {
-                    (sequence, point.position) >= (place.sequence, place.position)
-                }) =>
-                {
-                    break None;
-                }
+    /// The place of the oldest usable snapshot from this stream offset on.
+    fn usable(&self, from: u64) -> Option<Place> {
+        let usable = self.snapshots.iter().filter(|checked| checked.fault.is_none());
+        usable.map(|checked| checked.snapshot.place).find(|place| place.offset >= from)
+    }
+
+    /// Reads what stands before the place at which a start begins; behind damage, from the next usable snapshot on. Answers
+    /// the oldest state from which everything up to that place can be brought back.
+    fn before(
+        &mut self,
+        inspection: &Inspection,
+        place: Place,
+        mut oldest: Option<Moment>,
+        shown: &mut u64,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Option<Moment> {
+        let mut warnings = Vec::new();
+        let mut from = None;
+        while place.sequence > 0 && from != Some(place) {
+            let mut reader = inspection.reader(false, None);
+            if let Some(from) = from {
+                reader = reader.behind(from);
+            }
+            let was_readable = inspection.fault().is_none();
+            let Some(found) = self.read_up_to(place, &mut reader, inspection, shown, progress) else { break };
+            let (file, position, cause) = found;
+            let medium = inspection.fault().filter(|_| was_readable);
+            // The verdict on the same place is enough.
+            let is_told = matches!(&self.damage, Some(Damage::Refused(told)) if told.file == file);
+            let older = "a start begins behind it; older states need it";
+            match medium {
+                Some(fault) => warnings.push(format!("{fault}; {older}")),
+                None if is_told => {}
                 None => {
-                    let (sequence, position) = reader.position().map_or((1, 0), |(s, point)| (s, point.position));
-                    let file = inspection.log_dir().join(Segment::name_of(sequence));
-                    break Some((file, position, "the log ends here, before the place of the snapshot".to_owned()));
-                }
-            }
-        };
-        let medium = inspection.fault().filter(|_| was_readable);
-        let older = "a start begins behind it; older states need it";
-        match (medium, found) {
-            (Some(fault), _) => self.warnings.push(format!("{fault}; {older}")),
-            (None, Some((file, position, cause))) => {
-                // The verdict on the same place is enough.
-                let is_told = matches!(&self.damage, Some(Damage::Refused(told)) if told.file == file);
-                if !is_told {
                     self.warnings.retain(|warning| !warning.starts_with(&file.display().to_string()));
-                    self.warnings.push(format!("{} at byte {position}: {cause}; {older}", file.display()));
+                    warnings.push(format!("{} at byte {position}: {cause}; {older}", file.display()));
                 }
             }
-            (None, None) => {}
+            let reached = reader.outcome().end;
+            let newest = Moment { offset: reached.offset, wall_ms: reached.wall_ms };
+            let tried = from.map_or(0, |from| from.offset);
+            let Some(next) = self.usable(newest.offset.max(tried) + 1) else { break };
+            if let Some(oldest) = oldest.filter(|oldest| oldest.offset <= newest.offset) {
+                self.kept_before_damage.push(Kept { oldest, newest });
+            }
+            (from, oldest) = (Some(next), Some(next.into()));
+        }
+        self.warnings.append(&mut warnings);
+        oldest
+    }
+
+    /// Reads frames up to a place, and tells what is wrong before it: file, position and cause.
+    fn read_up_to(
+        &mut self,
+        place: Place,
+        reader: &mut LogReader<'_>,
+        inspection: &Inspection,
+        shown: &mut u64,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Option<(PathBuf, u64, String)> {
+        let is_there = |sequence, position| (sequence, position) >= (place.sequence, place.position);
+        loop {
+            match reader.next() {
+                Some(Ok(frame)) if is_there(frame.sequence, frame.position) => return None,
+                Some(Ok(frame)) => self.take(&frame, shown, progress),
+                Some(Err(refusal)) => return Some((refusal.file, refusal.position, refusal.cause.to_string())),
+                None => {
+                    let (sequence, position) =
+                        LogReader::position(reader).map_or((1, 0), |(s, point)| (s, point.position));
+                    let file = inspection.log_dir().join(Segment::name_of(sequence));
+                    let cause = || "the log ends here, before the place of the snapshot".to_owned();
+                    return (!is_there(sequence, position)).then(|| (file, position, cause()));
+                }
+            }
         }
     }
 

@@ -68,6 +68,17 @@ pub enum Damage {
     },
 }
 
+impl Damage {
+    /// Without what a repair would do, where the reading did not begin as that of a start: snapshots behind the damage may
+    /// hold what is lost there.
+    pub fn without_consequence(self) -> Self {
+        match self {
+            Self::Refused(refusal) => Self::Refused(refusal.without_consequence()),
+            medium => medium,
+        }
+    }
+}
+
 /// The data directory that `path` means: itself, or its folder `name`, which holds the data of a server whose `dir` is
 /// `path`.
 pub fn locate(path: &Path, name: &str) -> Option<PathBuf> {
@@ -119,6 +130,13 @@ impl Inspection {
         }
         found.in_use = in_use;
         Ok(found)
+    }
+
+    /// Whether MANIFEST lists other files than when it was read.
+    pub fn is_outdated(&self) -> Result<bool, LogError> {
+        let now = read_manifest(&self.directory)?;
+        let files = |manifest: Option<&Manifest>| manifest.map(|m| (m.segments.clone(), m.snapshots.clone()));
+        Ok(files(now.as_ref()) != files(self.manifest.as_ref()))
     }
 
     /// Who uses the directory.
