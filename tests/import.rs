@@ -108,6 +108,12 @@ fn functions_are_carried_through_import_snapshot_restart_and_export() {
         assert_eq!(command.expect("ackd runs").status.success(), works, "{version}");
         assert_eq!(target.exists(), works);
     }
+    // Once they are flushed they do not come back.
+    assert_eq!(server.client().command("FUNCTION FLUSH").text().as_deref(), Some("OK"));
+    server.kill();
+    server.start();
+    assert_eq!(server.client().command("SAVE").text().as_deref(), Some("OK"));
+    assert_eq!(libraries(&server.dir().join("dump.rdb")), Vec::<Vec<u8>>::new());
 }
 
 #[test]

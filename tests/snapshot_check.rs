@@ -91,7 +91,7 @@ fn damage_before_the_snapshot_in_use_is_a_warning_and_behind_it_the_verdict() {
     let before = &report["kept_before_damage"];
     assert_eq!((&report["kept"]["oldest_offset"], before.as_array().unwrap().len()), (first, 1), "{report}");
     let (from, to) = (&before[0]["oldest_offset"], before[0]["newest_offset"].as_u64().unwrap());
-    assert!(from == &0 && to > 500_000 && to < first.as_u64().unwrap(), "{report}");
+    assert!(*from == 0 && to > 500_000 && to < first.as_u64().unwrap(), "{report}");
     stop(&mut server);
     let printed = text(&tool("check", &[server.dir()], &[]).stdout);
     assert!(

@@ -145,6 +145,25 @@ fn a_copy_that_is_killed_or_fails_is_reported_and_harms_nothing() {
 }
 
 #[test]
+fn a_save_whose_file_cannot_be_replaced_is_no_success() {
+    let server = Program::ackd().start();
+    let mut client = server.client();
+    client.command("SET a 1");
+    let (copy, before) = (server.dir().join("dump.rdb"), client.command("LASTSAVE"));
+    std::fs::create_dir(&copy).unwrap();
+    // In the same second LASTSAVE would not tell.
+    std::thread::sleep(Duration::from_millis(1001));
+    let refused = client.command("SAVE").to_string();
+    assert!(refused.contains(&copy.display().to_string()) && refused.contains("cannot be copied"), "{refused}");
+    assert_eq!((client.command("LASTSAVE"), field(&mut client, "rdb_last_bgsave_status")), (before, "err".to_owned()));
+    assert_eq!(files(&server, "snapshots").len(), 1, "a start uses it all the same");
+    std::fs::remove_dir(&copy).unwrap();
+    assert_eq!(client.command("SAVE"), ok());
+    assert_eq!(field(&mut client, "rdb_last_bgsave_status"), "ok");
+    assert_eq!(std::fs::read(&copy).unwrap(), std::fs::read(files(&server, "snapshots").pop().unwrap()).unwrap());
+}
+
+#[test]
 fn killing_only_the_server_leaves_port_and_directory_free_at_once() {
     let mut server = slow();
     let mut client = server.client();

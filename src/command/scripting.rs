@@ -1,4 +1,4 @@
-//! SCRIPT and FUNCTION, which answer truthfully: there are no scripts and no functions.
+//! SCRIPT and FUNCTION, which answer truthfully: there are no scripts, and functions are only carried along.
 
 use super::help::bad_subcommand;
 use super::{Ctx, Failure};
@@ -14,6 +14,10 @@ pub fn function_flush(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Fail
         [mode] if is_flush_mode(mode) => {}
         [_] => return Err("ERR FUNCTION FLUSH only supports SYNC|ASYNC option".into()),
         _ => return Err(bad_subcommand(arguments)),
+    }
+    if !ctx.engine.libraries.is_empty() {
+        ctx.engine.libraries.clear();
+        ctx.effect(&[b"FUNCTION", b"FLUSH"]);
     }
     // To Redis it is a change, whether or not there were any.
     ctx.engine.stats.changes += 1;
@@ -54,6 +58,21 @@ pub fn script_debug(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failur
 #[cfg(test)]
 mod tests {
     use crate::command::harness::Harness;
+    use crate::command::shadow;
+
+    #[test]
+    fn libraries_that_are_carried_along_are_flushed_once() {
+        let mut harness = Harness::new();
+        harness.engine.libraries.push(b"#!lua name=mylib".to_vec());
+        shadow::attach(&mut harness.engine);
+        let changes = harness.engine.stats.changes;
+        for (effects, count) in [("SELECT 0 | FUNCTION FLUSH", 1), ("", 2)] {
+            assert_eq!(harness.run("FUNCTION FLUSH ASYNC"), "+OK");
+            assert_eq!(harness.effects(), effects);
+            assert_eq!(harness.engine.stats.changes - changes, count);
+            assert!(harness.engine.libraries.is_empty());
+        }
+    }
 
     #[test]
     fn there_are_no_scripts_to_find_or_to_flush() {

@@ -22,6 +22,7 @@ pub fn attach(engine: &mut Engine) {
             copy.insert(keyspace::hash(entry.key()), entry.duplicate(entry.key(), entry.expiry()));
         }
     }
+    shadow.libraries.clone_from(&engine.libraries);
     engine.shadow = Some(Box::new(shadow));
 }
 
@@ -43,6 +44,7 @@ pub fn check(engine: &mut Engine, changed: &[(usize, Vec<u8>)], in_full: bool) {
             unit.escape_ascii().to_string(),
         );
     }
+    assert_eq!(engine.libraries, shadow.libraries, "functions differ from their shadow");
     let keys: usize = engine.dbs.iter().map(Db::len).sum();
     if in_full || keys <= SMALL || engine.stats.total_commands.is_multiple_of(EVERY) {
         for (number, (original, copy)) in engine.dbs.iter().zip(&shadow.dbs).enumerate() {

@@ -121,7 +121,7 @@ pub(super) fn memory(view: &View<'_>, fields: &mut Fields) {
     fields.put("used_memory_scripts_eval", 0);
     fields.put("number_of_cached_scripts", 0);
     fields.put("number_of_functions", 0);
-    fields.put("number_of_libraries", 0);
+    fields.put("number_of_libraries", engine.libraries.len());
     fields.put("used_memory_vm_functions", 0);
     fields.put_bytes("used_memory_vm_total", 0);
     fields.put("used_memory_functions", 0);

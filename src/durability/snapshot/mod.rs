@@ -145,7 +145,7 @@ pub async fn take_snapshots(committer: Rc<Committer>) {
         match event {
             Event::Begun(begun, place) => {
                 let file = begun.file.clone();
-                let result = attend(handover, &engine, &log, begun, place).await;
+                let mut result = attend(handover, &engine, &log, begun, place).await;
                 // Installing syncs the log; that it failed is no matter of the snapshot alone, and is told before anything else.
                 if let Some(first) = log.failure() {
                     committer.fail(&LogError::Failed(first));
@@ -157,7 +157,8 @@ pub async fn take_snapshots(committer: Rc<Committer>) {
                 committer.report();
                 let wants_copy = engine.borrow().snapshots.present.is_some_and(|present| present.purpose.save);
                 if result.is_ok() && wants_copy {
-                    copy_out(handover, &engine, &log, &file).await;
+                    // Who asked for a save fetches the copy.
+                    result = copy_out(handover, &engine, &log, &file).await;
                 }
                 match result {
                     Ok(()) => engine.borrow_mut().snapshot_ended(Ok(())),
@@ -357,13 +358,13 @@ fn report_kept(engine: &mut Engine, log: &Log) {
 
 /// Puts a copy of a snapshot where Redis has its file, for the scripts that fetch it there. Never a hard link: who writes
 /// onto that name would write into the snapshot.
-async fn copy_out(handover: &Handover, engine: &RefCell<Engine>, log: &Log, file: &str) {
+async fn copy_out(handover: &Handover, engine: &RefCell<Engine>, log: &Log, file: &str) -> Result<(), Fate> {
     let (is_wanted, name) = {
         let engine = engine.borrow();
         (engine.config.snapshot_copy(), engine.config.dbfilename().to_owned())
     };
     if !is_wanted || name.is_empty() {
-        return;
+        return Ok(());
     }
     let folder = log.directory().path().parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder: PathBuf = folder.unwrap_or(Path::new(".")).to_owned();
@@ -371,8 +372,11 @@ async fn copy_out(handover: &Handover, engine: &RefCell<Engine>, log: &Log, file
     let (under_way, target) = (folder.join(format!("temp-{name}")), folder.join(&name));
     // A shutdown does not wait for it.
     let copied = handover.unless_ended(log.directory().copy_snapshot(file, &under_way, &target)).await;
-    if let Some(Err(error)) = copied {
-        tracing::warn!("cannot copy the snapshot to {}: {error}", target.display());
+    match copied {
+        Some(Err(error)) => {
+            Err(Fate::Failed(format!("the snapshot is kept, but it cannot be copied to {}: {error}", target.display())))
+        }
+        Some(Ok(())) | None => Ok(()),
     }
 }
 
