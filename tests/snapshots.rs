@@ -246,6 +246,64 @@ fn without_a_snapshot_shutdown_save_is_refused_and_a_reload_leaves_the_data_as_t
 }
 
 #[test]
+fn a_server_with_save_points_takes_a_snapshot_before_it_ends_unless_told_otherwise() {
+    let mut server = Program::ackd().with("save", "3600 1").start();
+    let copy = server.dir().join("dump.rdb");
+    let configure = |server: &Server, setting: &str, how: &str| {
+        assert_eq!(server.client().call(&["CONFIG", "SET", setting, how]).unwrap().value, ok());
+    };
+    for (round, (how, is_taken)) in [
+        ("SIGTERM", true),
+        ("SIGINT", true),
+        ("SHUTDOWN", true),
+        ("SHUTDOWN NOSAVE", false),
+        ("SIGTERM nosave", false),
+        ("SIGINT nosave now", false),
+        ("without save points", false),
+        ("SIGTERM save, without save points", true),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        if how.contains("without save points") {
+            configure(&server, "save", "");
+        }
+        if how.contains("nosave") {
+            configure(&server, "shutdown-on-sigterm", "nosave");
+            configure(&server, "shutdown-on-sigint", "nosave now");
+        }
+        if how.contains("SIGTERM save") {
+            configure(&server, "shutdown-on-sigterm", "save");
+        }
+        let mut client = server.client();
+        assert_eq!(client.command("INCR rounds").integer(), Some(round as i64 + 1), "{how}");
+        let _ = std::fs::remove_file(&copy);
+        if how.starts_with("SHUTDOWN") {
+            client.send(&support::client::encode(&how.split(' ').collect::<Vec<_>>())).unwrap();
+        } else {
+            server.signal(if how.starts_with("SIGINT") { libc::SIGINT } else { libc::SIGTERM });
+        }
+        assert!(server.wait_for_exit(Duration::from_secs(10)).success(), "{how}");
+        assert_eq!(copy.exists(), is_taken, "{how}");
+        server.start();
+    }
+    // One that fails is no reason to stay, if it was not asked for by name.
+    let (folder, away) = (server.dir().join("ackd-data/snapshots"), server.dir().join("away"));
+    server.client().command("INCR rounds");
+    std::fs::rename(&folder, &away).unwrap();
+    server.signal(libc::SIGTERM);
+    assert!(server.wait_for_exit(Duration::from_secs(10)).success());
+    std::fs::rename(&away, &folder).unwrap();
+    server.start();
+    configure(&server, "shutdown-on-sigterm", "save");
+    std::fs::rename(&folder, &away).unwrap();
+    server.signal(libc::SIGTERM);
+    wait_until("it has tried", || field(&mut server.client(), "rdb_last_bgsave_status") == "err");
+    assert_eq!(server.client().command("GET rounds").text().unwrap(), "9", "it goes on");
+    std::fs::rename(&away, &folder).unwrap();
+}
+
+#[test]
 fn save_points_and_a_log_that_outgrows_its_snapshot_ask_for_one() {
     let server = Program::ackd()
         .with("appendfsync", "everysec")

@@ -4,10 +4,11 @@ use std::task::Waker;
 
 use super::{Ctx, Failure, call, key_waits, level, parse, table};
 use crate::engine::client::{Blocked, BlockedOn, Client, ClientId, Unblock};
+use crate::engine::config::Shutdown;
 use crate::engine::gate::{Gate, Level};
 use crate::engine::snapshots::Purpose;
 use crate::engine::trial::Event;
-use crate::engine::{Engine, Request, Shutdown};
+use crate::engine::{Engine, Request};
 use crate::resp::Reply;
 
 const UNBLOCKED: &[u8] = b"UNBLOCKED client unblocked via CLIENT UNBLOCK";

@@ -4,7 +4,7 @@
 use super::connection::REDIS_VERSION;
 use super::failure::SYNTAX;
 use super::{Ctx, Failure, blocking, parse};
-use crate::engine::Shutdown;
+use crate::engine::config::Shutdown;
 
 const CLUSTER_DISABLED: Failure = Failure::fixed("ERR This instance has cluster support disabled");
 
@@ -26,8 +26,7 @@ pub fn role(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE] [ABORT]. With or without SAVE, everything executed is in the log first; SAVE takes a
-/// snapshot besides. A shutdown waits for no replica, so there never is one to abort.
+/// SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE] [ABORT]. Everything executed is in the log first in any case. A shutdown waits for no replica, so there never is one to abort.
 pub fn shutdown(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     let (mut save, mut nosave, mut abort) = (false, false, false);
     let mut how = Shutdown::default();
@@ -48,7 +47,7 @@ pub fn shutdown(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     if abort {
         return Err("ERR No shutdown in progress.".into());
     }
-    how.save = save;
+    how.save = (save || nosave).then_some(save);
     blocking::wait_for_shutdown(ctx, how);
     Ok(())
 }
@@ -101,7 +100,8 @@ pub fn replicaof(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> 
 #[cfg(test)]
 mod tests {
     use crate::command::harness::Harness;
-    use crate::engine::{Request, Shutdown};
+    use crate::engine::Request;
+    use crate::engine::config::Shutdown;
 
     #[test]
     fn a_server_alone_says_so() {
@@ -129,7 +129,10 @@ mod tests {
         assert_eq!(harness.run("SHUTDOWN ABORT"), "-ERR No shutdown in progress.");
         assert!(harness.engine.requests.is_empty());
         assert_eq!(harness.run("SHUTDOWN NOSAVE NOW FORCE"), "");
-        assert_eq!(harness.engine.requests, [Request::Shutdown(Shutdown { force: true, now: true, save: false })]);
+        assert_eq!(
+            harness.engine.requests,
+            [Request::Shutdown(Shutdown { force: true, now: true, save: Some(false) })]
+        );
         assert!(harness.engine.clients.get(harness.client).unwrap().blocked.is_some());
     }
 }

@@ -29,7 +29,7 @@ use access::Access;
 use admission::Admission;
 use blocked_keys::BlockedKeys;
 use client::{BlockedOn, Client, Clients};
-use config::{AppendFsync, Changes, Config};
+use config::{AppendFsync, Changes, Config, Shutdown};
 use gate::{Gate, Level};
 use lazyfree::Lazyfree;
 use snapshots::Snapshots;
@@ -77,17 +77,6 @@ pub enum Request {
     NewHistory,
     /// The log cannot be written any more: stop, with this reason.
     LogFailed(String),
-}
-
-/// How SHUTDOWN was called.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Shutdown {
-    /// Go on although something failed.
-    pub force: bool,
-    /// Do not wait for anything but the log.
-    pub now: bool,
-    /// Take a snapshot first.
-    pub save: bool,
 }
 
 /// Facts about the process, for INFO.

@@ -21,7 +21,7 @@ use crate::durability::commit::{self, Committer};
 use crate::durability::foreign::{self, ForeignData};
 use crate::durability::recovery::{self, RecoveryFailure};
 use crate::durability::snapshot;
-use crate::engine::config::{AppendFsync, Config};
+use crate::engine::config::{AppendFsync, Config, Shutdown};
 use crate::engine::snapshots::Purpose;
 use crate::engine::{Engine, Request};
 use crate::log::{Directory, LogError};
@@ -179,22 +179,19 @@ async fn serve(options: Options, logging: Logging) -> Result<(), ServeError> {
     loop {
         let next = next_event(&node, &mut stops).await;
         match next {
-            Event::Signal(name) => {
-                tracing::warn!("Received {name}, shutting down");
-                break;
+            Event::Signal(signal) => {
+                tracing::warn!("Received {}, shutting down", signal.name());
+                let how = signal.how(&node.engine.borrow().config);
+                if save_last(how, &node, &mut stops).await {
+                    break;
+                }
             }
             Event::Request(Request::Shutdown(how)) => {
                 tracing::warn!("User requested shutdown");
-                // What is executed meanwhile is in the log.
-                if how.save
-                    && let Asked::Failed(_) = snapshot_now(&node, &mut stops).await
-                    && !how.force
-                {
-                    tracing::warn!("the snapshot failed, so the server goes on; SHUTDOWN NOSAVE, or FORCE, ends it");
-                    node.engine.borrow_mut().shutdown_refused();
-                    continue;
+                if save_last(how, &node, &mut stops).await {
+                    break;
                 }
-                break;
+                node.engine.borrow_mut().shutdown_refused();
             }
             Event::Request(Request::LogFailed(reason)) => return Err(ServeError::Log(reason)),
             Event::Request(Request::ApplySettings(names)) => {
@@ -271,6 +268,23 @@ async fn listen(node: &Rc<Node>, clock: &dyn Clock) -> Result<Rc<Listeners>, Lis
         }
         clock.sleep(TRY_AGAIN).await;
     }
+}
+
+/// Takes the snapshot of a shutdown, if it is to have one; what is executed meanwhile is in the log. Answers whether the
+/// server may end: a snapshot that was not asked for by name is no reason to stay.
+async fn save_last(how: Shutdown, node: &Node, stops: &mut Stops) -> bool {
+    let is_wanted = how.save.unwrap_or_else(|| !node.engine.borrow().config.save_points().is_empty());
+    if !is_wanted {
+        return true;
+    }
+    tracing::info!("Saving a snapshot before exiting; a second signal gives it up");
+    let Asked::Failed(reason) = snapshot_now(node, stops).await else { return true };
+    if how.save.is_none() || how.force {
+        tracing::warn!("the last snapshot failed: {reason}; all is in the log");
+        return true;
+    }
+    tracing::warn!("the snapshot failed, so the server goes on; SHUTDOWN NOSAVE, or FORCE, ends it: {reason}");
+    false
 }
 
 /// What became of a snapshot that was asked for.
@@ -395,8 +409,31 @@ fn stop_signals() -> Result<Stops, ServeError> {
     })
 }
 
+#[derive(Clone, Copy)]
+enum Signal {
+    Terminate,
+    Interrupt,
+}
+
+impl Signal {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Terminate => "SIGTERM",
+            Self::Interrupt => "SIGINT",
+        }
+    }
+
+    /// What the settings say of it.
+    fn how(self, config: &Config) -> Shutdown {
+        match self {
+            Self::Terminate => config.shutdown_on_sigterm(),
+            Self::Interrupt => config.shutdown_on_sigint(),
+        }
+    }
+}
+
 enum Event {
-    Signal(&'static str),
+    Signal(Signal),
     Request(Request),
 }
 
@@ -417,20 +454,20 @@ async fn unless_stopped<T>(work: impl Future<Output = T>, node: &Node, stops: &m
 }
 
 impl Stops {
-    /// The name of a signal that has come.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<&'static str> {
+    /// A signal that has come.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Signal> {
         if self.terminate.poll_recv(cx).is_ready() {
-            return Poll::Ready("SIGTERM");
+            return Poll::Ready(Signal::Terminate);
         }
-        self.interrupt.poll_recv(cx).map(|_| "SIGINT")
+        self.interrupt.poll_recv(cx).map(|_| Signal::Interrupt)
     }
 }
 
 /// Waits for a signal, or for something that a command asks for.
 async fn next_event(node: &Node, stops: &mut Stops) -> Event {
     poll_fn(|cx| {
-        if let Poll::Ready(name) = stops.poll(cx) {
-            return Poll::Ready(Event::Signal(name));
+        if let Poll::Ready(signal) = stops.poll(cx) {
+            return Poll::Ready(Event::Signal(signal));
         }
         let mut engine = node.engine.borrow_mut();
         if engine.requests.is_empty() {

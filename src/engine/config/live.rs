@@ -74,6 +74,17 @@ pub enum Supervised {
     Auto,
 }
 
+/// How the server is to end: the options of SHUTDOWN, and of `shutdown-on-sigterm` and `shutdown-on-sigint`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shutdown {
+    /// Go on although something failed.
+    pub force: bool,
+    /// Do not wait for replicas.
+    pub now: bool,
+    /// Whether to take a snapshot first; if it is not said, where there are `save` points.
+    pub save: Option<bool>,
+}
+
 /// `maxmemory-policy`: which keys are evicted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
@@ -120,6 +131,13 @@ trait FromValue {
 impl FromValue for bool {
     fn from_value(value: &Value) -> Self {
         value.toggle()
+    }
+}
+
+impl FromValue for Shutdown {
+    fn from_value(value: &Value) -> Self {
+        let [save, nosave, now, force] = [1, 2, 4, 8].map(|flag| value.choice() & flag != 0);
+        Self { force, now, save: (save || nosave).then_some(save) }
     }
 }
 
@@ -266,6 +284,8 @@ live! {
     rdbchecksum: bool = "rdbchecksum";
     stop_writes_on_bgsave_error: bool = "stop-writes-on-bgsave-error";
     rdb_key_save_delay: i64 = "rdb-key-save-delay";
+    shutdown_on_sigint: Shutdown = "shutdown-on-sigint";
+    shutdown_on_sigterm: Shutdown = "shutdown-on-sigterm";
     disable_thp: bool = "disable-thp";
     appendfsync: AppendFsync = "appendfsync";
     enable_debug_command: Allowed = "enable-debug-command";

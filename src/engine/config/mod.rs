@@ -16,7 +16,7 @@ pub mod table;
 pub use composite::{BufferLimit, CLIENT_CLASSES, Composite};
 pub use documentation::configuration;
 pub use file::{Include, LineError, Reader, Source};
-pub use live::{Allowed, AppendFsync, LogLevel, MaxmemoryPolicy, Supervised};
+pub use live::{Allowed, AppendFsync, LogLevel, MaxmemoryPolicy, Shutdown, Supervised};
 pub use setting::{Change, Class, Kind, Setting, Value};
 
 use crate::base::glob;
