@@ -223,6 +223,12 @@ fn the_settings_decide_about_the_representation() {
             ("OBJECT ENCODING u", "$8 listpack"),
             ("ZADD w 1 long", ":1"),
             ("OBJECT ENCODING w", "$8 skiplist"),
+            // A zero keeps its sign if its member comes to the copy behind the long one.
+            ("ZADD w 0 long -0 a", ":1"),
+            ("ZRANGESTORE v w -inf inf BYSCORE", ":2"),
+            ("ZSCORE v a", "$1 0"),
+            ("ZRANGESTORE v w inf -inf BYSCORE REV", ":2"),
+            ("ZSCORE v a", "$2 -0"),
         ],
     );
 }

@@ -135,7 +135,8 @@ pub fn zrangestore(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure
     let expected = if query.by() == By::Rank { end - start } else { 0 };
     let mut result = Zset::for_members(expected, 0, &limits);
     let mut buffer = itoa::Buffer::new();
-    for (member, score) in source.into_iter().flat_map(|zset| zset.range(start, end, false)) {
+    // In this order, for a zero loses its sign in a listpack and keeps it in what that grows into.
+    for (member, score) in source.into_iter().flat_map(|zset| zset.range(start, end, query.is_reverse())) {
         let member: Text<'_> = member;
         result.insert(member.as_bytes(&mut buffer), score, &limits);
     }
