@@ -108,6 +108,23 @@ fn functions_are_carried_through_import_snapshot_restart_and_export() {
         assert_eq!(command.expect("ackd runs").status.success(), works, "{version}");
         assert_eq!(target.exists(), works);
     }
+    for (name, options, skipped, left) in [
+        ("9.rdb", &["--rdb-version", "9", "--skip-functions"][..], 1, 0),
+        ("11.rdb", &["--skip-functions"], 1, 0),
+        ("chosen.rdb", &["--match", "no such key"], 0, 1),
+        ("lines.jsonl", &[], 1, 0),
+    ] {
+        let target = dir.path().join(name);
+        let mut export = Command::new(env!("CARGO_BIN_EXE_ackd"));
+        let output = export.args(["export", "--json"]).args(options).args([server.dir(), &target]).output();
+        let output = output.expect("ackd runs");
+        assert!(output.status.success(), "{name}: {}", text(&output.stderr));
+        let summary: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+        assert_eq!(summary["skipped_functions"], skipped, "{name}: {summary}");
+        if name.ends_with("rdb") {
+            assert_eq!(libraries(&target).len(), left, "{name}");
+        }
+    }
 }
 
 #[test]

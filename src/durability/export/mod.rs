@@ -39,7 +39,7 @@ impl Format {
     }
 }
 
-/// Which keys to write.
+/// Which keys to write, and whether functions go with them. These belong to no database: they are not chosen by keys.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// Those of this database.
@@ -48,6 +48,8 @@ pub struct Filter {
     pub pattern: Option<Vec<u8>>,
     /// Those of this type.
     pub kind: Option<Kind>,
+    /// Leave libraries of functions out.
+    pub skip_functions: bool,
 }
 
 impl Filter {
@@ -71,6 +73,8 @@ pub struct Summary {
     pub offset: u64,
     /// Streams whose counters, or times of consumers, the version does not store.
     pub lossy_streams: u64,
+    /// Libraries of functions that were left out: as was asked for, or because lines of JSON have only keys.
+    pub skipped_functions: u64,
 }
 
 /// Why nothing was written.
@@ -88,7 +92,10 @@ pub enum ExportError {
         hashes: u64,
     },
     /// Likewise.
-    #[error("RDB version {version} cannot express libraries of functions, of which there are {libraries}")]
+    #[error(
+        "RDB version {version} cannot express libraries of functions, of which there are {libraries}; --skip-functions \
+         leaves them out"
+    )]
     Functions {
         /// The version.
         version: Version,
@@ -129,6 +136,10 @@ impl Data {
         databases
             .flat_map(|(database, db)| db.iter().map(move |entry| (database, entry)))
             .filter(|(database, entry)| filter.takes(*database, entry))
+    }
+
+    fn libraries(&self, filter: &Filter) -> &[Vec<u8>] {
+        if filter.skip_functions { &[] } else { &self.engine.libraries }
     }
 
     /// Writes the keys that the filter takes. `version` is that of RDB files, the lowest of today that loses nothing if
@@ -184,6 +195,9 @@ impl Data {
                 _ => {}
             }
         }
+        if filter.skip_functions || format == Format::Json {
+            summary.skipped_functions = self.engine.libraries.len() as u64;
+        }
         if format == Format::Json {
             return Ok(summary);
         }
@@ -191,8 +205,9 @@ impl Data {
         if timed > 0 && version < Version::V12 {
             return Err(ExportError::Version { version, hashes: timed });
         }
-        if version < Version::V10 && !self.engine.libraries.is_empty() {
-            return Err(ExportError::Functions { version, libraries: self.engine.libraries.len() });
+        let libraries = self.libraries(filter).len();
+        if version < Version::V10 && libraries > 0 {
+            return Err(ExportError::Functions { version, libraries });
         }
         summary.version = Some(version);
         summary.lossy_streams = match version {
@@ -212,7 +227,7 @@ impl Data {
         for (name, value) in [("redis-ver", "7.2.4"), ("redis-bits", "64"), ("ctime", &created), ("aof-base", base)] {
             write(&Event::Aux { name: name.as_bytes(), value: value.as_bytes() })?;
         }
-        for library in &self.engine.libraries {
+        for library in self.libraries(filter) {
             write(&Event::Function(library))?;
         }
         let mut selected = None;
