@@ -5,7 +5,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use support::contents::{Contents, Data, assert_same, read};
@@ -191,6 +191,34 @@ fn lines_of_json_have_every_key_and_filters_choose_among_them() {
     assert_eq!((&binary["value"], &binary["expires_ms"]), (&"plain".into(), &4_102_444_800_000_i64.into()));
     let [scores] = &keys(&["--match", "scores"])[..] else { panic!("one key") };
     assert_eq!(scores["value"], serde_json::json!([["b", 1.5], ["a", "inf"]]));
+}
+
+/// The most memory that an export took, in bytes.
+fn peak(server: &Server, target: &Path) -> u64 {
+    let mut command = Command::new(Program::ackd().path);
+    #[allow(clippy::zombie_processes)] // wait4 is what waits for it.
+    let child = command.arg("export").args([server.dir(), target]).stdout(Stdio::null()).spawn().expect("run ackd");
+    // SAFETY: numbers, of which each may be zero.
+    let (mut status, mut usage) = (0, unsafe { std::mem::zeroed::<libc::rusage>() });
+    // SAFETY: it is a child that nobody else waits for, and both pointers are to what lives here.
+    let waited = unsafe { libc::wait4(child.id() as i32, &mut status, 0, &mut usage) };
+    assert_eq!((waited, status), (child.id() as i32, 0), "the export succeeds");
+    usage.ru_maxrss as u64 * 1024
+}
+
+#[test]
+fn lines_of_json_take_no_memory_for_the_text_of_a_large_key() {
+    let server = Program::ackd().start();
+    let mut client = server.client();
+    for round in 0..50 {
+        let elements = (0..10_000).map(|n| format!("{}", round * 10_000 + n));
+        let words: Vec<String> = ["SADD", "set"].into_iter().map(str::to_owned).chain(elements).collect();
+        client.call(&words).expect("a reply");
+    }
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let rdb = peak(&server, &dir.path().join("data.rdb"));
+    let json = peak(&server, &dir.path().join("data.jsonl"));
+    assert!(json < rdb + (8 << 20), "{json} bytes for lines of JSON, {rdb} for an RDB file");
 }
 
 #[test]

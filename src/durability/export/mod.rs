@@ -267,7 +267,7 @@ impl Data {
     fn json(&self, file: &File, filter: &Filter) -> io::Result<u64> {
         let mut out = BufWriter::new(file);
         for (database, entry) in self.entries(filter) {
-            writeln!(out, "{}", lines::line(database, entry))?;
+            lines::write(&mut out, database, entry)?;
         }
         out.flush()?;
         drop(out);
