@@ -222,6 +222,31 @@ fn lines_of_json_take_no_memory_for_the_text_of_a_large_key() {
 }
 
 #[test]
+fn what_a_killed_export_has_left_is_removed_and_nothing_else() {
+    let (server, _) = filled(47, false);
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let at = |name: &str| dir.path().join(name);
+    // Process 1 lives: the number alone says nothing, for it may be another's by now.
+    for left in ["dump.rdb.exporting-1", "dump.rdb.exporting-99999999"] {
+        fs::write(at(left), "half").expect("write it");
+    }
+    fs::create_dir(at("dump.rdb.exporting-2")).expect("create it");
+    fs::write(at("dump.rdb.exporting-2/appendonly.aof.1.base.rdb"), "half").expect("write it");
+    let kept =
+        ["dump.rdb.exporting-3", "dump.rdb.exporting-", "dump.rdb.exporting-x", "other.rdb.exporting-1", "dump.rdb.1"];
+    for other in kept {
+        fs::write(at(other), "mine").expect("write it");
+    }
+    let held = fs::File::open(at("dump.rdb.exporting-3")).expect("open it");
+    held.lock().expect("lock it, as an export that lives does");
+    let output = export(&server, &at("dump.rdb"), &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let names = fs::read_dir(dir.path()).expect("read it").map(|entry| entry.expect("an entry").file_name());
+    let names: BTreeSet<String> = names.map(|name| name.into_string().expect("text")).collect();
+    assert_eq!(names, kept.into_iter().chain(["dump.rdb"]).map(str::to_owned).collect());
+}
+
+#[test]
 fn what_cannot_be_exported_is_said_and_nothing_is_written() {
     let (server, _) = filled(46, true);
     let dir = tempfile::tempdir().expect("a temporary directory");

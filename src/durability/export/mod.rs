@@ -1,20 +1,24 @@
 //! From a data directory to files of others: an RDB file, an append-only directory of Redis 7, or lines of JSON.
 //!
 //! The data are read as [`offline`] reads them, also beside a running server; the directory is not changed.
-//! The target is written under another name, synced, and renamed: it exists whole or not at all.
+//! The target is written under another name, synced, and renamed: it exists whole or not at all, and what an export that was
+//! killed has left is removed by the next one to the same target.
 
 mod lines;
+mod under_way;
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use super::beside::parent;
 use super::offline::{self, Until};
 use super::tally::Tally;
 use crate::base::glob;
 use crate::engine::{Engine, serial};
 use crate::keyspace::{Entry, Kind, Value};
 use crate::rdb::{Event, Options, Version, WriteError, Writer};
+use under_way::UnderWay;
 
 /// What to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,19 +160,15 @@ impl Data {
         }
         let mut summary = self.plan(format, version, filter)?;
         let failed = |error: io::Error| ExportError::Target { path: target.to_owned(), reason: error.to_string() };
-        let mut name = target.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".exporting-{}", std::process::id()));
-        let under_way = target.with_file_name(name);
+        let under_way = UnderWay::create(target, format == Format::Aof).map_err(failed)?;
         let written = match format {
-            Format::Aof => fs::create_dir(&under_way).map(|()| self.aof(&under_way, filter, &summary)),
-            Format::Rdb => File::create_new(&under_way).map(|file| self.rdb(&file, filter, &summary, false)),
-            Format::Json => File::create_new(&under_way).map(|file| self.json(&file, filter)),
+            Format::Aof => self.aof(&under_way.path, filter, &summary),
+            Format::Rdb => self.rdb(&under_way.file, filter, &summary, false),
+            Format::Json => self.json(&under_way.file, filter),
         };
-        // From here on it is ours to remove.
-        let finished = written.map_err(failed)?.and_then(|bytes| {
-            rename_new(&under_way, target)?;
-            let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            File::open(folder)?.sync_all()?;
+        let finished = written.and_then(|bytes| {
+            rename_new(&under_way.path, target)?;
+            File::open(parent(target))?.sync_all()?;
             Ok(bytes)
         });
         match finished {
@@ -177,7 +177,7 @@ impl Data {
                 Ok(summary)
             }
             Err(error) => {
-                let _ = if under_way.is_dir() { fs::remove_dir_all(&under_way) } else { fs::remove_file(&under_way) };
+                under_way.abandon();
                 Err(failed(error))
             }
         }
