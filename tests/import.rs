@@ -403,13 +403,29 @@ fn what_has_expired_meanwhile_was_there_when_later_commands_were_written() {
 fn commands_that_are_no_effects_have_no_place_in_an_append_only_file() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let file = dir.path().join("appendonly.aof");
-    for words in [&["SHUTDOWN"][..], &["CONFIG", "SET", "appendonly", "no"], &["GET", "k"], &["BLPOP", "l", "0"]] {
+    for words in [
+        &["SHUTDOWN"][..],
+        &["CONFIG", "SET", "appendonly", "no"],
+        &["GET", "k"],
+        &["BLPOP", "l", "0"],
+        &["MIGRATE", "127.0.0.1", "1", "k", "0", "1000"],
+    ] {
         fs::write(&file, appended(&[&["SET", "k", "v"], words])).expect("write it");
         let target = tempfile::tempdir().expect("a temporary directory");
         let refused = import(&file, target.path(), &[]);
         assert_eq!(refused.status.code(), Some(1), "{words:?}");
-        assert!(text(&refused.stderr).contains("at byte 27: the command"), "{}", text(&refused.stderr));
+        let why = text(&refused.stderr);
+        assert!(why.contains("at byte 27: the command") && why.contains("it has no place"), "{why}");
     }
+}
+
+#[test]
+fn a_count_that_changed_what_a_hyperloglog_remembers_is_an_effect() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let file = dir.path().join("appendonly.aof");
+    fs::write(&file, appended(&[&["PFADD", "h", "a", "b"], &["PFCOUNT", "h"]])).expect("write it");
+    let server = start_on(&file, &[]).expect("a sound file");
+    assert_eq!(server.client().command("PFCOUNT h").integer(), Some(2));
 }
 
 #[test]
