@@ -420,6 +420,26 @@ fn commands_that_are_no_effects_have_no_place_in_an_append_only_file() {
 }
 
 #[test]
+fn what_is_no_command_is_refused_as_redis_refuses_it() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let file = dir.path().join("appendonly.aof");
+    let malformed = "at byte 27: a command that is malformed, or has no arguments";
+    for (none, why) in [
+        (&b"*0\r\n"[..], malformed),
+        (b"*-1\r\n", malformed),
+        (b"*1\r\n$-1\r\n", malformed),
+        (b"\r\n", "at byte 27: no command begins here"),
+        (b"SET k v\r\n", "at byte 27: no command begins here"),
+    ] {
+        let set = appended(&[&["SET", "k", "v"]]);
+        fs::write(&file, [&set, none, &set].concat()).expect("write it");
+        let refused = import(&file, &dir.path().join("target"), &[]);
+        assert_eq!(refused.status.code(), Some(1), "{}", none.escape_ascii());
+        assert!(text(&refused.stderr).contains(why), "{}", text(&refused.stderr));
+    }
+}
+
+#[test]
 fn a_count_that_changed_what_a_hyperloglog_remembers_is_an_effect() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let file = dir.path().join("appendonly.aof");

@@ -48,8 +48,11 @@ impl Importer<'_> {
                     }
                     Err(none) => {
                         let at = stretch + none.at;
-                        let what =
-                            if none.is_cut { "the file ends inside a command" } else { "no command begins here" };
+                        let what = match bytes[at] {
+                            _ if none.is_cut => "the file ends inside a command",
+                            b'*' => "a command that is malformed, or has no arguments",
+                            _ => "no command begins here",
+                        };
                         return Err(match transaction {
                             Some((begun, _)) => damaged(begun, format!("{UNENDED}, for at byte {at} {what}")),
                             None => damaged(at, what.to_owned()),
