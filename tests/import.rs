@@ -153,6 +153,28 @@ fn a_part_of_an_append_only_directory_is_not_taken_for_the_whole() {
 }
 
 #[test]
+fn an_append_only_directory_is_what_its_manifest_says_as_redis_reads_it() {
+    let (dir, path) = assembled("base-and-incr");
+    let manifest = path.join("appendonly.aof.manifest");
+    let sound = fs::read_to_string(&manifest).expect("read it");
+    fs::write(path.join("appendonly.aof.7.incr.aof"), "").expect("write it");
+    fs::write(path.join("temp-rewriteaof-12.aof"), "").expect("write it");
+    let output = import(&path, &dir.path().join("warned"), &["--skip-functions"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let warning = text(&output.stderr);
+    assert!(warning.contains("left out of") && warning.contains(": appendonly.aof.7.incr.aof, which"), "{warning}");
+    let lines = sound.lines().count();
+    for (numbers, bad) in [([7, 7], 2), ([9, 8], 2), ([0, 7], 1)] {
+        let more = numbers.map(|number| format!("file appendonly.aof.7.incr.aof seq {number} type i\n")).concat();
+        fs::write(&manifest, format!("{sound}{more}")).expect("write it");
+        let refused = import(&path, &dir.path().join("refused"), &["--skip-functions"]);
+        assert_eq!(refused.status.code(), Some(1));
+        let why = format!("appendonly.aof.manifest: line {}: the sequence number", lines + bad);
+        assert!(text(&refused.stderr).contains(&why), "{}", text(&refused.stderr));
+    }
+}
+
+#[test]
 fn a_refused_import_leaves_no_folder_that_it_made() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let (cut, target) = (dir.path().join("cut.rdb"), dir.path().join("a/b"));

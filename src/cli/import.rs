@@ -61,7 +61,7 @@ fn run(matches: &ArgMatches) -> ExitCode {
 
 fn work(source: &Path, data: &Path, options: Options) -> Result<Summary, String> {
     let source = Source::open(source).map_err(|error| error.to_string())?;
-    if let Some(warning) = source.warning() {
+    if let Some(warning) = &source.warning {
         eprintln!("ackd import: {warning}");
     }
     let bar = bar::of_bytes();
