@@ -271,7 +271,12 @@ fn damaged_append_only_directories_are_refused_with_place_and_reason_and_salvage
         assert_eq!(fs::read_dir(target.path()).expect("read it").count(), 0, "nothing is left of {name}");
         let salvaged = import(&path, target.path(), &["--skip-functions", "--salvage"]);
         assert_eq!(salvaged.status.code(), Some(3), "{name}: {}", text(&salvaged.stderr));
-        assert!(text(&salvaged.stdout).contains("DROPPED"), "{}", text(&salvaged.stdout));
+        let said = text(&salvaged.stdout);
+        assert!(said.contains("DROPPED") && !said.contains("DROPPED: 0 bytes"), "{said}");
+        assert_eq!(
+            said.contains("and what is missing") || said.contains("DROPPED: what is missing"),
+            place.contains("manifest")
+        );
         let server = start_on(&path, &["--skip-functions", "--salvage"]).expect("what was salvaged is sound");
         let found = read(&mut server.client()).without_delivery_times();
         match name {
@@ -496,7 +501,18 @@ fn keys_without_elements_are_left_out_and_unknown_types_are_named() {
     fs::write(&file, b"REDIS0003\xfe\x00\x1a\x05newer\x00\xff").expect("write it");
     let refused = import(&file, &dir.path().join("other"), &[]);
     assert_eq!(refused.status.code(), Some(1));
-    assert!(text(&refused.stderr).contains("at byte 12: values of type 26 are not known"), "{}", text(&refused.stderr));
+    let why = text(&refused.stderr);
+    assert!(why.contains("at byte 12: values of type 26 are not known: the file is damaged, or newer"), "{why}");
+    assert!(why.contains("before it: 0 keys; --salvage keeps that, and drops what follows: 8 bytes"), "{why}");
+    // The same at the beginning, and what a file that ends too early lacks.
+    fs::write(&file, b"REDIS0099\xff").expect("write it");
+    let why = text(&import(&file, &dir.path().join("other"), &[]).stderr);
+    assert!(why.contains("RDB version 99 is not known") && why.contains("drops what follows: 10 bytes"), "{why}");
+    fs::write(&file, b"REDIS0003\x00\x01k\x01v").expect("write it");
+    let salvaged = import(&file, &dir.path().join("cut"), &["--salvage"]);
+    assert_eq!(salvaged.status.code(), Some(3));
+    let said = text(&salvaged.stdout);
+    assert!(said.contains("DROPPED: what is missing, of unknown length, from this on:"), "{said}");
 }
 
 #[test]

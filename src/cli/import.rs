@@ -84,7 +84,7 @@ fn as_text(summary: &Summary, directory: &Path, seconds: Duration) -> String {
     note(summary.skipped_modules, "values of modules");
     note(summary.skipped_functions, "libraries of functions");
     if let Some(dropped) = &summary.dropped {
-        let _ = writeln!(text, "DROPPED: {} bytes, from this on: {}", dropped.bytes, dropped.damage);
+        let _ = writeln!(text, "DROPPED: {}, from this on: {}", dropped.extent, dropped.damage);
     }
     if summary.last_database >= 16 {
         let databases = summary.last_database + 1;
@@ -110,6 +110,10 @@ fn as_json(summary: &Summary, directory: &Path, seconds: Duration) -> Value {
         "empty": summary.empty,
         "skipped_modules": summary.skipped_modules,
         "skipped_functions": summary.skipped_functions,
-        "dropped": summary.dropped.as_ref().map(|dropped| json!({ "bytes": dropped.bytes, "damage": dropped.damage })),
+        "dropped": summary.dropped.as_ref().map(|dropped| json!({
+            "bytes": dropped.extent.bytes,
+            "is_short": dropped.extent.is_short,
+            "damage": dropped.damage,
+        })),
     })
 }
