@@ -354,6 +354,37 @@ fn follow_goes_on_as_the_server_writes_across_segments_and_restarts() {
 }
 
 #[test]
+fn nothing_is_made_inside_of_a_data_directory() {
+    let server = stopped();
+    let inside = [data(&server), data(&server).join("log"), data(&server).join("snapshots/new/folders")];
+    let before = contents(&server);
+    let rdb = server.dir().join("dump.rdb");
+    std::fs::write(&rdb, b"REDIS0003\x00\x01k\x01v\xff").unwrap();
+    for folder in &inside {
+        let target = folder.join("made");
+        for (words, paths) in [
+            (&["import"][..], [rdb.clone(), target.clone()]),
+            (&["backup"], [server.dir().into(), target.clone()]),
+            (&["restore", "--to-offset", "0"], [server.dir().into(), target.clone()]),
+            (&["export"], [server.dir().into(), folder.join("made.rdb")]),
+            (&["export"], [server.dir().into(), target.clone()]),
+        ] {
+            let output = Command::new(Program::ackd().path).args(words).args(paths).output().unwrap();
+            let said = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{words:?}: {said}");
+            assert!(said.contains("lies in the data directory") && said.lines().count() == 1, "{words:?}: {said}");
+        }
+    }
+    assert_eq!(contents(&server), before);
+    assert!(
+        inside[..2].iter().all(|folder| !folder.join("made").exists()) && !data(&server).join("snapshots/new").exists()
+    );
+    let target = server.dir().join("beside");
+    let output = Command::new(Program::ackd().path).arg("backup").args([server.dir(), &target]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}
+
+#[test]
 fn a_reader_that_goes_away_ends_the_tool_quietly() {
     let (_server, mut client) = filled();
     client.call(&[b"SET".to_vec(), b"large".to_vec(), vec![b'x'; 900_000]]).unwrap();

@@ -68,6 +68,7 @@ fn export(matches: &ArgMatches, target: &Path) -> Result<Summary, String> {
     let format = Format::of(target).ok_or_else(|| {
         format!("{}: the name of the target ends in .rdb or .jsonl, or has no ending", target.display())
     })?;
+    data::outside(target)?;
     let directory = data::directory(matches)?;
     let filter = Filter {
         database: matches.get_one("db").copied(),

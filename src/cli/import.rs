@@ -59,14 +59,15 @@ fn run(matches: &ArgMatches) -> ExitCode {
     })
 }
 
-fn work(source: &Path, data: &Path, options: Options) -> Result<Summary, String> {
+fn work(source: &Path, target: &Path, options: Options) -> Result<Summary, String> {
+    data::outside(target)?;
     let source = Source::open(source).map_err(|error| error.to_string())?;
     if let Some(warning) = &source.warning {
         eprintln!("ackd import: {warning}");
     }
     let bar = bar::of_bytes();
     let mut show = |progress: import::Progress| bar::show(&bar, progress.bytes, progress.total);
-    let result = report::block_on(import::import(&source, data, options, &mut show));
+    let result = report::block_on(import::import(&source, target, options, &mut show));
     bar.finish_and_clear();
     result?.map_err(|error| error.to_string())
 }
