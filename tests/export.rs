@@ -247,6 +247,20 @@ fn what_a_killed_export_has_left_is_removed_and_nothing_else() {
 }
 
 #[test]
+fn endings_are_taken_in_capitals_and_lines_of_json_have_no_version() {
+    let (server, contents) = filled(48, false);
+    let (_dir, file) = exported(&server, "DUMP.RDB", &["--rdb-version", "10"]);
+    assert!(fs::read(&file).expect("read it").starts_with(b"REDIS0010"));
+    let (dir, file) = exported(&server, "DATA.JSONL", &[]);
+    assert_eq!(fs::read_to_string(&file).expect("it is text").lines().count(), contents.len());
+    let output = export(&server, &dir.path().join("more.jsonl"), &["--rdb-version", "11"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stderr);
+    assert!(said.contains("--rdb-version is of no use") && said.contains("Usage: ackd export"), "{said}");
+    assert_eq!(fs::read_dir(dir.path()).expect("read it").count(), 1);
+}
+
+#[test]
 fn what_cannot_be_exported_is_said_and_nothing_is_written() {
     let (server, _) = filled(46, true);
     let dir = tempfile::tempdir().expect("a temporary directory");

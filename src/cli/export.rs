@@ -57,6 +57,10 @@ fn kind(text: &str) -> Result<Kind, String> {
 fn run(matches: &ArgMatches) -> ExitCode {
     let started = Instant::now();
     let target = matches.get_one::<PathBuf>("TARGET").map_or(Path::new(""), PathBuf::as_path);
+    if Format::of(target) == Some(Format::Json) && matches.contains_id("rdb-version") {
+        let why = format!("--rdb-version is of no use for {}, whose lines of JSON have no version", target.display());
+        super::usage_error(&TOOL, &why);
+    }
     let result = export(matches, target);
     let time = started.elapsed();
     let as_json = |summary: &Summary| as_json(summary, target, time);

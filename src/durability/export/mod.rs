@@ -34,11 +34,11 @@ pub enum Format {
 impl Format {
     /// What the name of a target asks for.
     pub fn of(target: &Path) -> Option<Self> {
-        match target.extension().and_then(|extension| extension.to_str()) {
-            Some("rdb") => Some(Self::Rdb),
-            Some("jsonl") => Some(Self::Json),
-            Some(_) => None,
-            None => Some(Self::Aof),
+        let Some(extension) = target.extension() else { return Some(Self::Aof) };
+        match extension.to_str()?.to_ascii_lowercase().as_str() {
+            "rdb" => Some(Self::Rdb),
+            "jsonl" => Some(Self::Json),
+            _ => None,
         }
     }
 }
