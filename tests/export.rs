@@ -5,7 +5,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use support::contents::{Contents, Data, assert_same, read};
@@ -191,6 +191,73 @@ fn lines_of_json_have_every_key_and_filters_choose_among_them() {
     assert_eq!((&binary["value"], &binary["expires_ms"]), (&"plain".into(), &4_102_444_800_000_i64.into()));
     let [scores] = &keys(&["--match", "scores"])[..] else { panic!("one key") };
     assert_eq!(scores["value"], serde_json::json!([["b", 1.5], ["a", "inf"]]));
+}
+
+/// The most memory that an export took, in bytes.
+fn peak(server: &Server, target: &Path) -> u64 {
+    let mut command = Command::new(Program::ackd().path);
+    #[allow(clippy::zombie_processes)] // wait4 is what waits for it.
+    let child = command.arg("export").args([server.dir(), target]).stdout(Stdio::null()).spawn().expect("run ackd");
+    // SAFETY: numbers, of which each may be zero.
+    let (mut status, mut usage) = (0, unsafe { std::mem::zeroed::<libc::rusage>() });
+    // SAFETY: it is a child that nobody else waits for, and both pointers are to what lives here.
+    let waited = unsafe { libc::wait4(child.id() as i32, &mut status, 0, &mut usage) };
+    assert_eq!((waited, status), (child.id() as i32, 0), "the export succeeds");
+    usage.ru_maxrss as u64 * 1024
+}
+
+#[test]
+fn lines_of_json_take_no_memory_for_the_text_of_a_large_key() {
+    let server = Program::ackd().start();
+    let mut client = server.client();
+    for round in 0..50 {
+        let elements = (0..10_000).map(|n| format!("{}", round * 10_000 + n));
+        let words: Vec<String> = ["SADD", "set"].into_iter().map(str::to_owned).chain(elements).collect();
+        client.call(&words).expect("a reply");
+    }
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let rdb = peak(&server, &dir.path().join("data.rdb"));
+    let json = peak(&server, &dir.path().join("data.jsonl"));
+    assert!(json < rdb + (8 << 20), "{json} bytes for lines of JSON, {rdb} for an RDB file");
+}
+
+#[test]
+fn what_a_killed_export_has_left_is_removed_and_nothing_else() {
+    let (server, _) = filled(47, false);
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let at = |name: &str| dir.path().join(name);
+    // Process 1 lives: the number alone says nothing, for it may be another's by now.
+    for left in ["dump.rdb.exporting-1", "dump.rdb.exporting-99999999"] {
+        fs::write(at(left), "half").expect("write it");
+    }
+    fs::create_dir(at("dump.rdb.exporting-2")).expect("create it");
+    fs::write(at("dump.rdb.exporting-2/appendonly.aof.1.base.rdb"), "half").expect("write it");
+    let kept =
+        ["dump.rdb.exporting-3", "dump.rdb.exporting-", "dump.rdb.exporting-x", "other.rdb.exporting-1", "dump.rdb.1"];
+    for other in kept {
+        fs::write(at(other), "mine").expect("write it");
+    }
+    let held = fs::File::open(at("dump.rdb.exporting-3")).expect("open it");
+    held.lock().expect("lock it, as an export that lives does");
+    let output = export(&server, &at("dump.rdb"), &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let names = fs::read_dir(dir.path()).expect("read it").map(|entry| entry.expect("an entry").file_name());
+    let names: BTreeSet<String> = names.map(|name| name.into_string().expect("text")).collect();
+    assert_eq!(names, kept.into_iter().chain(["dump.rdb"]).map(str::to_owned).collect());
+}
+
+#[test]
+fn endings_are_taken_in_capitals_and_lines_of_json_have_no_version() {
+    let (server, contents) = filled(48, false);
+    let (_dir, file) = exported(&server, "DUMP.RDB", &["--rdb-version", "10"]);
+    assert!(fs::read(&file).expect("read it").starts_with(b"REDIS0010"));
+    let (dir, file) = exported(&server, "DATA.JSONL", &[]);
+    assert_eq!(fs::read_to_string(&file).expect("it is text").lines().count(), contents.len());
+    let output = export(&server, &dir.path().join("more.jsonl"), &["--rdb-version", "11"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stderr);
+    assert!(said.contains("--rdb-version is of no use") && said.contains("Usage: ackd export"), "{said}");
+    assert_eq!(fs::read_dir(dir.path()).expect("read it").count(), 1);
 }
 
 #[test]

@@ -108,6 +108,23 @@ fn functions_are_carried_through_import_snapshot_restart_and_export() {
         assert_eq!(command.expect("ackd runs").status.success(), works, "{version}");
         assert_eq!(target.exists(), works);
     }
+    for (name, options, skipped, left) in [
+        ("9.rdb", &["--rdb-version", "9", "--skip-functions"][..], 1, 0),
+        ("11.rdb", &["--skip-functions"], 1, 0),
+        ("chosen.rdb", &["--match", "no such key"], 0, 1),
+        ("lines.jsonl", &[], 1, 0),
+    ] {
+        let target = dir.path().join(name);
+        let mut export = Command::new(env!("CARGO_BIN_EXE_ackd"));
+        let output = export.args(["export", "--json"]).args(options).args([server.dir(), &target]).output();
+        let output = output.expect("ackd runs");
+        assert!(output.status.success(), "{name}: {}", text(&output.stderr));
+        let summary: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+        assert_eq!(summary["skipped_functions"], skipped, "{name}: {summary}");
+        if name.ends_with("rdb") {
+            assert_eq!(libraries(&target).len(), left, "{name}");
+        }
+    }
     // Once they are flushed they do not come back.
     assert_eq!(server.client().command("FUNCTION FLUSH").text().as_deref(), Some("OK"));
     server.kill();
@@ -139,6 +156,28 @@ fn a_part_of_an_append_only_directory_is_not_taken_for_the_whole() {
     }
     let output = import(&path, &dir.path().join("whole"), &["--skip-functions"]);
     assert!(output.status.success() && output.stderr.is_empty(), "{}", text(&output.stderr));
+}
+
+#[test]
+fn an_append_only_directory_is_what_its_manifest_says_as_redis_reads_it() {
+    let (dir, path) = assembled("base-and-incr");
+    let manifest = path.join("appendonly.aof.manifest");
+    let sound = fs::read_to_string(&manifest).expect("read it");
+    fs::write(path.join("appendonly.aof.7.incr.aof"), "").expect("write it");
+    fs::write(path.join("temp-rewriteaof-12.aof"), "").expect("write it");
+    let output = import(&path, &dir.path().join("warned"), &["--skip-functions"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let warning = text(&output.stderr);
+    assert!(warning.contains("left out of") && warning.contains(": appendonly.aof.7.incr.aof, which"), "{warning}");
+    let lines = sound.lines().count();
+    for (numbers, bad) in [([7, 7], 2), ([9, 8], 2), ([0, 7], 1)] {
+        let more = numbers.map(|number| format!("file appendonly.aof.7.incr.aof seq {number} type i\n")).concat();
+        fs::write(&manifest, format!("{sound}{more}")).expect("write it");
+        let refused = import(&path, &dir.path().join("refused"), &["--skip-functions"]);
+        assert_eq!(refused.status.code(), Some(1));
+        let why = format!("appendonly.aof.manifest: line {}: the sequence number", lines + bad);
+        assert!(text(&refused.stderr).contains(&why), "{}", text(&refused.stderr));
+    }
 }
 
 #[test]
@@ -238,7 +277,12 @@ fn damaged_append_only_directories_are_refused_with_place_and_reason_and_salvage
         assert_eq!(fs::read_dir(target.path()).expect("read it").count(), 0, "nothing is left of {name}");
         let salvaged = import(&path, target.path(), &["--skip-functions", "--salvage"]);
         assert_eq!(salvaged.status.code(), Some(3), "{name}: {}", text(&salvaged.stderr));
-        assert!(text(&salvaged.stdout).contains("DROPPED"), "{}", text(&salvaged.stdout));
+        let said = text(&salvaged.stdout);
+        assert!(said.contains("DROPPED") && !said.contains("DROPPED: 0 bytes"), "{said}");
+        assert_eq!(
+            said.contains("and what is missing") || said.contains("DROPPED: what is missing"),
+            place.contains("manifest")
+        );
         let server = start_on(&path, &["--skip-functions", "--salvage"]).expect("what was salvaged is sound");
         let found = read(&mut server.client()).without_delivery_times();
         match name {
@@ -392,13 +436,49 @@ fn what_has_expired_meanwhile_was_there_when_later_commands_were_written() {
 fn commands_that_are_no_effects_have_no_place_in_an_append_only_file() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let file = dir.path().join("appendonly.aof");
-    for words in [&["SHUTDOWN"][..], &["CONFIG", "SET", "appendonly", "no"], &["GET", "k"], &["BLPOP", "l", "0"]] {
+    for words in [
+        &["SHUTDOWN"][..],
+        &["CONFIG", "SET", "appendonly", "no"],
+        &["GET", "k"],
+        &["BLPOP", "l", "0"],
+        &["MIGRATE", "127.0.0.1", "1", "k", "0", "1000"],
+    ] {
         fs::write(&file, appended(&[&["SET", "k", "v"], words])).expect("write it");
         let target = tempfile::tempdir().expect("a temporary directory");
         let refused = import(&file, target.path(), &[]);
         assert_eq!(refused.status.code(), Some(1), "{words:?}");
-        assert!(text(&refused.stderr).contains("at byte 27: the command"), "{}", text(&refused.stderr));
+        let why = text(&refused.stderr);
+        assert!(why.contains("at byte 27: the command") && why.contains("it has no place"), "{why}");
     }
+}
+
+#[test]
+fn what_is_no_command_is_refused_as_redis_refuses_it() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let file = dir.path().join("appendonly.aof");
+    let malformed = "at byte 27: a command that is malformed, or has no arguments";
+    for (none, why) in [
+        (&b"*0\r\n"[..], malformed),
+        (b"*-1\r\n", malformed),
+        (b"*1\r\n$-1\r\n", malformed),
+        (b"\r\n", "at byte 27: no command begins here"),
+        (b"SET k v\r\n", "at byte 27: no command begins here"),
+    ] {
+        let set = appended(&[&["SET", "k", "v"]]);
+        fs::write(&file, [&set, none, &set].concat()).expect("write it");
+        let refused = import(&file, &dir.path().join("target"), &[]);
+        assert_eq!(refused.status.code(), Some(1), "{}", none.escape_ascii());
+        assert!(text(&refused.stderr).contains(why), "{}", text(&refused.stderr));
+    }
+}
+
+#[test]
+fn a_count_that_changed_what_a_hyperloglog_remembers_is_an_effect() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let file = dir.path().join("appendonly.aof");
+    fs::write(&file, appended(&[&["PFADD", "h", "a", "b"], &["PFCOUNT", "h"]])).expect("write it");
+    let server = start_on(&file, &[]).expect("a sound file");
+    assert_eq!(server.client().command("PFCOUNT h").integer(), Some(2));
 }
 
 #[test]
@@ -427,7 +507,18 @@ fn keys_without_elements_are_left_out_and_unknown_types_are_named() {
     fs::write(&file, b"REDIS0003\xfe\x00\x1a\x05newer\x00\xff").expect("write it");
     let refused = import(&file, &dir.path().join("other"), &[]);
     assert_eq!(refused.status.code(), Some(1));
-    assert!(text(&refused.stderr).contains("at byte 12: values of type 26 are not known"), "{}", text(&refused.stderr));
+    let why = text(&refused.stderr);
+    assert!(why.contains("at byte 12: values of type 26 are not known: the file is damaged, or newer"), "{why}");
+    assert!(why.contains("before it: 0 keys; --salvage keeps that, and drops what follows: 8 bytes"), "{why}");
+    // The same at the beginning, and what a file that ends too early lacks.
+    fs::write(&file, b"REDIS0099\xff").expect("write it");
+    let why = text(&import(&file, &dir.path().join("other"), &[]).stderr);
+    assert!(why.contains("RDB version 99 is not known") && why.contains("drops what follows: 10 bytes"), "{why}");
+    fs::write(&file, b"REDIS0003\x00\x01k\x01v").expect("write it");
+    let salvaged = import(&file, &dir.path().join("cut"), &["--salvage"]);
+    assert_eq!(salvaged.status.code(), Some(3));
+    let said = text(&salvaged.stdout);
+    assert!(said.contains("DROPPED: what is missing, of unknown length, from this on:"), "{said}");
 }
 
 #[test]

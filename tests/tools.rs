@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -351,6 +352,111 @@ fn follow_goes_on_as_the_server_writes_across_segments_and_restarts() {
     let segments = log(&["--segments"], server.dir());
     assert!(segments.len() > 2, "{segments:?}");
     assert!(check(server.dir()).0);
+}
+
+#[test]
+fn nothing_is_made_inside_of_a_data_directory() {
+    let server = stopped();
+    let inside = [data(&server), data(&server).join("log"), data(&server).join("snapshots/new/folders")];
+    let before = contents(&server);
+    let rdb = server.dir().join("dump.rdb");
+    std::fs::write(&rdb, b"REDIS0003\x00\x01k\x01v\xff").unwrap();
+    for folder in &inside {
+        let target = folder.join("made");
+        for (words, paths) in [
+            (&["import"][..], [rdb.clone(), target.clone()]),
+            (&["backup"], [server.dir().into(), target.clone()]),
+            (&["restore", "--to-offset", "0"], [server.dir().into(), target.clone()]),
+            (&["export"], [server.dir().into(), folder.join("made.rdb")]),
+            (&["export"], [server.dir().into(), target.clone()]),
+        ] {
+            let output = Command::new(Program::ackd().path).args(words).args(paths).output().unwrap();
+            let said = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{words:?}: {said}");
+            assert!(said.contains("lies in the data directory") && said.lines().count() == 1, "{words:?}: {said}");
+        }
+    }
+    assert_eq!(contents(&server), before);
+    assert!(
+        inside[..2].iter().all(|folder| !folder.join("made").exists()) && !data(&server).join("snapshots/new").exists()
+    );
+    let target = server.dir().join("beside");
+    let output = Command::new(Program::ackd().path).arg("backup").args([server.dir(), &target]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}
+
+/// The rows of a table of docs/tools.md below a heading: the name in the first cell, and the second cell.
+fn documented(heading: &str) -> BTreeMap<&'static str, &'static str> {
+    let text =
+        include_str!("../docs/tools.md").split_once(&format!("\n### {heading} --json\n")).expect("the heading").1;
+    let rows =
+        text.split("\n#").next().unwrap().lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
+    rows.collect()
+}
+
+/// The names in an object and all in it.
+fn names(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| names(item, found)),
+        Value::Object(fields) => fields.iter().for_each(|(name, value)| {
+            found.insert(name.clone());
+            names(value, found);
+        }),
+        _ => {}
+    }
+}
+
+/// Panics unless each name inside of `value` stands in the row.
+fn assert_row_names_all(tool: &str, row: &str, value: &Value) {
+    let mut found = BTreeSet::new();
+    names(value, &mut found);
+    let types = documented("import")["types"];
+    let is_named = |name: &String| [row, types].iter().any(|text| text.contains(&format!("`{name}`")));
+    let missing: Vec<_> = found.iter().filter(|name| !is_named(name)).collect();
+    assert!(missing.is_empty(), "{tool}: {missing:?} are not documented in {row}");
+}
+
+#[test]
+fn the_fields_of_json_are_those_that_are_documented() {
+    let (mut server, mut client) = filled();
+    assert_eq!(client.command("SAVE").text().unwrap(), "OK");
+    client.command("SET last 1");
+    server.signal(libc::SIGTERM);
+    assert!(server.wait_for_exit(Duration::from_secs(20)).success());
+    let at = |name: &str| server.dir().join(name);
+    std::fs::write(at("cut.rdb"), b"REDIS0003\x00\x01k\x01v\x00").unwrap();
+    let objects = |words: &[&str], paths: &[PathBuf]| -> Vec<Value> {
+        let output = Command::new(Program::ackd().path).args(words).arg("--json").args(paths).output().unwrap();
+        let lines: Vec<Value> = text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert!(!lines.is_empty(), "{words:?}: {}", text(&output.stderr));
+        lines
+    };
+    let dir = || server.dir().to_path_buf();
+    for object in objects(&["log"], &[dir()]) {
+        let kind = object["type"].as_str().unwrap();
+        let row = format!("`type` {}", documented("log")[kind]);
+        assert_row_names_all("log", &row, &object);
+    }
+    let mut printed = vec![
+        ("check", objects(&["check"], &[dir()])),
+        ("restore", objects(&["restore", "--before-command", "SET last *"], &[dir(), at("restored")])),
+        ("backup", objects(&["backup"], &[dir(), at("copy")])),
+        ("import", objects(&["import", "--salvage"], &[at("cut.rdb"), at("imported")])),
+        ("export", objects(&["export"], &[dir(), at("data.jsonl")])),
+    ];
+    let sound = objects(&["repair"], &[dir()]);
+    damage(&server, b"last");
+    printed.push(("repair", [sound, objects(&["repair"], &[dir()])].concat()));
+    printed.push(("check", objects(&["check"], &[dir()])));
+    for (tool, objects) in printed {
+        let table = documented(tool);
+        let mut found = BTreeSet::new();
+        for (name, value) in objects.iter().flat_map(|object| object.as_object().unwrap()) {
+            found.insert(name.as_str());
+            assert_row_names_all(tool, table.get(name.as_str()).unwrap_or(&""), value);
+        }
+        assert_eq!(found, table.keys().copied().collect(), "{tool}");
+    }
 }
 
 #[test]

@@ -41,6 +41,7 @@ pub fn made(named: &Path) -> PathBuf {
 /// The same, where nothing else may be in what was named but what a tool of this ending has left.
 pub fn made_alone(named: &Path, ending: &str) -> Result<PathBuf, String> {
     let data = made(named);
+    outside(&data)?;
     let under_way = format!("{DATA_DIRECTORY}{ending}");
     let entries = std::fs::read_dir(named).into_iter().flatten().flatten();
     let foreign = data != named
@@ -49,6 +50,25 @@ pub fn made_alone(named: &Path, ending: &str) -> Result<PathBuf, String> {
         return Err(format!("{} is not empty: name a folder that is, or one that does not exist", named.display()));
     }
     Ok(data)
+}
+
+/// An error if what shall be made lies in a data directory: that is a server's alone.
+pub fn outside(target: &Path) -> Result<(), String> {
+    let absolute = std::path::absolute(target).unwrap_or_else(|_| target.to_owned());
+    let existing = absolute.ancestors().skip(1).find_map(|folder| folder.canonicalize().ok());
+    match existing.iter().flat_map(|folder| folder.ancestors()).find(|folder| is_data(folder)) {
+        Some(data) => {
+            let (target, data) = (target.display(), data.display());
+            Err(format!("{target} lies in the data directory {data}: name a place outside of it"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Whether a folder holds data of ackd, of which a part may be lost.
+fn is_data(folder: &Path) -> bool {
+    let parts = [folder.join("MANIFEST").is_file(), folder.join("log").is_dir(), folder.join("snapshots").is_dir()];
+    parts.into_iter().filter(|is_there| *is_there).count() > 1
 }
 
 /// The range of states kept.

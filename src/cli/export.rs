@@ -29,7 +29,7 @@ fn command() -> Command {
         )
         .after_help(
             "Without --rdb-version the version is 11 (Redis 7.2, Valkey 8), or 12 (Redis 7.4) if fields of hashes \
-             expire.\nExit code 0: exported; 1: nothing was.",
+             expire. Functions go with the keys, whichever are chosen; version 9 and lines of JSON cannot hold them.\nExit code 0: exported; 1: nothing was.",
         )
         .arg(data::argument().required(true))
         .arg(
@@ -42,6 +42,7 @@ fn command() -> Command {
         .arg(option("db", "NUMBER", "Only keys of this database").value_parser(clap::value_parser!(usize)))
         .arg(option("match", "PATTERN", "Only keys whose names match, as in KEYS"))
         .arg(option("type", "TYPE", "Only keys of this type: string, list, set, zset, hash, stream").value_parser(kind))
+        .arg(Arg::new("skip-functions").long("skip-functions").action(ArgAction::SetTrue).help("Leaves libraries of functions out"))
         .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Prints the summary as one JSON object"))
 }
 
@@ -56,6 +57,10 @@ fn kind(text: &str) -> Result<Kind, String> {
 fn run(matches: &ArgMatches) -> ExitCode {
     let started = Instant::now();
     let target = matches.get_one::<PathBuf>("TARGET").map_or(Path::new(""), PathBuf::as_path);
+    if Format::of(target) == Some(Format::Json) && matches.contains_id("rdb-version") {
+        let why = format!("--rdb-version is of no use for {}, whose lines of JSON have no version", target.display());
+        super::usage_error(&TOOL, &why);
+    }
     let result = export(matches, target);
     let time = started.elapsed();
     let as_json = |summary: &Summary| as_json(summary, target, time);
@@ -67,11 +72,13 @@ fn export(matches: &ArgMatches, target: &Path) -> Result<Summary, String> {
     let format = Format::of(target).ok_or_else(|| {
         format!("{}: the name of the target ends in .rdb or .jsonl, or has no ending", target.display())
     })?;
+    data::outside(target)?;
     let directory = data::directory(matches)?;
     let filter = Filter {
         database: matches.get_one("db").copied(),
         pattern: matches.get_one::<String>("match").map(|pattern| pattern.as_bytes().to_vec()),
         kind: matches.get_one("type").copied(),
+        skip_functions: matches.get_flag("skip-functions"),
     };
     let bar = bar::of_bytes();
     let loaded = Data::load(&directory, &mut |bytes, total| bar::show(&bar, bytes, total));
@@ -86,6 +93,9 @@ fn as_text(summary: &Summary, target: &Path, seconds: Duration) -> String {
         let _ = write!(text, ", RDB version {version}");
     }
     let _ = writeln!(text, "\n{}; stream offset {}", report::speed(summary.bytes, seconds), summary.offset);
+    if summary.skipped_functions > 0 {
+        let _ = writeln!(text, "left out: {} libraries of functions", summary.skipped_functions);
+    }
     if summary.lossy_streams > 0 {
         let streams = summary.lossy_streams;
         let _ =
@@ -103,6 +113,7 @@ fn as_json(summary: &Summary, target: &Path, seconds: Duration) -> Value {
         "bytes": summary.bytes,
         "offset": summary.offset,
         "lossy_streams": summary.lossy_streams,
+        "skipped_functions": summary.skipped_functions,
         "seconds": seconds.as_secs_f64(),
     })
 }

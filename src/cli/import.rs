@@ -59,14 +59,15 @@ fn run(matches: &ArgMatches) -> ExitCode {
     })
 }
 
-fn work(source: &Path, data: &Path, options: Options) -> Result<Summary, String> {
+fn work(source: &Path, target: &Path, options: Options) -> Result<Summary, String> {
+    data::outside(target)?;
     let source = Source::open(source).map_err(|error| error.to_string())?;
-    if let Some(warning) = source.warning() {
+    if let Some(warning) = &source.warning {
         eprintln!("ackd import: {warning}");
     }
     let bar = bar::of_bytes();
     let mut show = |progress: import::Progress| bar::show(&bar, progress.bytes, progress.total);
-    let result = report::block_on(import::import(&source, data, options, &mut show));
+    let result = report::block_on(import::import(&source, target, options, &mut show));
     bar.finish_and_clear();
     result?.map_err(|error| error.to_string())
 }
@@ -84,7 +85,7 @@ fn as_text(summary: &Summary, directory: &Path, seconds: Duration) -> String {
     note(summary.skipped_modules, "values of modules");
     note(summary.skipped_functions, "libraries of functions");
     if let Some(dropped) = &summary.dropped {
-        let _ = writeln!(text, "DROPPED: {} bytes, from this on: {}", dropped.bytes, dropped.damage);
+        let _ = writeln!(text, "DROPPED: {}, from this on: {}", dropped.extent, dropped.damage);
     }
     if summary.last_database >= 16 {
         let databases = summary.last_database + 1;
@@ -110,6 +111,10 @@ fn as_json(summary: &Summary, directory: &Path, seconds: Duration) -> Value {
         "empty": summary.empty,
         "skipped_modules": summary.skipped_modules,
         "skipped_functions": summary.skipped_functions,
-        "dropped": summary.dropped.as_ref().map(|dropped| json!({ "bytes": dropped.bytes, "damage": dropped.damage })),
+        "dropped": summary.dropped.as_ref().map(|dropped| json!({
+            "bytes": dropped.extent.bytes,
+            "is_short": dropped.extent.is_short,
+            "damage": dropped.damage,
+        })),
     })
 }

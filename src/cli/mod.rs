@@ -26,6 +26,20 @@ pub struct Tool {
     pub run: fn(&clap::ArgMatches) -> ExitCode,
 }
 
+impl Tool {
+    /// Its name and options, and how it is called.
+    fn command_line(&self) -> clap::Command {
+        let command = (self.command)();
+        let called = format!("ackd {}", command.get_name());
+        command.bin_name(called)
+    }
+}
+
+/// Ends with what is wrong with the arguments of a tool, as for those that do not exist.
+fn usage_error(tool: &Tool, why: &str) -> ! {
+    tool.command_line().error(clap::error::ErrorKind::ArgumentConflict, why).exit()
+}
+
 /// All of them, in the order in which help shows them.
 pub const TOOLS: &[Tool] =
     &[backup::TOOL, check::TOOL, export::TOOL, import::TOOL, log::TOOL, repair::TOOL, restore::TOOL];
@@ -68,7 +82,7 @@ pub enum UsageError {
 pub fn parse(args: &[String], files: &dyn Files) -> Result<Invocation, UsageError> {
     let first = args.first().map(String::as_str);
     if let Some(tool) = TOOLS.iter().find(|tool| first == Some((tool.command)().get_name())) {
-        let matches = (tool.command)().try_get_matches_from(args).map_err(UsageError::Tool)?;
+        let matches = tool.command_line().try_get_matches_from(args).map_err(UsageError::Tool)?;
         return Ok(Invocation::Tool(tool, Box::new(matches)));
     }
     match first {
@@ -142,5 +156,18 @@ mod tests {
         assert!(printed("--version").starts_with("ackd v="));
         assert!(printed("--help").contains("ackd [FILE | -]"));
         assert!(printed("-h").contains("serve"));
+    }
+
+    #[test]
+    fn tools_say_how_they_are_called() {
+        for tool in TOOLS {
+            let name = (tool.command)().get_name().to_owned();
+            for wrong in ["--help", "--no-such-option"] {
+                let Err(UsageError::Tool(error)) = parse(&[name.clone(), wrong.into()], &serve::System) else {
+                    panic!("{name} {wrong} is understood");
+                };
+                assert!(error.to_string().contains(&format!("Usage: ackd {name}")), "{error}");
+            }
+        }
     }
 }

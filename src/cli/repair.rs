@@ -15,6 +15,9 @@ use crate::log::inspect::{Moment, Report};
 /// Its row.
 pub const TOOL: Tool = Tool { command, run };
 
+/// The exit code of a repair that could not keep all.
+const LOSSY: u8 = 3;
+
 fn command() -> Command {
     Command::new("repair")
         .about("Says what can be kept of a damaged data directory, and with --yes keeps it")
@@ -23,7 +26,10 @@ fn command() -> Command {
              written as a new directory, verified, and put in the place of the original, which is set aside under the \
              name DIR.damaged-TIME and not changed. Without --yes nothing is written.",
         )
-        .after_help("Exit code 0: nothing is to be repaired, or it was; 1: something is, or it failed.")
+        .after_help(
+            "Exit code 0: nothing is to be repaired, or it was, and nothing that is known to have been written is lost; 1: \
+             something is to be repaired, or it failed; 3: repaired, and something is lost, or nothing could be kept.",
+        )
         .arg(data::argument())
         .arg(Arg::new("yes").long("yes").action(ArgAction::SetTrue).help("Does it"))
         .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Prints the report as one JSON object"))
@@ -39,8 +45,10 @@ enum Outcome {
 fn run(matches: &ArgMatches) -> ExitCode {
     let as_json = |(outcome, directory): &(Outcome, PathBuf)| as_json(outcome, directory);
     let as_text = |(outcome, directory): &(Outcome, PathBuf)| as_text(outcome, directory);
-    report::print("repair", matches, work(matches), as_json, as_text, |(outcome, _)| {
-        if matches!(outcome, Outcome::Planned(_)) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    report::print("repair", matches, work(matches), as_json, as_text, |(outcome, _)| match outcome {
+        Outcome::Planned(_) => ExitCode::FAILURE,
+        Outcome::Done(done) if done.plan.is_lossy() => ExitCode::from(LOSSY),
+        Outcome::Done(_) | Outcome::Sound(_) => ExitCode::SUCCESS,
     })
 }
 
@@ -96,7 +104,7 @@ fn as_text(outcome: &Outcome, directory: &Path) -> String {
     };
     let _ = writeln!(text, "  {:<11} {}", "", data::keys(&plan.keys));
     let lost = &plan.lost;
-    let missing = lost.known.saturating_sub(plan.end.offset);
+    let missing = plan.missing();
     let _ = match missing {
         0 => writeln!(text, "  {lose:<11} nothing that is known to have been written"),
         _ => writeln!(
@@ -152,7 +160,7 @@ fn as_json(outcome: &Outcome, directory: &Path) -> Value {
             "types": data::keys_as_json(&plan.keys),
         },
         "loses": {
-            "bytes_at_least": lost.known.saturating_sub(plan.end.offset),
+            "bytes_at_least": plan.missing(),
             "to_offset": lost.known,
             "readable_frames": lost.frames,
             "readable_commands": lost.commands,

@@ -28,7 +28,8 @@ pub struct NoCommand {
     pub is_cut: bool,
 }
 
-/// The commands in `bytes`, which begin and end between two of them. Ends at the first thing that is none.
+/// The commands in `bytes`, which begin and end between two of them. Ends at the first thing that is none; one without
+/// arguments, which a client may send, is none where commands are kept.
 pub fn commands(bytes: &[u8]) -> Commands<'_> {
     Commands { bytes, at: 0, parser: Parser::default() }
 }
@@ -37,26 +38,25 @@ impl<'a> Iterator for Commands<'a> {
     type Item = Result<Command<'a>, NoCommand>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if self.at == self.bytes.len() {
+            return None;
+        }
         let limits = Limits { max_bulk: u64::MAX >> 2, authenticated: true };
-        while self.at < self.bytes.len() {
-            let at = self.at;
-            let rest = &self.bytes[at..];
-            match self.parser.step(rest, &limits) {
-                Ok(Step::Empty { len }) => self.at += len,
-                Ok(Step::Request { len }) if self.parser.spans().is_some() => {
-                    self.at += len;
-                    let spans = self.parser.spans().unwrap_or_default();
-                    let arguments = spans.iter().map(|span| &rest[span.start..span.start + span.len]).collect();
-                    return Some(Ok(Command { at, arguments }));
-                }
-                other => {
-                    self.at = self.bytes.len();
-                    let is_cut = rest[0] == b'*' && matches!(other, Ok(Step::Incomplete { .. }));
-                    return Some(Err(NoCommand { at, is_cut }));
-                }
+        let at = self.at;
+        let rest = &self.bytes[at..];
+        match self.parser.step(rest, &limits) {
+            Ok(Step::Request { len }) if self.parser.spans().is_some() => {
+                self.at += len;
+                let spans = self.parser.spans().unwrap_or_default();
+                let arguments = spans.iter().map(|span| &rest[span.start..span.start + span.len]).collect();
+                Some(Ok(Command { at, arguments }))
+            }
+            other => {
+                self.at = self.bytes.len();
+                let is_cut = rest[0] == b'*' && matches!(other, Ok(Step::Incomplete { .. }));
+                Some(Err(NoCommand { at, is_cut }))
             }
         }
-        None
     }
 }
 
@@ -82,6 +82,8 @@ mod tests {
                 Err(NoCommand { at: third, is_cut: true }),
             ]
         );
-        assert_eq!(commands(b"PING\r\n").next(), Some(Err(NoCommand { at: 0, is_cut: false })));
+        for none in [&b"PING\r\n"[..], b"\r\n", b"*0\r\n", b"*-1\r\n", b"*x\r\n"] {
+            assert_eq!(commands(none).next(), Some(Err(NoCommand { at: 0, is_cut: false })));
+        }
     }
 }

@@ -1,20 +1,24 @@
 //! From a data directory to files of others: an RDB file, an append-only directory of Redis 7, or lines of JSON.
 //!
 //! The data are read as [`offline`] reads them, also beside a running server; the directory is not changed.
-//! The target is written under another name, synced, and renamed: it exists whole or not at all.
+//! The target is written under another name, synced, and renamed: it exists whole or not at all, and what an export that was
+//! killed has left is removed by the next one to the same target.
 
 mod lines;
+mod under_way;
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use super::beside::parent;
 use super::offline::{self, Until};
 use super::tally::Tally;
 use crate::base::glob;
 use crate::engine::{Engine, serial};
 use crate::keyspace::{Entry, Kind, Value};
 use crate::rdb::{Event, Options, Version, WriteError, Writer};
+use under_way::UnderWay;
 
 /// What to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,16 +34,16 @@ pub enum Format {
 impl Format {
     /// What the name of a target asks for.
     pub fn of(target: &Path) -> Option<Self> {
-        match target.extension().and_then(|extension| extension.to_str()) {
-            Some("rdb") => Some(Self::Rdb),
-            Some("jsonl") => Some(Self::Json),
-            Some(_) => None,
-            None => Some(Self::Aof),
+        let Some(extension) = target.extension() else { return Some(Self::Aof) };
+        match extension.to_str()?.to_ascii_lowercase().as_str() {
+            "rdb" => Some(Self::Rdb),
+            "jsonl" => Some(Self::Json),
+            _ => None,
         }
     }
 }
 
-/// Which keys to write.
+/// Which keys to write, and whether functions go with them. These belong to no database: they are not chosen by keys.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// Those of this database.
@@ -48,6 +52,8 @@ pub struct Filter {
     pub pattern: Option<Vec<u8>>,
     /// Those of this type.
     pub kind: Option<Kind>,
+    /// Leave libraries of functions out.
+    pub skip_functions: bool,
 }
 
 impl Filter {
@@ -71,6 +77,8 @@ pub struct Summary {
     pub offset: u64,
     /// Streams whose counters, or times of consumers, the version does not store.
     pub lossy_streams: u64,
+    /// Libraries of functions that were left out: as was asked for, or because lines of JSON have only keys.
+    pub skipped_functions: u64,
 }
 
 /// Why nothing was written.
@@ -88,7 +96,10 @@ pub enum ExportError {
         hashes: u64,
     },
     /// Likewise.
-    #[error("RDB version {version} cannot express libraries of functions, of which there are {libraries}")]
+    #[error(
+        "RDB version {version} cannot express libraries of functions, of which there are {libraries}; --skip-functions \
+         leaves them out"
+    )]
     Functions {
         /// The version.
         version: Version,
@@ -131,6 +142,10 @@ impl Data {
             .filter(|(database, entry)| filter.takes(*database, entry))
     }
 
+    fn libraries(&self, filter: &Filter) -> &[Vec<u8>] {
+        if filter.skip_functions { &[] } else { &self.engine.libraries }
+    }
+
     /// Writes the keys that the filter takes. `version` is that of RDB files, the lowest of today that loses nothing if
     /// none is named.
     pub fn write(
@@ -145,19 +160,15 @@ impl Data {
         }
         let mut summary = self.plan(format, version, filter)?;
         let failed = |error: io::Error| ExportError::Target { path: target.to_owned(), reason: error.to_string() };
-        let mut name = target.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".exporting-{}", std::process::id()));
-        let under_way = target.with_file_name(name);
+        let under_way = UnderWay::create(target, format == Format::Aof).map_err(failed)?;
         let written = match format {
-            Format::Aof => fs::create_dir(&under_way).map(|()| self.aof(&under_way, filter, &summary)),
-            Format::Rdb => File::create_new(&under_way).map(|file| self.rdb(&file, filter, &summary, false)),
-            Format::Json => File::create_new(&under_way).map(|file| self.json(&file, filter)),
+            Format::Aof => self.aof(&under_way.path, filter, &summary),
+            Format::Rdb => self.rdb(&under_way.file, filter, &summary, false),
+            Format::Json => self.json(&under_way.file, filter),
         };
-        // From here on it is ours to remove.
-        let finished = written.map_err(failed)?.and_then(|bytes| {
-            rename_new(&under_way, target)?;
-            let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            File::open(folder)?.sync_all()?;
+        let finished = written.and_then(|bytes| {
+            rename_new(&under_way.path, target)?;
+            File::open(parent(target))?.sync_all()?;
             Ok(bytes)
         });
         match finished {
@@ -166,7 +177,7 @@ impl Data {
                 Ok(summary)
             }
             Err(error) => {
-                let _ = if under_way.is_dir() { fs::remove_dir_all(&under_way) } else { fs::remove_file(&under_way) };
+                under_way.abandon();
                 Err(failed(error))
             }
         }
@@ -184,6 +195,9 @@ impl Data {
                 _ => {}
             }
         }
+        if filter.skip_functions || format == Format::Json {
+            summary.skipped_functions = self.engine.libraries.len() as u64;
+        }
         if format == Format::Json {
             return Ok(summary);
         }
@@ -191,8 +205,9 @@ impl Data {
         if timed > 0 && version < Version::V12 {
             return Err(ExportError::Version { version, hashes: timed });
         }
-        if version < Version::V10 && !self.engine.libraries.is_empty() {
-            return Err(ExportError::Functions { version, libraries: self.engine.libraries.len() });
+        let libraries = self.libraries(filter).len();
+        if version < Version::V10 && libraries > 0 {
+            return Err(ExportError::Functions { version, libraries });
         }
         summary.version = Some(version);
         summary.lossy_streams = match version {
@@ -212,7 +227,7 @@ impl Data {
         for (name, value) in [("redis-ver", "7.2.4"), ("redis-bits", "64"), ("ctime", &created), ("aof-base", base)] {
             write(&Event::Aux { name: name.as_bytes(), value: value.as_bytes() })?;
         }
-        for library in &self.engine.libraries {
+        for library in self.libraries(filter) {
             write(&Event::Function(library))?;
         }
         let mut selected = None;
@@ -252,7 +267,7 @@ impl Data {
     fn json(&self, file: &File, filter: &Filter) -> io::Result<u64> {
         let mut out = BufWriter::new(file);
         for (database, entry) in self.entries(filter) {
-            writeln!(out, "{}", lines::line(database, entry))?;
+            lines::write(&mut out, database, entry)?;
         }
         out.flush()?;
         drop(out);

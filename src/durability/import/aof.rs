@@ -27,8 +27,10 @@ impl Importer<'_> {
     }
 
     fn commands(&mut self, path: &Path, bytes: &[u8], start: usize, before: u64) -> Result<(), Stop> {
-        let damaged =
-            |offset: usize, what: String| Stop::Damaged(Damage { file: path.to_owned(), offset: offset as u64, what });
+        // A tail that is torn has a length: what was not written of it was promised to nobody.
+        let damaged = |offset: usize, what: String| {
+            Stop::Damaged(Damage { file: path.to_owned(), offset: offset as u64, what, is_short: false })
+        };
         // A transaction that has begun, and its commands: one that does not end was never promised to anybody.
         let mut transaction: Option<(usize, Vec<Vec<&[u8]>>)> = None;
         let mut at = start;
@@ -48,8 +50,11 @@ impl Importer<'_> {
                     }
                     Err(none) => {
                         let at = stretch + none.at;
-                        let what =
-                            if none.is_cut { "the file ends inside a command" } else { "no command begins here" };
+                        let what = match bytes[at] {
+                            _ if none.is_cut => "the file ends inside a command",
+                            b'*' => "a command that is malformed, or has no arguments",
+                            _ => "no command begins here",
+                        };
                         return Err(match transaction {
                             Some((begun, _)) => damaged(begun, format!("{UNENDED}, for at byte {at} {what}")),
                             None => damaged(at, what.to_owned()),

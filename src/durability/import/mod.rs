@@ -10,6 +10,7 @@ mod aof;
 mod source;
 mod target;
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -72,8 +73,27 @@ pub struct Summary {
 pub struct Dropped {
     /// What is wrong, and where.
     pub damage: String,
-    /// Bytes of the source behind it, which were not used.
+    /// What of the source was not used.
+    pub extent: Extent,
+}
+
+/// What lies behind damage.
+#[derive(Clone, Copy, Debug)]
+pub struct Extent {
+    /// Bytes that are there.
     pub bytes: u64,
+    /// Something is missing besides, and nobody knows how much.
+    pub is_short: bool,
+}
+
+impl fmt::Display for Extent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self { bytes, is_short: false } => write!(f, "{bytes} bytes"),
+            Self { bytes: 0, .. } => f.write_str("what is missing, of unknown length"),
+            Self { bytes, .. } => write!(f, "{bytes} bytes, and what is missing, of unknown length"),
+        }
+    }
 }
 
 /// Why nothing was imported.
@@ -83,14 +103,14 @@ pub enum ImportError {
     #[error("{0}")]
     Source(String),
     /// The source is damaged.
-    #[error("{damage}\nbefore it: {kept}; --salvage keeps that, and drops the {dropped} bytes from there on")]
+    #[error("{damage}\nbefore it: {kept}; --salvage keeps that, and drops what follows: {dropped}")]
     Damaged {
         /// What is wrong, and where.
         damage: Damage,
         /// What stands before it.
         kept: String,
-        /// Bytes that would be dropped.
-        dropped: u64,
+        /// What would be dropped.
+        dropped: Extent,
     },
     /// It holds what this version cannot keep.
     #[error("{0}")]
@@ -118,6 +138,8 @@ pub struct Damage {
     pub offset: u64,
     /// What is wrong.
     pub what: String,
+    /// The file, or its end, is not there.
+    pub is_short: bool,
 }
 
 /// What ends the reading of a part.
@@ -172,7 +194,7 @@ impl Importer<'_> {
             let stop = match part {
                 Part::Missing(path) => {
                     let what = "the manifest names it, and it is not there".into();
-                    Err(Stop::Damaged(Damage { file: path.clone(), offset: 0, what }))
+                    Err(Stop::Damaged(Damage { file: path.clone(), offset: 0, what, is_short: true }))
                 }
                 Part::Rdb(path, _) => self.rdb(path, before, is_base, false).map(drop),
                 Part::Aof(path, _) => self.aof_with_preamble(path, before),
@@ -189,10 +211,12 @@ impl Importer<'_> {
 
     /// Ends with what stands before the damage, if that is wanted.
     fn damaged(&mut self, damage: Damage, behind: u64) -> Result<(), ImportError> {
-        let dropped = behind.saturating_sub(damage.offset);
-        self.summary.bytes = self.source.bytes() - dropped;
+        let bytes = behind.saturating_sub(damage.offset);
+        // Damage behind the last byte is that there is no more.
+        let dropped = Extent { bytes, is_short: damage.is_short || bytes == 0 };
+        self.summary.bytes = self.source.bytes() - bytes;
         if self.options.salvage {
-            self.summary.dropped = Some(Dropped { damage: damage.to_string(), bytes: dropped });
+            self.summary.dropped = Some(Dropped { damage: damage.to_string(), extent: dropped });
             return Ok(());
         }
         let (keys, commands) = (self.target.keys(), self.summary.commands);
@@ -221,25 +245,24 @@ impl Importer<'_> {
     fn rdb(&mut self, path: &Path, before: u64, keep_expired: bool, something_follows: bool) -> Result<u64, Stop> {
         let file = std::fs::File::open(path).map_err(|error| unreadable(path, &error))?;
         let size = file.metadata().map_err(|error| unreadable(path, &error))?.len();
-        let salvage = self.options.salvage;
+        let broken = |offset, what, is_short| Stop::Damaged(Damage { file: path.to_owned(), offset, what, is_short });
         let damaged = |error: rdb::Error| match error.fault {
             rdb::Fault::Module(_) => {
                 let path = path.display();
                 Stop::Failed(ImportError::Unsupported(format!("{path}: {error}; --skip-modules leaves it out")))
             }
             rdb::Fault::Io(error) => Stop::Failed(unreadable(path, &error)),
-            fault @ (rdb::Fault::Version(_) | rdb::Fault::Type(_)) if !salvage => {
-                let (path, offset) = (path.display(), error.offset);
-                let why = "it is damaged, or newer than this version of ackd; --salvage keeps what stands before";
-                Stop::Failed(ImportError::Unsupported(format!("{path}: at byte {offset}: {fault}: {why}")))
+            fault @ (rdb::Fault::Version(_) | rdb::Fault::Type(_)) => {
+                let what = format!("{fault}: the file is damaged, or newer than this version of ackd");
+                broken(error.offset, what, false)
             }
             fault @ rdb::Fault::Checksum { .. } => {
                 let what = format!(
                     "{fault}: what is damaged stands somewhere before, and values read from there may be wrong"
                 );
-                Stop::Damaged(Damage { file: path.to_owned(), offset: error.offset, what })
+                broken(error.offset, what, false)
             }
-            fault => Stop::Damaged(Damage { file: path.to_owned(), offset: error.offset, what: fault.to_string() }),
+            fault => broken(error.offset, fault.to_string(), matches!(fault, rdb::Fault::Truncated)),
         };
         let mut reader = Reader::new(file).map_err(damaged)?;
         if something_follows {
@@ -268,13 +291,14 @@ impl Importer<'_> {
         *empty += loader.empty;
         *skipped_modules += loader.skipped_modules;
         *skipped_functions += loader.skipped_functions;
-        let broken = |offset, what| Stop::Damaged(Damage { file: path.to_owned(), offset, what });
         result.map_err(|error| match error {
             LoadError::File(error) => damaged(error),
             LoadError::Value { offset, key, what } => {
-                broken(offset, format!("the value of the key {}: {what}", quoted(&key)))
+                broken(offset, format!("the value of the key {}: {what}", quoted(&key)), false)
             }
-            LoadError::Twice { offset, key } => broken(offset, format!("the key {} is there twice", quoted(&key))),
+            LoadError::Twice { offset, key } => {
+                broken(offset, format!("the key {} is there twice", quoted(&key)), false)
+            }
             LoadError::Database { number, .. } => {
                 Stop::Failed(ImportError::Unsupported(format!("the source has a database {number}, which is too high")))
             }

@@ -15,6 +15,8 @@ pub(super) const RDB: &[&[u8]] = &[b"REDIS", b"VALKEY"];
 #[derive(Debug)]
 pub struct Source {
     parts: Vec<Part>,
+    /// What one who wants all data has to know.
+    pub warning: Option<String>,
 }
 
 /// One of them.
@@ -60,18 +62,13 @@ impl Source {
             Ok(true) if is_preamble(path) => Part::Aof(path.to_owned(), found.len()),
             Ok(true) => Part::of(path),
         };
-        Ok(Self { parts: vec![part] })
-    }
-
-    /// Of a file that is one of several in an append-only directory, what one who wants all of them has to know.
-    pub fn warning(&self) -> Option<String> {
-        let [Part::Rdb(path, _) | Part::Aof(path, _)] = self.parts.as_slice() else { return None };
-        let manifest = manifest_of(path)?;
-        let (path, folder) = (path.display(), super::super::beside::parent(path).display());
-        Some(format!(
-            "{path} alone: {} names other files besides; to have them all, import {folder}",
-            manifest.display()
-        ))
+        // It may be one of several.
+        let warning = manifest_of(path).map(|manifest| {
+            let (path, folder) = (path.display(), super::super::beside::parent(path).display());
+            let manifest = manifest.display();
+            format!("{path} alone: {manifest} names other files besides; to have them all, import {folder}")
+        });
+        Ok(Self { parts: vec![part], warning })
     }
 
     /// The files.
@@ -107,6 +104,7 @@ impl Source {
     fn manifest(manifest: &Path, folder: &Path) -> Result<Self, ImportError> {
         let text = std::fs::read(manifest).map_err(|error| unreadable(manifest, &error))?;
         let (mut base, mut increments) = (Vec::new(), Vec::new());
+        let (mut named, mut last) = (Vec::new(), 0);
         for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
             if line.is_empty() || line.starts_with(b"#") {
                 continue;
@@ -116,22 +114,44 @@ impl Source {
                 ImportError::Source(format!("{manifest}: line {line} is not `file NAME seq NUMBER type b|h|i`"))
             })?;
             match kind {
-                b'b' => base.push(folder.join(name)),
-                b'i' => increments.push((sequence, folder.join(name))),
+                b'b' => base.push(folder.join(&name)),
+                b'i' if sequence <= last => {
+                    let (manifest, line) = (manifest.display(), index + 1);
+                    let why =
+                        format!("the sequence number {sequence} is not above {last}, that of the increment before");
+                    return Err(ImportError::Source(format!("{manifest}: line {line}: {why}; Redis refuses it too")));
+                }
+                b'i' => {
+                    last = sequence;
+                    increments.push(folder.join(&name));
+                }
                 _ => {}
             }
+            named.push(name);
         }
         if base.len() > 1 {
             return Err(ImportError::Source(format!("{} names more than one base file", manifest.display())));
         }
-        increments.sort();
-        let files = base.into_iter().chain(increments.into_iter().map(|(_, path)| path));
-        let parts: Vec<_> = files.map(|path| Part::of(&path)).collect();
+        let parts: Vec<_> = base.into_iter().chain(increments).map(|path| Part::of(&path)).collect();
         if parts.is_empty() {
             return Err(ImportError::Source(format!("{} names no files", manifest.display())));
         }
-        Ok(Self { parts })
+        let warning = unnamed(folder, &named).map(|unnamed| {
+            let (folder, manifest) = (folder.display(), manifest.display());
+            format!("left out of {folder}: {unnamed}, which {manifest} does not name: Redis does not load it either")
+        });
+        Ok(Self { parts, warning })
     }
+}
+
+/// The files that look like parts of an append-only directory, and that its manifest does not name.
+fn unnamed(folder: &Path, named: &[String]) -> Option<String> {
+    let is_part = |name: &str| [".base.rdb", ".base.aof", ".incr.aof"].iter().any(|ending| name.ends_with(ending));
+    let names = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    let names = names.filter_map(|name| name.into_string().ok());
+    let mut unnamed: Vec<String> = names.filter(|name| is_part(name) && !named.contains(name)).collect();
+    unnamed.sort();
+    (!unnamed.is_empty()).then(|| unnamed.join(", "))
 }
 
 impl Part {

@@ -1,7 +1,8 @@
 //! Where what is kept can begin: at a snapshot, or where there were no data.
 
 use std::convert::Infallible;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::Path;
 
 use crate::log::inspect::Salvage;
@@ -71,12 +72,7 @@ pub fn candidates(directory: &Path, salvage: &Salvage, notes: &mut Vec<String>) 
 fn unlisted(directory: &Path, name: &str, notes: &mut Vec<String>) -> Option<SnapshotEntry> {
     let offset = name.strip_suffix(".rdb")?.split('-').next()?.parse().ok()?;
     let path = directory.join("snapshots").join(name);
-    let read = fs::read(&path).map_err(|error| error.to_string());
-    let whole = read.and_then(|bytes| match is_whole(&bytes) {
-        Ok(()) => Ok((bytes.len() as u64, crc32fast::hash(&bytes))),
-        Err(error) => Err(error),
-    });
-    match whole {
+    match File::open(&path).map_err(|error| error.to_string()).and_then(whole) {
         Ok((size, crc)) => {
             let place = Place { offset, index: 0, term: 1, wall_ms: 0, sequence: 0, position: 0, crc: 0 };
             Some(SnapshotEntry { file: name.to_owned(), size, crc, place })
@@ -88,11 +84,30 @@ fn unlisted(directory: &Path, name: &str, notes: &mut Vec<String>) -> Option<Sna
     }
 }
 
-fn is_whole(bytes: &[u8]) -> Result<(), String> {
-    let mut reader = Reader::new(bytes).map_err(|error| error.to_string())?;
+/// What has been read of a file: how much, and its CRC32.
+struct Summed<R> {
+    source: R,
+    size: u64,
+    crc: crc32fast::Hasher,
+}
+
+impl<R: Read> Read for Summed<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(into)?;
+        self.size += count as u64;
+        self.crc.update(&into[..count]);
+        Ok(count)
+    }
+}
+
+/// The size and the CRC32 of an RDB file, which is read piece by piece, if its own checksum is right.
+fn whole(source: impl Read) -> Result<(u64, u32), String> {
+    let mut summed = Summed { source, size: 0, crc: crc32fast::Hasher::new() };
+    let mut reader = Reader::new(&mut summed).map_err(|error| error.to_string())?;
     loop {
         match reader.next().map_err(|error| error.to_string())? {
-            Event::End { checked: true } => return Ok(()),
+            // Nothing follows: all of it was read.
+            Event::End { checked: true } => return Ok((summed.size, summed.crc.finalize())),
             Event::End { checked: false } => return Err("the file has no checksum".into()),
             _ => {}
         }
@@ -104,4 +119,25 @@ fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rdb::{Options, Version, Writer};
+
+    #[test]
+    fn what_is_whole_is_known_to_its_last_byte_and_what_is_not_has_no_sum() {
+        let mut bytes = Vec::new();
+        let options = Options { version: Version::V11, compress: false, checksum: true };
+        let mut writer = Writer::new(&mut bytes, options);
+        // More than is read at once.
+        for _ in 0..3 {
+            writer.write(&Event::Function(&[b'x'; 100_000])).unwrap();
+        }
+        writer.write(&Event::End { checked: true }).unwrap();
+        assert_eq!(whole(&bytes[..]), Ok((bytes.len() as u64, crc32fast::hash(&bytes))));
+        assert!(whole(&bytes[..bytes.len() - 1]).is_err());
+        assert!(whole(&[&bytes[..], b"x"].concat()[..]).is_err());
+    }
 }

@@ -49,6 +49,18 @@ pub struct Plan {
     offline: Offline,
 }
 
+impl Plan {
+    /// Bytes of the log that were written and are not kept, as far as is known.
+    pub fn missing(&self) -> u64 {
+        self.lost.known.saturating_sub(self.end.offset)
+    }
+
+    /// Whether something is lost, or there is nothing that could be kept.
+    pub fn is_lossy(&self) -> bool {
+        self.end.offset == 0 || self.missing() > 0
+    }
+}
+
 /// What stands behind the end of what is kept.
 #[derive(Clone, Debug, Default)]
 pub struct Lost {
