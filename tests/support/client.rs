@@ -85,11 +85,16 @@ impl Client {
             self.parsed = 0;
         }
         let mut chunk = [0; 65536];
-        match self.stream.read(&mut chunk)? {
-            0 => Err(io::ErrorKind::UnexpectedEof.into()),
-            n => {
-                self.buffer.extend_from_slice(&chunk[..n]);
-                Ok(())
+        loop {
+            match self.stream.read(&mut chunk) {
+                // A machine that was stopped for a moment interrupts a read with a timeout.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(count) => {
+                    self.buffer.extend_from_slice(&chunk[..count]);
+                    return Ok(());
+                }
             }
         }
     }
