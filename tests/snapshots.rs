@@ -246,61 +246,100 @@ fn without_a_snapshot_shutdown_save_is_refused_and_a_reload_leaves_the_data_as_t
 }
 
 #[test]
-fn a_server_with_save_points_takes_a_snapshot_before_it_ends_unless_told_otherwise() {
+fn a_snapshot_is_taken_at_the_end_only_where_it_is_asked_for_by_name() {
     let mut server = Program::ackd().with("save", "3600 1").start();
     let copy = server.dir().join("dump.rdb");
     let configure = |server: &Server, setting: &str, how: &str| {
         assert_eq!(server.client().call(&["CONFIG", "SET", setting, how]).unwrap().value, ok());
     };
-    for (round, (how, is_taken)) in [
-        ("SIGTERM", true),
-        ("SIGINT", true),
-        ("SHUTDOWN", true),
-        ("SHUTDOWN NOSAVE", false),
-        ("SIGTERM nosave", false),
-        ("SIGINT nosave now", false),
-        ("without save points", false),
-        ("SIGTERM save, without save points", true),
+    for (round, (how, settings, is_taken)) in [
+        ("SIGTERM", "default", false),
+        ("SHUTDOWN", "default", false),
+        ("SHUTDOWN NOSAVE", "save", false),
+        ("SHUTDOWN SAVE", "nosave", true),
+        ("SIGTERM", "nosave", false),
+        ("SIGINT", "nosave now", false),
+        ("SIGINT", "save", true),
+        ("SIGTERM", "save force", true),
     ]
     .into_iter()
     .enumerate()
     {
-        if how.contains("without save points") {
-            configure(&server, "save", "");
-        }
-        if how.contains("nosave") {
-            configure(&server, "shutdown-on-sigterm", "nosave");
-            configure(&server, "shutdown-on-sigint", "nosave now");
-        }
-        if how.contains("SIGTERM save") {
-            configure(&server, "shutdown-on-sigterm", "save");
-        }
+        configure(&server, "shutdown-on-sigterm", settings);
+        configure(&server, "shutdown-on-sigint", settings);
         let mut client = server.client();
         assert_eq!(client.command("INCR rounds").integer(), Some(round as i64 + 1), "{how}");
         let _ = std::fs::remove_file(&copy);
-        if how.starts_with("SHUTDOWN") {
-            client.send(&support::client::encode(&how.split(' ').collect::<Vec<_>>())).unwrap();
-        } else {
-            server.signal(if how.starts_with("SIGINT") { libc::SIGINT } else { libc::SIGTERM });
+        match how {
+            "SIGTERM" => server.signal(libc::SIGTERM),
+            "SIGINT" => server.signal(libc::SIGINT),
+            _ => client.send(&support::client::encode(&how.split(' ').collect::<Vec<_>>())).unwrap(),
         }
         assert!(server.wait_for_exit(Duration::from_secs(10)).success(), "{how}");
-        assert_eq!(copy.exists(), is_taken, "{how}");
+        assert_eq!(copy.exists(), is_taken, "{how} {settings}");
         server.start();
     }
-    // One that fails is no reason to stay, if it was not asked for by name.
-    let (folder, away) = (server.dir().join("ackd-data/snapshots"), server.dir().join("away"));
-    server.client().command("INCR rounds");
-    std::fs::rename(&folder, &away).unwrap();
-    server.signal(libc::SIGTERM);
-    assert!(server.wait_for_exit(Duration::from_secs(10)).success());
-    std::fs::rename(&away, &folder).unwrap();
-    server.start();
+    // One that fails keeps the server from ending.
     configure(&server, "shutdown-on-sigterm", "save");
+    let (folder, away) = (server.dir().join("ackd-data/snapshots"), server.dir().join("away"));
     std::fs::rename(&folder, &away).unwrap();
     server.signal(libc::SIGTERM);
     wait_until("it has tried", || field(&mut server.client(), "rdb_last_bgsave_status") == "err");
-    assert_eq!(server.client().command("GET rounds").text().unwrap(), "9", "it goes on");
+    wait_until("writes go on", || server.client().command("INCR rounds").integer() == Some(9));
     std::fs::rename(&away, &folder).unwrap();
+}
+
+#[test]
+fn what_a_shutdown_saves_is_all_that_was_acknowledged_and_waits_for_no_older_snapshot() {
+    let mut server = slow();
+    let mut client = server.client();
+    client.command("BGSAVE");
+    wait_until("there is a copy", || copy_of(&server).is_some());
+    // A copy that does nothing any more would be waited for for two minutes.
+    kill(copy_of(&server).unwrap(), libc::SIGSTOP);
+    assert_eq!(client.command("CONFIG SET rdb-key-save-delay 0"), ok());
+    let mut writer = server.client();
+    let writing = std::thread::spawn(move || {
+        let mut acked = 0;
+        while let Ok(reply) = writer.call(&["INCR", "counter"]) {
+            acked = reply.value.integer().unwrap();
+        }
+        acked
+    });
+    wait_until("it writes", || client.command("GET counter").text().is_some());
+    client.send(&support::client::encode(&["SHUTDOWN", "SAVE"])).unwrap();
+    assert!(server.wait_for_exit(Duration::from_secs(30)).success());
+    let acked = writing.join().unwrap();
+    // The file alone, as somebody fetches it.
+    let copy = server.dir().join("dump.rdb");
+    let loaded = Program::ackd().start_with(|dir| {
+        let imported = std::process::Command::new(env!("CARGO_BIN_EXE_ackd")).arg("import").args([&copy, dir]).output();
+        assert!(imported.unwrap().status.success());
+    });
+    assert_eq!(loaded.client().command("GET counter").text().unwrap(), acked.to_string());
+}
+
+#[test]
+fn a_copy_that_cannot_be_made_is_not_tried_without_end_and_states_that_are_the_same_count_once() {
+    let server = Program::ackd().start();
+    let mut client = server.client();
+    for line in ["SET a 1", "SAVE", "SET b 1", "SAVE", "SAVE", "SAVE"] {
+        assert!(!client.command(line).is_error(), "{line}");
+    }
+    let report =
+        std::process::Command::new(env!("CARGO_BIN_EXE_ackd")).args(["check", "--json"]).arg(server.dir()).output();
+    let report: serde_json::Value = serde_json::from_slice(&report.unwrap().stdout).unwrap();
+    let offsets: Vec<_> = report["snapshots"].as_array().unwrap().iter().map(|snapshot| &snapshot["offset"]).collect();
+    assert!(offsets.len() == 2 && offsets[0] != offsets[1], "{report}");
+    std::fs::remove_file(server.dir().join("dump.rdb")).unwrap();
+    std::fs::create_dir_all(server.dir().join("dump.rdb/full")).unwrap();
+    assert_eq!(client.call(&["CONFIG", "SET", "save", "1 1"]).unwrap().value, ok());
+    client.command("SET c 1");
+    wait_until("it has tried", || field(&mut client, "rdb_last_bgsave_status") == "err");
+    assert_eq!(field(&mut client, "rdb_changes_since_last_save"), "0", "the snapshot has them");
+    let taken = field(&mut client, "total_forks");
+    std::thread::sleep(Duration::from_secs(4));
+    assert_eq!(field(&mut client, "total_forks"), taken, "nothing has changed");
 }
 
 #[test]

@@ -98,5 +98,6 @@ fn as_json(summary: &Summary, target: &Path, seconds: Duration) -> Value {
         "warnings": summary.warnings,
         "bytes": copied.bytes,
         "seconds": seconds.as_secs_f64(),
+        "megabytes_per_second": report::megabytes_a_second(copied.bytes, seconds),
     })
 }

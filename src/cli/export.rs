@@ -115,5 +115,6 @@ fn as_json(summary: &Summary, target: &Path, seconds: Duration) -> Value {
         "lossy_streams": summary.lossy_streams,
         "skipped_functions": summary.skipped_functions,
         "seconds": seconds.as_secs_f64(),
+        "megabytes_per_second": report::megabytes_a_second(summary.bytes, seconds),
     })
 }

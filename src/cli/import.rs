@@ -107,6 +107,7 @@ fn as_json(summary: &Summary, directory: &Path, seconds: Duration) -> Value {
         "commands": summary.commands,
         "bytes": summary.bytes,
         "seconds": seconds.as_secs_f64(),
+        "megabytes_per_second": report::megabytes_a_second(summary.bytes, seconds),
         "expired": summary.expired,
         "empty": summary.empty,
         "skipped_modules": summary.skipped_modules,

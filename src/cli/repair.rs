@@ -121,8 +121,13 @@ fn as_text(outcome: &Outcome, directory: &Path) -> String {
         );
     }
     let _ = match outcome {
-        Outcome::Done(done) => writeln!(text, "the original is {}", done.aside.display()),
-        _ => writeln!(text, "Nothing was changed. `ackd repair {name} --yes` does it, and sets the original aside"),
+        Outcome::Done(done) => {
+            writeln!(text, "the original, and with it the states before that, is {}", done.aside.display())
+        }
+        _ => writeln!(
+            text,
+            "Nothing was changed. `ackd repair {name} --yes` does it, and sets the original aside, with all states before that"
+        ),
     };
     text
 }

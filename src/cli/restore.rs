@@ -126,5 +126,6 @@ fn as_json(summary: &Summary, target: &Path, seconds: Duration) -> Value {
         "damage_behind": damage.map(|damage| damage.to_string()),
         "bytes": summary.bytes,
         "seconds": seconds.as_secs_f64(),
+        "megabytes_per_second": report::megabytes_a_second(summary.bytes, seconds),
     })
 }

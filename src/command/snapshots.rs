@@ -75,7 +75,7 @@ mod tests {
     use std::task::Waker;
 
     use crate::command::harness::Harness;
-    use crate::engine::snapshots::Present;
+    use crate::engine::snapshots::{Ended, Present};
 
     #[test]
     fn each_kind_refuses_itself_and_waits_for_the_other_as_in_redis() {
@@ -87,7 +87,7 @@ mod tests {
             assert_eq!(harness.run(command), "-ERR Background save already in progress", "{command}");
         }
         assert_eq!(harness.run("BGREWRITEAOF"), "+Background append only file rewriting scheduled");
-        harness.engine.snapshot_ended(Ok(()));
+        harness.engine.snapshot_ended(Ended::Well);
         assert_eq!(harness.run("LASTSAVE"), ":1700000000");
         harness.engine.snapshots.begin(Present::default());
         assert_eq!(harness.run("BGREWRITEAOF"), "-ERR Background append only file rewriting already in progress");
@@ -100,7 +100,7 @@ mod tests {
     fn save_answers_when_its_snapshot_is_there() {
         let mut harness = Harness::new();
         for (result, reply) in
-            [(Ok(()), "+OK\r\n"), (Err("no space".to_owned()), "-ERR the snapshot failed: no space\r\n")]
+            [(Ended::Well, "+OK\r\n"), (Ended::Failed("no space".into()), "-ERR the snapshot failed: no space\r\n")]
         {
             assert_eq!(harness.run("SAVE"), "");
             harness.engine.snapshots.begin(Present::default());

@@ -32,7 +32,7 @@ use client::{BlockedOn, Client, Clients};
 use config::{AppendFsync, Changes, Config, Shutdown};
 use gate::{Gate, Level};
 use lazyfree::Lazyfree;
-use snapshots::Snapshots;
+use snapshots::{Ended, Snapshots};
 use stats::{Latencies, Stats};
 use stream::Stream;
 use trial::Trial;
@@ -224,6 +224,7 @@ impl Engine {
     /// An empty engine at offset 0.
     pub fn new(clock: Rc<dyn Clock>, rng: fastrand::Rng, config: Config) -> Self {
         let databases = config.databases();
+        let started_s = clock.wall_us() / 1_000_000;
         let mut engine = Self {
             rng,
             dbs: (0..databases).map(|_| Db::new()).collect(),
@@ -261,7 +262,7 @@ impl Engine {
             shadow: None,
             trial: Trial::default(),
             snapshots: Snapshots::default(),
-            last_save_s: clock.wall_us() / 1_000_000,
+            last_save_s: started_s,
             libraries: Vec::new(),
             newest_frame_ms: 0,
             wall_minus_monotonic_us: 0,
@@ -271,6 +272,7 @@ impl Engine {
             clock,
             config,
         };
+        engine.snapshots.saved_s = started_s;
         engine.read_clock();
         engine
     }
@@ -394,14 +396,19 @@ impl Engine {
     }
 
     /// The snapshot under way has ended; tells who waits for it.
-    pub fn snapshot_ended(&mut self, result: Result<(), String>) {
+    pub fn snapshot_ended(&mut self, ended: Ended) {
         self.read_clock();
         // What Redis calls a rewrite of the append-only file is no save.
-        if let (Ok(()), Some(present)) = (&result, self.snapshots.present.filter(|present| present.purpose.save)) {
+        if let Some(present) = self.snapshots.present.filter(|present| present.purpose.save)
+            && !matches!(ended, Ended::Failed(_))
+        {
             self.stats.changes = self.stats.changes.saturating_sub(present.changes);
-            self.last_save_s = self.wall_us() / 1_000_000;
+            self.snapshots.saved_s = self.wall_us() / 1_000_000;
+            if ended == Ended::Well {
+                self.last_save_s = self.snapshots.saved_s;
+            }
         }
-        self.snapshots.end(result, self.monotonic_us);
+        self.snapshots.end(ended, self.monotonic_us);
         self.wake_blocked(|on| matches!(on, BlockedOn::Snapshot { .. }));
     }
 

@@ -43,6 +43,17 @@ pub struct Present {
     pub changes: u64,
 }
 
+/// How a snapshot ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It is kept, and copied to where Redis has its file if it was to be.
+    Well,
+    /// It is kept, and could not be copied there, for this reason.
+    Uncopied(String),
+    /// There is none, for this reason.
+    Failed(String),
+}
+
 /// How the last one for a purpose went.
 #[derive(Clone, Copy, Debug)]
 pub struct Last {
@@ -77,6 +88,8 @@ pub struct Snapshots {
     pub failures: u32,
     /// Why the last one failed, if it did.
     pub failure: Option<String>,
+    /// From when on the seconds of `save` points count, in seconds since the Unix epoch: the last one kept.
+    pub saved_s: u64,
     /// Keys that the start took from a snapshot.
     pub loaded_keys: u64,
     /// Copies of the process made, and how long the last one took, in microseconds.
@@ -142,28 +155,32 @@ impl Snapshots {
     }
 
     /// The one under way has ended.
-    pub fn end(&mut self, result: Result<(), String>, now_us: u64) {
+    pub fn end(&mut self, ended: Ended, now_us: u64) {
         let Some(present) = self.present.take() else { return };
-        let last = Last {
-            count: 0,
-            succeeded: result.is_ok(),
-            seconds: Some(now_us.saturating_sub(present.begun_us) / 1_000_000),
-            copied: present.copied,
-        };
-        for (serves, kept) in
-            [(present.purpose.save, &mut self.last_save), (present.purpose.rewrite, &mut self.last_rewrite)]
-        {
+        let is_kept = !matches!(ended, Ended::Failed(_));
+        for (serves, succeeded, last) in [
+            (present.purpose.save, ended == Ended::Well, &mut self.last_save),
+            (present.purpose.rewrite, is_kept, &mut self.last_rewrite),
+        ] {
             if serves {
-                *kept = Last { count: kept.count + u64::from(result.is_ok()), ..last };
+                *last = Last {
+                    count: last.count + u64::from(succeeded),
+                    succeeded,
+                    seconds: Some(now_us.saturating_sub(present.begun_us) / 1_000_000),
+                    copied: present.copied,
+                };
             }
         }
-        match &result {
-            Ok(()) => self.failures = 0,
-            Err(_) => {
-                self.failures += 1;
-                self.failed_us = now_us;
-            }
+        if is_kept {
+            self.failures = 0;
+        } else {
+            self.failures += 1;
+            self.failed_us = now_us;
         }
+        let result = match ended {
+            Ended::Well => Ok(()),
+            Ended::Uncopied(reason) | Ended::Failed(reason) => Err(reason),
+        };
         self.failure = result.as_ref().err().cloned();
         self.over(result);
     }
@@ -218,7 +235,7 @@ mod tests {
         let later = snapshots.ask(Purpose { save: true, rewrite: false });
         assert!(!snapshots.is_due(Waker::noop()), "never two at once");
         assert_eq!(snapshots.result(save), None);
-        snapshots.end(Ok(()), 0);
+        snapshots.end(Ended::Well, 0);
         assert_eq!((snapshots.result(save), snapshots.result(later)), (Some(Ok(())), None));
         assert_eq!((snapshots.last_save.count, snapshots.last_rewrite.count), (1, 1));
         assert!(snapshots.is_due(Waker::noop()));
@@ -230,13 +247,23 @@ mod tests {
         let mut fail = |at: u64| {
             snapshots.ask(Purpose { save: true, rewrite: false });
             snapshots.begin(Present::default());
-            snapshots.end(Err("no space".into()), at);
+            snapshots.end(Ended::Failed("no space".into()), at);
             [4_999_999, 5_000_000, 10_000_000].map(|later| snapshots.is_resting(at + later))
         };
         assert_eq!(fail(0), [true, false, false]);
         assert_eq!(fail(6_000_000), [true, true, false]);
         snapshots.begin(Present::default());
-        snapshots.end(Ok(()), 7_000_000);
+        snapshots.end(Ended::Well, 7_000_000);
         assert!(!snapshots.is_resting(7_000_000));
+    }
+
+    #[test]
+    fn one_that_is_kept_and_not_copied_fails_for_who_wanted_the_copy_and_makes_no_pause() {
+        let mut snapshots = Snapshots::default();
+        let attempt = snapshots.ask(Purpose { save: true, rewrite: true });
+        snapshots.begin(Present::default());
+        snapshots.end(Ended::Uncopied("it is a folder".into()), 1);
+        assert_eq!(snapshots.result(attempt), Some(Err("it is a folder".into())));
+        assert!(!snapshots.last_save.succeeded && snapshots.last_rewrite.succeeded && !snapshots.is_resting(2));
     }
 }

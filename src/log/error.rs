@@ -233,7 +233,7 @@ pub struct Consequence {
 
 impl std::fmt::Display for Consequence {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "`ackd repair` would keep stream offsets 0 to {}", self.kept)?;
+        write!(f, "`ackd repair` would keep what was written up to stream offset {}", self.kept)?;
         match self.known.saturating_sub(self.kept) {
             0 => Ok(()),
             lost => write!(f, " and lose at least {lost} bytes"),

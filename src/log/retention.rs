@@ -1,6 +1,6 @@
 //! Which snapshots are kept, and from where on the log is. Pure.
 //!
-//! The newest ones, as many as are asked for: until there are so many, nothing of the log goes. Beyond them a window of
+//! The newest ones of different states, as many as are asked for: until there are so many, nothing of the log goes. Beyond them a window of
 //! history can be asked for, in time or in bytes of the stream; every point in it can be gone back to, so the newest
 //! snapshot before its beginning is kept, and some in between, which are the next to be that one.
 
@@ -29,6 +29,10 @@ impl Default for Retention {
 impl Retention {
     /// Takes the snapshots that need not be kept off the list, which is oldest first.
     pub(super) fn thin(&self, snapshots: &mut Vec<SnapshotEntry>) {
+        // Of the same state, the newest: what was asked for twice takes no other state's place.
+        snapshots.reverse();
+        snapshots.dedup_by_key(|snapshot| snapshot.place.offset);
+        snapshots.reverse();
         let newest = snapshots.len().saturating_sub(self.snapshots.max(1));
         let Some(last) = snapshots.last().map(|s| s.place) else { return };
         let by_time = self.old(snapshots, newest, self.history_ms, |place| last.wall_ms.saturating_sub(place.wall_ms));
@@ -100,6 +104,14 @@ mod tests {
         kept = snapshots(&[100, 200, 300]);
         retention.thin(&mut kept);
         assert_eq!((times(&kept), retention.first_segment(&kept)), (vec![200, 300], 21));
+    }
+
+    #[test]
+    fn snapshots_of_one_state_take_one_place() {
+        let mut kept = snapshots(&[100, 200, 200, 200]);
+        kept[3].file = "newest.rdb".into();
+        Retention::default().thin(&mut kept);
+        assert_eq!((times(&kept), &*kept[1].file), (vec![100, 200], "newest.rdb"));
     }
 
     #[test]

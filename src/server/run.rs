@@ -23,7 +23,7 @@ use crate::durability::recovery::{self, RecoveryFailure};
 use crate::durability::snapshot;
 use crate::engine::config::{AppendFsync, Config, Shutdown};
 use crate::engine::snapshots::Purpose;
-use crate::engine::{Engine, Request};
+use crate::engine::{Engine, Pause, Request};
 use crate::log::{Directory, LogError};
 
 /// The directory below `dir` that holds ackd's data.
@@ -38,6 +38,9 @@ const HOLDER_MAY_END: Duration = Duration::from_millis(250);
 
 /// How long it waits for a holder of which the system says that it is ending: giving much memory back takes seconds.
 const HOLDER_ENDS: Duration = Duration::from_secs(60);
+
+/// A pause of writes that lasts until it is ended: a year, in microseconds.
+const FOR_EVER_US: u64 = 365 * 86_400_000_000;
 
 /// How often it tries meanwhile.
 const TRY_AGAIN: Duration = Duration::from_millis(5);
@@ -182,13 +185,13 @@ async fn serve(options: Options, logging: Logging) -> Result<(), ServeError> {
             Event::Signal(signal) => {
                 tracing::warn!("Received {}, shutting down", signal.name());
                 let how = signal.how(&node.engine.borrow().config);
-                if save_last(how, &node, &mut stops).await {
+                if save_last(how, &node, &running, &mut stops).await {
                     break;
                 }
             }
             Event::Request(Request::Shutdown(how)) => {
                 tracing::warn!("User requested shutdown");
-                if save_last(how, &node, &mut stops).await {
+                if save_last(how, &node, &running, &mut stops).await {
                     break;
                 }
                 node.engine.borrow_mut().shutdown_refused();
@@ -270,21 +273,35 @@ async fn listen(node: &Rc<Node>, clock: &dyn Clock) -> Result<Rc<Listeners>, Lis
     }
 }
 
-/// Takes the snapshot of a shutdown, if it is to have one; what is executed meanwhile is in the log. Answers whether the
-/// server may end: a snapshot that was not asked for by name is no reason to stay.
-async fn save_last(how: Shutdown, node: &Node, stops: &mut Stops) -> bool {
-    let is_wanted = how.save.unwrap_or_else(|| !node.engine.borrow().config.save_points().is_empty());
-    if !is_wanted {
+/// Takes the snapshot of a shutdown, if it was asked for by name: all is in the log without it, and each thins the history
+/// that can be gone back to. Answers whether the server may end.
+async fn save_last(how: Shutdown, node: &Node, running: &Running, stops: &mut Stops) -> bool {
+    if how.save != Some(true) {
         return true;
     }
-    tracing::info!("Saving a snapshot before exiting; a second signal gives it up");
-    let Asked::Failed(reason) = snapshot_now(node, stops).await else { return true };
-    if how.save.is_none() || how.force {
-        tracing::warn!("the last snapshot failed: {reason}; all is in the log");
-        return true;
+    tracing::info!("Saving the final RDB snapshot before exiting; a signal, or SHUTDOWN NOSAVE, gives it up");
+    running.committer.handover().give_up(&node.engine);
+    // What were acknowledged from now on would not be in it.
+    let paused = {
+        let mut engine = node.engine.borrow_mut();
+        let until_us = engine.tick() + FOR_EVER_US;
+        let writes_only = engine.pause_now().is_none_or(|pause| pause.writes_only);
+        engine.pause.replace(Pause { until_us, writes_only })
+    };
+    let asked = snapshot_now(node, stops).await;
+    match asked {
+        Asked::Taken => return true,
+        Asked::Signalled => tracing::warn!("the last snapshot was given up; all is in the log"),
+        Asked::Failed(reason) if how.force => tracing::warn!("the last snapshot failed: {reason}; all is in the log"),
+        Asked::Failed(reason) => {
+            tracing::warn!("the snapshot failed, so the server goes on; SHUTDOWN NOSAVE, or FORCE, ends it: {reason}");
+            let mut engine = node.engine.borrow_mut();
+            engine.unpause();
+            engine.pause = paused;
+            return false;
+        }
     }
-    tracing::warn!("the snapshot failed, so the server goes on; SHUTDOWN NOSAVE, or FORCE, ends it: {reason}");
-    false
+    true
 }
 
 /// What became of a snapshot that was asked for.
@@ -292,7 +309,7 @@ enum Asked {
     Taken,
     /// For this reason; all is in the log.
     Failed(String),
-    /// A signal came first: whoever stops the server gives the snapshot up.
+    /// A signal, or SHUTDOWN NOSAVE, came first: whoever stops the server gives the snapshot up.
     Signalled,
 }
 
@@ -315,7 +332,8 @@ async fn snapshot_now(node: &Node, stops: &mut Stops) -> Asked {
             Poll::Ready(_) => Poll::Ready(true),
             Poll::Pending => pause.as_mut().poll(cx).map(|()| false),
         });
-        if signalled.await {
+        let is_end = |request: &Request| matches!(request, Request::Shutdown(how) if how.save == Some(false));
+        if signalled.await || node.engine.borrow().requests.iter().any(is_end) {
             return Asked::Signalled;
         }
     }

@@ -24,7 +24,7 @@ use super::fork::{Child, Fork, Written};
 use crate::base::clock::Clock;
 use crate::disk::pace;
 use crate::engine::Engine;
-use crate::engine::snapshots::{Kept, Present};
+use crate::engine::snapshots::{Ended, Kept, Present};
 use crate::log::{
     LARGEST_READ, Log, LogError, Place, Retention, SnapshotEntry, SnapshotFault, Verification, snapshot_name,
 };
@@ -48,12 +48,20 @@ pub struct Handover {
     begun: RefCell<Option<(Begun, Place)>>,
     waker: RefCell<Option<Waker>>,
     ends: Cell<bool>,
+    /// What is under way is to be given up.
+    gives_up: Cell<bool>,
 }
 
 impl Handover {
     /// With the way in which copies are made.
     pub fn new(fork: Rc<dyn Fork>) -> Self {
-        Self { fork, begun: RefCell::new(None), waker: RefCell::new(None), ends: Cell::new(false) }
+        Self {
+            fork,
+            begun: RefCell::new(None),
+            waker: RefCell::new(None),
+            ends: Cell::new(false),
+            gives_up: Cell::new(false),
+        }
     }
 
     /// Lets [`take_snapshots`] give up what is under way, and end.
@@ -62,19 +70,31 @@ impl Handover {
         self.wake();
     }
 
+    /// Lets [`take_snapshots`] give up what is under way: there will be a newer one.
+    pub fn give_up(&self, engine: &RefCell<Engine>) {
+        if engine.borrow().snapshots.present.is_some() {
+            self.gives_up.set(true);
+            self.wake();
+        }
+    }
+
+    fn is_unwanted(&self) -> bool {
+        self.ends.get() || self.gives_up.get()
+    }
+
     fn wake(&self) {
         if let Some(waker) = self.waker.borrow_mut().take() {
             waker.wake();
         }
     }
 
-    /// The result of `work`, or `None` if that is to end first.
+    /// The result of `work`, or `None` if that is to be given up first.
     async fn unless_ended<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let mut work = pin!(work);
         poll_fn(|cx| {
             *self.waker.borrow_mut() = Some(cx.waker().clone());
             match work.as_mut().poll(cx) {
-                Poll::Pending if self.ends.get() => Poll::Ready(None),
+                Poll::Pending if self.is_unwanted() => Poll::Ready(None),
                 other => other.map(Some),
             }
         })
@@ -130,7 +150,7 @@ pub fn begin(handover: &Handover, engine: &RefCell<Engine>, log: &Log) -> Option
         }
         Err(error) => {
             tracing::warn!("Can't save in background: fork: {error}");
-            engine.snapshot_ended(Err(format!("fork: {error}")));
+            engine.snapshot_ended(Ended::Failed(format!("fork: {error}")));
             None
         }
     }
@@ -160,12 +180,18 @@ pub async fn take_snapshots(committer: Rc<Committer>) {
                     // Who asked for a save fetches the copy.
                     result = copy_out(handover, &engine, &log, &file).await;
                 }
+                handover.gives_up.set(false);
+                let mut engine = engine.borrow_mut();
                 match result {
-                    Ok(()) => engine.borrow_mut().snapshot_ended(Ok(())),
-                    Err(Fate::GivenUp) => engine.borrow_mut().snapshot_given_up(),
+                    Ok(()) => engine.snapshot_ended(Ended::Well),
+                    Err(Fate::GivenUp) => engine.snapshot_given_up(),
+                    Err(Fate::Uncopied(reason)) => {
+                        tracing::warn!("{reason}");
+                        engine.snapshot_ended(Ended::Uncopied(reason));
+                    }
                     Err(Fate::Failed(reason)) => {
                         tracing::warn!("Background saving error: {reason}");
-                        engine.borrow_mut().snapshot_ended(Err(reason));
+                        engine.snapshot_ended(Ended::Failed(reason));
                     }
                 }
             }
@@ -177,10 +203,12 @@ pub async fn take_snapshots(committer: Rc<Committer>) {
 /// Read at once of a new snapshot, while the log syncs.
 const SMALL_READ: u64 = 128 << 10;
 
-/// What became of a snapshot that is not there.
+/// Why a snapshot is not there, or not where it should be copied to.
 enum Fate {
-    /// The server has to stop, or to load its data anew.
+    /// The server has to stop, to load its data anew, or to take a newer one.
     GivenUp,
+    /// It is kept, and could not be copied.
+    Uncopied(String),
     /// For this reason.
     Failed(String),
 }
@@ -277,7 +305,7 @@ async fn watch(handover: &Handover, engine: &Rc<RefCell<Engine>>, child: &mut dy
                 if let Poll::Ready(result) = waiting.as_mut().poll(cx) {
                     return Poll::Ready(Some(result));
                 }
-                if handover.ends.get() {
+                if handover.is_unwanted() {
                     return Poll::Ready(None);
                 }
                 pause.as_mut().poll(cx).map(|()| None)
@@ -288,7 +316,7 @@ async fn watch(handover: &Handover, engine: &Rc<RefCell<Engine>>, child: &mut dy
             let why = "it told nothing for two minutes, and was ended";
             return if hangs { Err(Fate::Failed(why.into())) } else { result.map_err(Fate::Failed) };
         }
-        if handover.ends.get() {
+        if handover.is_unwanted() {
             child.kill();
             let _ = child.wait().await;
             return Err(Fate::GivenUp);
@@ -370,14 +398,11 @@ async fn copy_out(handover: &Handover, engine: &RefCell<Engine>, log: &Log, file
     let folder: PathBuf = folder.unwrap_or(Path::new(".")).to_owned();
     // Always the same name, so that one that was cut short is replaced and not left over.
     let (under_way, target) = (folder.join(format!("temp-{name}")), folder.join(&name));
-    // A shutdown does not wait for it.
+    // Who gives it up does not wait for it.
     let copied = handover.unless_ended(log.directory().copy_snapshot(file, &under_way, &target)).await;
-    match copied {
-        Some(Err(error)) => {
-            Err(Fate::Failed(format!("the snapshot is kept, but it cannot be copied to {}: {error}", target.display())))
-        }
-        Some(Ok(())) | None => Ok(()),
-    }
+    copied.ok_or(Fate::GivenUp)?.map_err(|error| {
+        Fate::Uncopied(format!("the snapshot is kept, but it cannot be copied to {}: {error}", target.display()))
+    })
 }
 
 #[cfg(test)]

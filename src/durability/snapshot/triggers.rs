@@ -82,7 +82,7 @@ pub(super) fn facts(engine: &Engine, log: &Log, free: Option<u64>) -> Facts {
         behind: log.space_behind_snapshot(),
         snapshot: log.snapshots().last().map_or(0, |newest| newest.size),
         changes: engine.stats.changes,
-        since_save_s: (engine.wall_us() / 1_000_000).saturating_sub(engine.last_save_s),
+        since_save_s: (engine.wall_us() / 1_000_000).saturating_sub(engine.snapshots.saved_s),
         free,
         would_free: log.would_free(log.snapshots().last().map_or(0, |newest| newest.size), &super::retention(engine)),
         replay_rate: engine.log.replay_rate,

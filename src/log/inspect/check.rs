@@ -260,22 +260,24 @@ impl Report {
             let Some(found) = self.read_up_to(place, &mut reader, inspection, shown, progress) else { break };
             let (file, position, cause) = found;
             let medium = inspection.fault().filter(|_| was_readable);
-            // The verdict on the same place is enough.
-            let is_told = matches!(&self.damage, Some(Damage::Refused(told)) if told.file == file);
+            let reached = reader.outcome().end;
+            let newest = Moment { offset: reached.offset, wall_ms: reached.wall_ms };
+            // The verdict on the same place is enough; and before the oldest state nothing needs what is there.
+            let is_told =
+                matches!(&self.damage, Some(Damage::Refused(told)) if (&told.file, told.position) == (&file, position));
+            let is_needed = oldest.is_some_and(|oldest| oldest.offset <= newest.offset);
             let older = "a start begins behind it; older states need it";
             match medium {
                 Some(fault) => warnings.push(format!("{fault}; {older}")),
-                None if is_told => {}
+                None if is_told || !is_needed => {}
                 None => {
                     self.warnings.retain(|warning| !warning.starts_with(&file.display().to_string()));
                     warnings.push(format!("{} at byte {position}: {cause}; {older}", file.display()));
                 }
             }
-            let reached = reader.outcome().end;
-            let newest = Moment { offset: reached.offset, wall_ms: reached.wall_ms };
             let tried = from.map_or(0, |from| from.offset);
             let Some(next) = self.usable(newest.offset.max(tried) + 1) else { break };
-            if let Some(oldest) = oldest.filter(|oldest| oldest.offset <= newest.offset) {
+            if let Some(oldest) = oldest.filter(|_| is_needed) {
                 self.kept_before_damage.push(Kept { oldest, newest });
             }
             (from, oldest) = (Some(next), Some(next.into()));

@@ -24,7 +24,7 @@ pub static PROCESS: Section = Section {
         number("shutdown-timeout", "10", INT, "Seconds to wait for replicas at shutdown.").remembered(),
         special("shutdown-on-sigint", "default", Kind::Flags(ON_SIGNAL), "How SIGINT ends the server; see `shutdown-on-sigterm`.")
             .excluding(SAVE_AND_NOSAVE, SAVE_OR_NOSAVE),
-        special("shutdown-on-sigterm", "default", Kind::Flags(ON_SIGNAL), "How SIGTERM ends the server. By default, and with `save`, a snapshot is taken first, by default only where there are `save` points; all is in the log in any case.")
+        special("shutdown-on-sigterm", "default", Kind::Flags(ON_SIGNAL), "How SIGTERM ends the server. All is in the log in any case; a snapshot, and with it `dbfilename`, is written before the end only with `save`. In Redis it is by default, if there are `save` points.")
             .excluding(SAVE_AND_NOSAVE, SAVE_OR_NOSAVE),
         toggle("set-proc-title", "yes", "Shows address and mode in the list of processes.").at_start().remembered(),
         special(
