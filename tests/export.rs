@@ -70,7 +70,21 @@ fn other_servers_load_an_exported_file_and_hold_the_same() {
         }
         let (_dir, file) = exported(&server, "dump.rdb", &["--rdb-version", version]);
         assert!(fs::read(&file).expect("read it").starts_with(format!("REDIS{version:0>4}").as_bytes()));
-        let mut found = read(&mut load(&program, &file).client());
+        let theirs = load(&program, &file);
+        // Redis 7.0 writes the scores in it with 17 digits; since 7.2 they are as short as they can be.
+        if oracle != Oracle::Redis7 {
+            let digests = [&server, &theirs].map(|server| server.client().command("DEBUG DIGEST").text());
+            assert!(digests[0].is_some() && digests[0] == digests[1], "{oracle:?} on version {version}: {digests:?}");
+        }
+        let mut clients = [&server, &theirs].map(Server::client);
+        for (database, key, _) in contents.items().filter(|(_, _, item)| !matches!(item.data, Data::Zset(_))) {
+            let digests = clients.each_mut().map(|client| {
+                client.command(&format!("SELECT {database}"));
+                client.call(&[&b"DEBUG"[..], b"DIGEST-VALUE", key]).expect("a reply").value
+            });
+            assert_eq!(digests[0], digests[1], "{oracle:?} on version {version}: {}", key.escape_ascii());
+        }
+        let mut found = read(&mut theirs.client());
         if version == "9" {
             // That version has no counters of streams, nor of what a group has read.
             for contents in [&mut contents, &mut found] {
