@@ -11,6 +11,7 @@ mod prompt;
 mod query;
 pub mod run;
 mod settings;
+mod shutdown;
 mod timed;
 pub mod timers;
 

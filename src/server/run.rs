@@ -1,19 +1,18 @@
 //! A server from its start to its end: listen, recover, serve, stop.
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
 use std::process::ExitCode;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::{JoinError, JoinHandle, LocalSet, spawn_local};
 
 use super::listener::{ListenError, Listeners};
 use super::logging::Logging;
 use super::prompt::Prompt;
+use super::shutdown::{Asked, Signal, Stops, last_replies, save_last, snapshot_now, unless_stopped};
 use super::{Node, process, settings, timed, timers};
 use crate::base::clock::{Clock, SystemClock};
 use crate::disk::{Disk, PortableDisk, UringDisk};
@@ -21,16 +20,12 @@ use crate::durability::commit::{self, Committer};
 use crate::durability::foreign::{self, ForeignData};
 use crate::durability::recovery::{self, RecoveryFailure};
 use crate::durability::snapshot;
-use crate::engine::config::{AppendFsync, Config, Shutdown};
-use crate::engine::snapshots::Purpose;
-use crate::engine::{Engine, Pause, Request};
+use crate::engine::config::{AppendFsync, Config};
+use crate::engine::{Engine, Request};
 use crate::log::{Directory, LogError};
 
 /// The directory below `dir` that holds ackd's data.
 pub const DATA_DIRECTORY: &str = "ackd-data";
-
-/// At shutdown, how long clients get to take the replies that wait for them.
-const LAST_REPLIES: Duration = Duration::from_millis(200);
 
 /// How long a start waits for data that another holds, and for a port: a server that was killed a moment ago may still
 /// be there.
@@ -38,9 +33,6 @@ const HOLDER_MAY_END: Duration = Duration::from_millis(250);
 
 /// How long it waits for a holder of which the system says that it is ending: giving much memory back takes seconds.
 const HOLDER_ENDS: Duration = Duration::from_secs(60);
-
-/// A pause of writes that lasts until it is ended: a year, in microseconds.
-const FOR_EVER_US: u64 = 365 * 86_400_000_000;
 
 /// How often it tries meanwhile.
 const TRY_AGAIN: Duration = Duration::from_millis(5);
@@ -164,7 +156,8 @@ async fn serve(options: Options, logging: Logging) -> Result<(), ServeError> {
     let _pid_file = process::PidFile::write(&node.engine.borrow().config);
     node.engine.borrow_mut().process.tcp_port = listeners.port();
     settings::follow(&node, &listeners, logging);
-    let mut stops = stop_signals()?;
+    let listened = Stops::listen();
+    let mut stops = listened.map_err(|source| ServeError::System { what: "cannot listen for signals", source })?;
 
     let starting = Running::start(&node, data.clone());
     let Some(running) = unless_stopped(starting, &node, &mut stops).await else {
@@ -185,13 +178,13 @@ async fn serve(options: Options, logging: Logging) -> Result<(), ServeError> {
             Event::Signal(signal) => {
                 tracing::warn!("Received {}, shutting down", signal.name());
                 let how = signal.how(&node.engine.borrow().config);
-                if save_last(how, &node, &running, &mut stops).await {
+                if save_last(how, &node, running.committer.handover(), &mut stops).await {
                     break;
                 }
             }
             Event::Request(Request::Shutdown(how)) => {
                 tracing::warn!("User requested shutdown");
-                if save_last(how, &node, &running, &mut stops).await {
+                if save_last(how, &node, running.committer.handover(), &mut stops).await {
                     break;
                 }
                 node.engine.borrow_mut().shutdown_refused();
@@ -273,72 +266,6 @@ async fn listen(node: &Rc<Node>, clock: &dyn Clock) -> Result<Rc<Listeners>, Lis
     }
 }
 
-/// Takes the snapshot of a shutdown, if it was asked for by name: all is in the log without it, and each thins the history
-/// that can be gone back to. Answers whether the server may end.
-async fn save_last(how: Shutdown, node: &Node, running: &Running, stops: &mut Stops) -> bool {
-    if how.save != Some(true) {
-        return true;
-    }
-    tracing::info!("Saving the final RDB snapshot before exiting; a signal, or SHUTDOWN NOSAVE, gives it up");
-    running.committer.handover().give_up(&node.engine);
-    // What were acknowledged from now on would not be in it.
-    let paused = {
-        let mut engine = node.engine.borrow_mut();
-        let until_us = engine.tick() + FOR_EVER_US;
-        let writes_only = engine.pause_now().is_none_or(|pause| pause.writes_only);
-        engine.pause.replace(Pause { until_us, writes_only })
-    };
-    let asked = snapshot_now(node, stops).await;
-    match asked {
-        Asked::Taken => return true,
-        Asked::Signalled => tracing::warn!("the last snapshot was given up; all is in the log"),
-        Asked::Failed(reason) if how.force => tracing::warn!("the last snapshot failed: {reason}; all is in the log"),
-        Asked::Failed(reason) => {
-            tracing::warn!("the snapshot failed, so the server goes on; SHUTDOWN NOSAVE, or FORCE, ends it: {reason}");
-            let mut engine = node.engine.borrow_mut();
-            engine.unpause();
-            engine.pause = paused;
-            return false;
-        }
-    }
-    true
-}
-
-/// What became of a snapshot that was asked for.
-enum Asked {
-    Taken,
-    /// For this reason; all is in the log.
-    Failed(String),
-    /// A signal, or SHUTDOWN NOSAVE, came first: whoever stops the server gives the snapshot up.
-    Signalled,
-}
-
-/// Takes a snapshot, and waits for its end.
-async fn snapshot_now(node: &Node, stops: &mut Stops) -> Asked {
-    let clock = node.engine.borrow().clock.clone();
-    let number = node.engine.borrow_mut().snapshots.ask(Purpose { save: true, rewrite: false });
-    loop {
-        let (result, log_failure) = {
-            let engine = node.engine.borrow();
-            (engine.snapshots.result(number), engine.log.failed.clone())
-        };
-        match (result, log_failure) {
-            (Some(Ok(())), _) => return Asked::Taken,
-            (Some(Err(reason)), _) | (None, Some(reason)) => return Asked::Failed(reason),
-            (None, None) => {}
-        }
-        let mut pause = clock.sleep(TRY_AGAIN);
-        let signalled = poll_fn(|cx| match stops.poll(cx) {
-            Poll::Ready(_) => Poll::Ready(true),
-            Poll::Pending => pause.as_mut().poll(cx).map(|()| false),
-        });
-        let is_end = |request: &Request| matches!(request, Request::Shutdown(how) if how.save == Some(false));
-        if signalled.await || node.engine.borrow().requests.iter().any(is_end) {
-            return Asked::Signalled;
-        }
-    }
-}
-
 fn log_ready(node: &Node) {
     let engine = node.engine.borrow();
     let level = engine.default_level().name();
@@ -411,74 +338,9 @@ fn best_disk() -> Rc<dyn Disk> {
     }
 }
 
-struct Stops {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-    /// The end of a terminal does not end a server; that somebody listens is what keeps it alive.
-    _hang_up: tokio::signal::unix::Signal,
-}
-
-fn stop_signals() -> Result<Stops, ServeError> {
-    let listen = |kind, what| signal(kind).map_err(|source| ServeError::System { what, source });
-    Ok(Stops {
-        terminate: listen(SignalKind::terminate(), "cannot listen for SIGTERM")?,
-        interrupt: listen(SignalKind::interrupt(), "cannot listen for SIGINT")?,
-        _hang_up: listen(SignalKind::hangup(), "cannot listen for SIGHUP")?,
-    })
-}
-
-#[derive(Clone, Copy)]
-enum Signal {
-    Terminate,
-    Interrupt,
-}
-
-impl Signal {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Terminate => "SIGTERM",
-            Self::Interrupt => "SIGINT",
-        }
-    }
-
-    /// What the settings say of it.
-    fn how(self, config: &Config) -> Shutdown {
-        match self {
-            Self::Terminate => config.shutdown_on_sigterm(),
-            Self::Interrupt => config.shutdown_on_sigint(),
-        }
-    }
-}
-
 enum Event {
     Signal(Signal),
     Request(Request),
-}
-
-/// The result of `work`, or `None` if a signal or SHUTDOWN comes first.
-async fn unless_stopped<T>(work: impl Future<Output = T>, node: &Node, stops: &mut Stops) -> Option<T> {
-    let mut work = pin!(work);
-    poll_fn(|cx| {
-        let signalled = stops.poll(cx).is_ready();
-        let mut engine = node.engine.borrow_mut();
-        engine.server_waker = Some(cx.waker().clone());
-        if signalled || engine.requests.iter().any(|request| matches!(request, Request::Shutdown(_))) {
-            return Poll::Ready(None);
-        }
-        drop(engine);
-        work.as_mut().poll(cx).map(Some)
-    })
-    .await
-}
-
-impl Stops {
-    /// A signal that has come.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Signal> {
-        if self.terminate.poll_recv(cx).is_ready() {
-            return Poll::Ready(Signal::Terminate);
-        }
-        self.interrupt.poll_recv(cx).map(|_| Signal::Interrupt)
-    }
 }
 
 /// Waits for a signal, or for something that a command asks for.
@@ -495,12 +357,6 @@ async fn next_event(node: &Node, stops: &mut Stops) -> Event {
         Poll::Ready(Event::Request(engine.requests.remove(0)))
     })
     .await
-}
-
-/// No longer than needed: with nothing to send there is nobody to wait for.
-fn last_replies(node: &Node) -> Duration {
-    let engine = node.engine.borrow();
-    if engine.clients.iter().any(|client| client.output.backlog() > 0) { LAST_REPLIES } else { Duration::ZERO }
 }
 
 /// What an operator should know of a level below the default.
