@@ -298,7 +298,7 @@ fn damage_to_an_rdb_file_is_found_and_what_stands_before_it_can_be_kept() {
     let sound = fs::read(&rdb.path).expect("read a fixture");
     let dir = tempfile::tempdir().expect("a temporary directory");
     let file = dir.path().join("damaged.rdb");
-    for (at, salvages) in [(sound.len() - 1, 118), (sound.len() / 2, 1), (20, 0)] {
+    for (at, salvages) in [(sound.len() - 1, 118), (sound.len() / 2, 1)] {
         let mut damaged = sound.clone();
         damaged[at] ^= 0x40;
         fs::write(&file, &damaged).expect("write a file");
@@ -311,6 +311,24 @@ fn damage_to_an_rdb_file_is_found_and_what_stands_before_it_can_be_kept() {
         assert!(summary["keys"].as_u64().expect("a number") >= salvages, "byte {at}: {summary}");
         assert!(summary["dropped"]["damage"].is_string(), "{summary}");
     }
+    // An empty directory would be in the way of a better source.
+    fs::write(&file, [&sound[..20], b"?"].concat()).expect("write a file");
+    let target = tempfile::tempdir().expect("a temporary directory");
+    let refused = import(&file, target.path(), &["--salvage"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("nothing that could be kept"), "{}", text(&refused.stderr));
+    assert!(!target.path().join("ackd-data").exists());
+}
+
+#[test]
+fn an_append_only_directory_beside_the_file_is_told() {
+    let (dir, path) = assembled("base-and-incr");
+    let rdb = Rdb::all().into_iter().find(|rdb| rdb.name == "dictionary").expect("it is there");
+    let file = dir.path().join("dump.rdb");
+    fs::copy(&rdb.path, &file).expect("copy a file");
+    let output = import(&file, &dir.path().join("target"), &[]);
+    let said = text(&output.stderr);
+    assert!(output.status.success() && said.contains(&format!("{} stands beside", path.display())), "{said}");
 }
 
 #[test]

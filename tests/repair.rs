@@ -170,6 +170,11 @@ fn where_nothing_is_left_that_is_said_and_nothing_kept_only_with_yes() {
     assert_eq!((code, &done["keeps"]["offset"], &done["keeps"]["keys"]), (3, &0.into(), &0.into()), "{done}");
     // The copy of the last snapshot that every server leaves for others can be brought in there.
     assert!(server.try_start().unwrap_err().contains("ackd import"));
+    let copy = server.dir().join("dump.rdb");
+    fs::rename(&copy, server.dir().join("away")).unwrap();
+    let why = server.try_start().unwrap_err();
+    assert!(why.contains("set aside by a repair") && why.contains("ackd-data.damaged-"), "{why}");
+    fs::rename(server.dir().join("away"), &copy).unwrap();
     let imported = tool("import", &[&server.dir().join("dump.rdb"), server.dir()], &[]);
     assert!(imported.status.success(), "{}", text(&imported.stderr));
     server.start();

@@ -95,6 +95,11 @@ fn an_offset_inside_a_transaction_goes_to_its_beginning_and_that_is_said() {
     assert_eq!(names(&mut client), ["first", "second"]);
     client.command("SELECT 1");
     assert_eq!(names(&mut client), ["third"]);
+    // What only selects the database of the next command changes nothing: such offsets are named for the matches of a pattern.
+    let selects = first + b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n".len() as u64;
+    let (again, summary) = restored(server.dir(), &["--to-offset", &selects.to_string()]);
+    assert_eq!((&summary["offset"], &summary["inside_offset"]), (&first.into(), &serde_json::Value::Null), "{summary}");
+    assert_eq!(names(&mut again.client()), ["first"]);
     // A command inside a transaction takes all of it away.
     let (again, summary) = restored(server.dir(), &["--before-command", "SET third*"]);
     assert_eq!(summary["offset"], first);

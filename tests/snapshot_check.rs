@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use support::process::{Program, Server};
 use support::tools::{data, files, flip, json, segment_with, stop, text, tool};
 
-const LOUD: &str = ": a start would succeed, but there is DAMAGE where it does not look\n";
+const LOUD: &str = ": a start would succeed, but there is DAMAGE that it does without\n";
 
 /// A stopped server with a log from the beginning and two snapshots; the last key stands behind both.
 fn with_snapshots() -> Server {

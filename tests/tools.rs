@@ -183,6 +183,12 @@ fn from_and_to_take_offsets_and_times() {
     assert!(log(&["--commands", "--from", &time], server.dir()).contains(&"\"SET\" \"key:5\" \"5\"".to_owned()));
     assert!(!log(&["--commands", "--to", &time], server.dir()).contains(&"\"SET\" \"key:5\" \"5\"".to_owned()));
     assert_eq!(log(&["--commands", "--to", "2001-01-01"], server.dir()), [""; 0]);
+    // The line of a segment is about all of it, whatever is shown.
+    let lines = log(&["--from", &offset], server.dir());
+    assert_eq!(lines[0], log(&[], server.dir())[0]);
+    // What there is to follow ends at the bound.
+    let followed = log(&["--follow", "--commands", "--to", &offset], server.dir());
+    assert_eq!(followed, to);
     let wrong = tool(&["log", "--from", "yesterday"], server.dir());
     assert!(!wrong.status.success() && text(&wrong.stderr).contains("UTC time"));
 }

@@ -31,7 +31,7 @@ fn command() -> Command {
              another disk.\nExit code 0: copied and verified; 1: nothing was made; 3: copied, with damage where a \
              start does not look.",
         )
-        .arg(data::argument().required(true))
+        .arg(data::required())
         .arg(
             Arg::new("TARGET")
                 .required(true)

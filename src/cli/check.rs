@@ -59,7 +59,7 @@ fn as_text(report: &Report, time: Duration) -> String {
     let mut lines = Vec::new();
     let verdict = match (&report.damage, report.is_sound(), &report.manifest) {
         (Some(_), ..) => "DAMAGED",
-        (None, false, _) => "a start would succeed, but there is DAMAGE where it does not look",
+        (None, false, _) => "a start would succeed, but there is DAMAGE that it does without",
         (None, true, Some(_)) => "sound",
         (None, true, None) => "sound and empty: no server has written here",
     };

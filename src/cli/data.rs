@@ -7,11 +7,16 @@ use crate::durability::{Tally, beside};
 use crate::log::inspect::{self, Kept};
 use crate::server::run::DATA_DIRECTORY;
 
-/// The argument.
+const HELP: &str = "What the server's `dir` names, or the data folder in it";
+
+/// The argument, where it may be left out.
 pub fn argument() -> clap::Arg {
-    clap::Arg::new("DIR")
-        .value_parser(clap::value_parser!(PathBuf))
-        .help("What the server's `dir` names, or the data folder in it [default: ./ackd-data]")
+    required().required(false).help(format!("{HELP} [default: ./ackd-data]"))
+}
+
+/// The argument, where another follows.
+pub fn required() -> clap::Arg {
+    clap::Arg::new("DIR").value_parser(clap::value_parser!(PathBuf)).required(true).help(HELP)
 }
 
 /// The data directory that was named, or what to print instead.

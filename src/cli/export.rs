@@ -31,7 +31,7 @@ fn command() -> Command {
             "Without --rdb-version the version is 11 (Redis 7.2, Valkey 8), or 12 (Redis 7.4) if fields of hashes \
              expire. Functions go with the keys, whichever are chosen; version 9 and lines of JSON cannot hold them.\nExit code 0: exported; 1: nothing was.",
         )
-        .arg(data::argument().required(true))
+        .arg(data::required())
         .arg(
             Arg::new("TARGET")
                 .required(true)

@@ -133,7 +133,7 @@ fn show(directory: &Path, view: &mut View) -> Result<(), Ended> {
     Ok(())
 }
 
-/// Shows what is there, and then what comes, across segments and restarts of the server. Ends only by an error.
+/// Shows what is there, and then what comes, across segments and restarts of the server. Ends at the bound, or by an error.
 fn follow(directory: &Path, view: &mut View) -> Result<(), Ended> {
     let mut reached: Option<(u64, Point)> = None;
     let (mut failures, mut idle) = (0, 0);
@@ -151,6 +151,9 @@ fn follow(directory: &Path, view: &mut View) -> Result<(), Ended> {
             }
         }
         view.out.flush()?;
+        if reached.is_some_and(|(_, point)| view.to.is_some_and(|to| !to.is_behind(point.offset, point.wall_ms))) {
+            return Ok(());
+        }
         std::thread::sleep(LOOK_AGAIN);
     }
 }
@@ -205,8 +208,26 @@ struct View {
     commands: bool,
     from: Option<Bound>,
     to: Option<Bound>,
-    /// The segment whose line was printed last.
+    /// The segment that was read last.
     sequence: u64,
+    /// Its line, until something of it is shown.
+    head: Option<Head>,
+}
+
+/// A segment that holds frames.
+struct Head {
+    segment: Segment,
+    offset: u64,
+    history: Option<String>,
+    always: bool,
+}
+
+impl Head {
+    fn of(segment: &Segment, first: &FrameAt<'_>) -> Self {
+        let mark = (first.header.kind == FrameKind::Start).then(|| StartMark::decode(first.payload).ok()).flatten();
+        let history = mark.map(|mark| mark.history.to_string());
+        Self { segment: *segment, offset: first.header.offset, history, always: first.header.always }
+    }
 }
 
 impl View {
@@ -221,6 +242,7 @@ impl View {
             from: matches.get_one("from").copied(),
             to: matches.get_one("to").copied(),
             sequence: 0,
+            head: None,
         }
     }
 
@@ -230,6 +252,11 @@ impl View {
 
     fn frame(&mut self, inspection: &Inspection, frame: &FrameAt<'_>) -> Result<(), Ended> {
         let header = &frame.header;
+        if self.sequence != frame.sequence {
+            self.sequence = frame.sequence;
+            let segment = inspection.segments().iter().find(|s| s.sequence == frame.sequence);
+            self.head = segment.map(|segment| Head::of(segment, frame));
+        }
         // A command in the middle of a frame may be the first that is asked for.
         let last = header.end_offset().saturating_sub(1).max(header.offset);
         let begins_before = self.to.is_none_or(|to| to.is_behind(header.offset, header.wall_ms));
@@ -237,11 +264,8 @@ impl View {
         if !begins_before || !ends_behind {
             return Ok(());
         }
-        if self.sequence != frame.sequence {
-            self.sequence = frame.sequence;
-            if let Some(segment) = inspection.segments().iter().find(|s| s.sequence == frame.sequence) {
-                self.segment(segment, frame)?;
-            }
+        if let Some(head) = self.head.take() {
+            self.segment(&head)?;
         }
         if self.frames {
             self.header(frame)?;
@@ -256,15 +280,13 @@ impl View {
         if self.json { writeln!(self.out, "{}", object()) } else { writeln!(self.out, "{}", text()) }
     }
 
-    fn segment(&mut self, segment: &Segment, first: &FrameAt<'_>) -> io::Result<()> {
+    fn segment(&mut self, head: &Head) -> io::Result<()> {
         if !self.segments {
             return Ok(());
         }
+        let Head { segment, offset, history, always } = head;
         let (file, size) = (segment.file_name(), segment.size);
-        let mark = (first.header.kind == FrameKind::Start).then(|| StartMark::decode(first.payload).ok()).flatten();
-        let history = mark.map(|mark| mark.history.to_string());
-        let (offset, always) = (first.header.offset, first.header.always);
-        let policy = if always { "written under always" } else { "written buffered" };
+        let policy = if *always { "written under always" } else { "written buffered" };
         let of_history = history.as_ref().map(|id| format!(", history {id}")).unwrap_or_default();
         self.line(
             || format!("# segment {file}: {size} bytes, from offset {offset}{of_history}, {policy}"),

@@ -32,7 +32,7 @@ fn command() -> Command {
              end before the last arguments: FLUSHALL, 'DEL user:*'. What belongs to a transaction goes with it.\n\
              Exit code 0: restored; 1: nothing was made.",
         )
-        .arg(data::argument().required(true))
+        .arg(data::required())
         .arg(
             Arg::new("TARGET")
                 .required(true)

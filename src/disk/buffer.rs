@@ -32,6 +32,7 @@ impl AlignedBuf {
     }
 
     /// Appends `bytes`, growing by doubling.
+    #[inline]
     pub fn extend_from_slice(&mut self, bytes: &[u8]) {
         self.reserve(bytes.len());
         // SAFETY: `reserve` made room for `bytes.len()` bytes behind `len`, and the two never overlap.
@@ -60,11 +61,15 @@ impl AlignedBuf {
     }
 
     /// Makes room for `more` bytes, growing at least by doubling.
+    #[inline]
     pub fn reserve(&mut self, more: usize) {
-        let needed = self.len + more;
-        if needed <= self.capacity {
-            return;
+        if more > self.capacity - self.len {
+            self.grow(self.len + more);
         }
+    }
+
+    #[cold]
+    fn grow(&mut self, needed: usize) {
         let capacity = needed.max(self.capacity * 2).next_multiple_of(ALIGN);
         let ptr = allocate(capacity);
         // SAFETY: both blocks hold at least `len` bytes and are distinct.

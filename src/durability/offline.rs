@@ -83,6 +83,8 @@ pub struct Offline {
     pub bytes: u64,
     /// Everything was read that can be: a later point is not there.
     pub is_end: bool,
+    /// Between that place and the offset asked for nothing changes the data.
+    pub is_exact: bool,
 }
 
 /// How the reading of frames ended before their end.
@@ -170,6 +172,7 @@ impl Offline {
             unusable: Vec::new(),
             bytes: 0,
             is_end: false,
+            is_exact: false,
         })
     }
 
@@ -239,7 +242,10 @@ impl Offline {
         }
         let wanted = match until {
             Until::Offset(offset) if offset < header.end_offset() => {
-                whole_units(frame.payload, offset.saturating_sub(header.offset))
+                let most = offset.saturating_sub(header.offset);
+                let (end, quiet) = whole_units(frame.payload, most);
+                self.is_exact = quiet as u64 == most;
+                end
             }
             _ => frame.payload.len(),
         };
@@ -265,9 +271,10 @@ impl Offline {
     }
 }
 
-/// The length of the whole commands and transactions among the first so many bytes of a frame's payload.
-fn whole_units(payload: &[u8], most: u64) -> usize {
-    let mut end = 0;
+/// The length of the whole commands and transactions among the first so many bytes of a frame's payload; and the same with
+/// what behind them only selects a database.
+fn whole_units(payload: &[u8], most: u64) -> (usize, usize) {
+    let (mut end, mut quiet) = (0, 0);
     let mut is_open = false;
     let mut commands = resp::commands(payload).map_while(Result::ok).peekable();
     while let Some(command) = commands.next() {
@@ -281,11 +288,12 @@ fn whole_units(payload: &[u8], most: u64) -> usize {
         if behind as u64 > most {
             break;
         }
-        if !is_open && name != b"SELECT" {
-            end = behind;
+        if !is_open {
+            quiet = behind;
+            end = if name == b"SELECT" { end } else { behind };
         }
     }
-    end
+    (end, quiet)
 }
 
 #[cfg(test)]
@@ -311,7 +319,8 @@ mod tests {
         }
         for most in 0..=payload.len() {
             let expected = [ends[1], ends[5], ends[6]].into_iter().rfind(|end| *end <= most).unwrap_or(0);
-            assert_eq!(whole_units(&payload, most as u64), expected, "{most}");
+            let quiet = if (ends[0]..ends[1]).contains(&most) { ends[0] } else { expected };
+            assert_eq!(whole_units(&payload, most as u64), (expected, quiet), "{most}");
         }
     }
 }

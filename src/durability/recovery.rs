@@ -90,7 +90,7 @@ pub async fn load(engine: &Rc<RefCell<Engine>>, directory: &Directory) -> Result
         (replayed, _) => replayed?,
     };
     note_replay_rate(&mut engine.borrow_mut(), loader.bytes, replay_us);
-    report(&engine.borrow(), &recovered, loader.commands, started_us);
+    report(&engine.borrow(), &recovered, &loader, started_us);
     engine.borrow_mut().saw_frame_time(recovered.wall_ms);
     Ok(recovered)
 }
@@ -129,7 +129,7 @@ fn settings(engine: &Engine) -> Settings {
     }
 }
 
-fn report(engine: &Engine, recovered: &Recovered, commands: u64, started_us: u64) {
+fn report(engine: &Engine, recovered: &Recovered, loader: &Loader, started_us: u64) {
     for warning in &recovered.warnings {
         tracing::warn!("{warning}");
     }
@@ -146,9 +146,10 @@ fn report(engine: &Engine, recovered: &Recovered, commands: u64, started_us: u64
     let seconds = (engine.clock.monotonic_us() - started_us) as f64 / 1e6;
     let keys: usize = engine.dbs.iter().map(|db| db.len()).sum();
     tracing::info!(
-        "DB loaded from the log: {keys} keys, {commands} commands, {} frames, {} bytes, offset {}, in {seconds:.3} seconds",
+        "DB loaded from the log: {} commands, {} frames, {} bytes, offset {}; {keys} keys in all, in {seconds:.3} seconds",
+        loader.commands,
         recovered.frames,
-        recovered.bytes,
+        loader.bytes,
         recovered.end_offset,
     );
 }

@@ -63,6 +63,7 @@ impl FrameBuf {
         buf[at..at + bytes.len()].copy_from_slice(bytes);
     }
 
+    #[inline]
     fn memory(&mut self) -> &mut AlignedBuf {
         self.buf.get_or_insert_with(|| cleared(AlignedBuf::with_capacity(4096)))
     }
@@ -150,11 +151,13 @@ impl FrameBuf {
 }
 
 impl Sink for FrameBuf {
+    #[inline]
     fn reserve(&mut self, more: usize) {
         // Padding to a write unit may follow: without room for it, a large frame would be copied once more.
         self.memory().reserve(more + more.min(MAX_UNIT as usize));
     }
 
+    #[inline]
     fn extend_from_slice(&mut self, bytes: &[u8]) {
         self.memory().extend_from_slice(bytes);
     }

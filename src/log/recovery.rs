@@ -252,11 +252,15 @@ impl Directory {
 
     /// Files that no list names: leftovers of an interrupted preparation, or a reason to refuse.
     async fn unlisted(&self, manifest: Option<&Manifest>) -> Result<Leftovers, LogError> {
-        let cause = || if manifest.is_some() { Cause::Unlisted } else { Cause::NoManifest };
+        // Of what is there nothing is known to be wrong.
+        let refuse = |path: &Path| match manifest {
+            Some(_) => self.refuse(path, Cause::Unlisted),
+            None => self.refuse(&self.path().join("MANIFEST"), Cause::NoManifest),
+        };
         let mut leftovers = Leftovers::default();
         for name in self.names(&self.snapshot_dir()).await? {
             match manifest {
-                None => return Err(self.refuse(&self.snapshot_dir().join(name), cause()).into()),
+                None => return Err(refuse(&self.snapshot_dir().join(name)).into()),
                 Some(manifest) if manifest.snapshots.iter().any(|s| s.file == name) => {}
                 Some(_) => leftovers.snapshots.push(name),
             }
@@ -269,7 +273,7 @@ impl Directory {
             let dropped = manifest.is_some_and(|m| m.dropped.contains(&sequence));
             let path = self.log_dir().join(&name);
             if !dropped && self.holds_a_frame(&path).await? {
-                return Err(self.refuse(&path, cause()).into());
+                return Err(refuse(&path).into());
             }
             leftovers.segments.push(name);
         }

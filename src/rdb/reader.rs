@@ -558,8 +558,9 @@ impl<R: Read> Reader<R> {
                 return Err(self.input.fault(Fault::Checksum { stored, computed }));
             }
         }
+        let end = self.input.offset();
         if !self.has_tail && !self.is_at_end_or_mark()? {
-            return Err(self.input.malformed("bytes behind the end"));
+            return Err(Error { offset: end, fault: Fault::Malformed("bytes behind the end") });
         }
         Ok(stored != 0 && computed.is_some())
     }

@@ -198,7 +198,7 @@ fn files_that_are_none_are_told_apart() {
     );
     assert_eq!(fault(b"REDIS0099\xff"), "at byte 0: RDB version 99 is not known");
     assert_eq!(fault(b"REDIS0003\x1f\x01a\xff"), "at byte 10: values of type 31 are not known");
-    assert_eq!(fault(b"REDIS0003\xff\x00"), "at byte 11: bytes behind the end");
+    assert_eq!(fault(b"REDIS0003\xff\x00"), "at byte 10: bytes behind the end");
     let marked = |digits: usize| pieces(&[b"REDIS0003\xff", &"0f".repeat(20).as_bytes()[..digits]].concat());
     assert!(marked(40).is_ok() && marked(39).is_err() && marked(38).is_err());
     assert!(fault(b"REDIS0005\xff\x01\x02\x03\x04\x05\x06\x07\x08").contains("the checksum is 0807060504030201"));

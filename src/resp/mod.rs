@@ -40,6 +40,10 @@ pub fn write_command(to: &mut impl Sink, arguments: &[&[u8]]) {
 }
 
 fn write_length(to: &mut impl Sink, kind: u8, length: usize) {
+    // Most are small, and pieces whose length is known are copied by an instruction.
+    if length < 10 {
+        return to.extend_from_slice(&[kind, b'0' + length as u8, b'\r', b'\n']);
+    }
     to.extend_from_slice(&[kind]);
     to.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
     to.extend_from_slice(b"\r\n");

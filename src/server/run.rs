@@ -53,7 +53,7 @@ pub enum ServeError {
     /// Cannot listen.
     #[error(transparent)]
     Listen(#[from] ListenError),
-    /// Redis' data are there and ackd's are not.
+    /// Other data are there and ackd's are not.
     #[error(transparent)]
     Foreign(#[from] ForeignData),
     /// The data cannot be used.

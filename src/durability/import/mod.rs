@@ -215,6 +215,9 @@ impl Importer<'_> {
         // Damage behind the last byte is that there is no more.
         let dropped = Extent { bytes, is_short: damage.is_short || bytes == 0 };
         self.summary.bytes = self.source.bytes() - bytes;
+        if self.options.salvage && self.target.keys() == 0 && self.target.engine.libraries.is_empty() {
+            return Err(ImportError::Source(format!("{damage}\nbefore it there is nothing that could be kept")));
+        }
         if self.options.salvage {
             self.summary.dropped = Some(Dropped { damage: damage.to_string(), extent: dropped });
             return Ok(());

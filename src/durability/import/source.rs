@@ -68,7 +68,11 @@ impl Source {
             let manifest = manifest.display();
             format!("{path} alone: {manifest} names other files besides; to have them all, import {folder}")
         });
-        Ok(Self { parts: vec![part], warning })
+        let newer = append_only_beside(path).filter(|_| matches!(part, Part::Rdb(..))).map(|other| {
+            let (path, other) = (path.display(), other.display());
+            format!("{other} stands beside {path}: with `appendonly yes` it is what Redis loads, and holds more; then import that")
+        });
+        Ok(Self { parts: vec![part], warning: warning.or(newer) })
     }
 
     /// The files.
@@ -161,6 +165,14 @@ impl Part {
         let is_rdb = named("rdb") || !named("aof") && begins_with(path, RDB).unwrap_or(false);
         if is_rdb { Self::Rdb(path.to_owned(), found.len()) } else { Self::Aof(path.to_owned(), found.len()) }
     }
+}
+
+/// An append-only directory, or file of old, beside an RDB file.
+fn append_only_beside(path: &Path) -> Option<PathBuf> {
+    let has = |path: &Path, ending| path.extension().is_some_and(|extension| extension == ending);
+    let inside = |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+    inside(super::super::beside::parent(path))
+        .find(|other| has(other, "aof") || inside(other).any(|file| has(&file, "manifest")))
 }
 
 /// The manifest beside a file that names it and others.

@@ -28,7 +28,7 @@ use candidates::Candidate;
 const ENDING: &str = "repairing";
 
 /// What the original is called afterwards; the time follows.
-const ASIDE: &str = "damaged";
+pub(super) const ASIDE: &str = "damaged";
 
 /// What would be kept and lost.
 pub struct Plan {

@@ -198,7 +198,7 @@ fn judge(directory: &Path, point: &Point, until: Until, offline: &mut Offline) -
         }
     }
     Ok(match point {
-        Point::Offset(offset) if reached < *offset => Some(*offset),
+        Point::Offset(offset) if reached < *offset && !offline.is_exact => Some(*offset),
         _ => None,
     })
 }

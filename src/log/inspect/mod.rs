@@ -254,12 +254,9 @@ impl Inspection {
     /// Segments that no list names must never have been begun, as at a start.
     fn look_for_unlisted(&self) -> Result<(), LogError> {
         let manifest = self.manifest.as_ref();
-        let cause = || if manifest.is_some() { Cause::Unlisted } else { Cause::NoManifest };
-        let snapshots = self.directory.join("snapshots");
-        if manifest.is_none()
-            && let Some(name) = names(&snapshots)?.first()
-        {
-            return Err(refuse(&snapshots.join(name), cause()).into());
+        let no_manifest = || refuse(&self.directory.join("MANIFEST"), Cause::NoManifest);
+        if manifest.is_none() && !names(&self.directory.join("snapshots"))?.is_empty() {
+            return Err(no_manifest().into());
         }
         for name in names(&self.log_dir())? {
             let Some(sequence) = Segment::sequence_of(&name) else { continue };
@@ -267,7 +264,7 @@ impl Inspection {
                 .is_some_and(|m| m.dropped.contains(&sequence) || m.segments.iter().any(|s| s.sequence == sequence));
             let path = self.log_dir().join(&name);
             if !known && head(&path)?.is_some_and(|head| begins_with_a_frame(&head)) {
-                return Err(refuse(&path, cause()).into());
+                return Err(if manifest.is_some() { refuse(&path, Cause::Unlisted) } else { no_manifest() }.into());
             }
         }
         Ok(())

@@ -136,7 +136,7 @@ fn data_without_manifest_are_refused() {
     let (world, _) = at_rest(SyncPolicy::Always, true);
     world.run(async { boot(&world).remove(&data().join("MANIFEST")).await.unwrap() });
     let Err(LogError::Refused(refusal)) = recovered(&world) else { panic!() };
-    assert_eq!(refusal.cause, crate::log::Cause::NoManifest);
+    assert_eq!((refusal.cause, refusal.file), (crate::log::Cause::NoManifest, data().join("MANIFEST")));
 }
 
 #[test]
