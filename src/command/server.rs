@@ -26,7 +26,8 @@ pub fn role(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE] [ABORT]. Everything executed is in the log first in any case. A shutdown waits for no replica, so there never is one to abort.
+/// SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE] [ABORT]. Everything executed is in the log in any case. A shutdown waits for no
+/// replica, so there never is one to abort.
 pub fn shutdown(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     let (mut save, mut nosave, mut abort) = (false, false, false);
     let mut how = Shutdown::default();

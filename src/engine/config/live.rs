@@ -81,7 +81,7 @@ pub struct Shutdown {
     pub force: bool,
     /// Do not wait for replicas.
     pub now: bool,
-    /// Whether to take a snapshot first; if it is not said, where there are `save` points.
+    /// Whether to take a snapshot first; none, if it is not said.
     pub save: Option<bool>,
 }
 

@@ -22,10 +22,21 @@ pub static PROCESS: Section = Section {
         .at_start(),
         path("pidfile", "", "File that holds the process id while the server runs.").at_start(),
         number("shutdown-timeout", "10", INT, "Seconds to wait for replicas at shutdown.").remembered(),
-        special("shutdown-on-sigint", "default", Kind::Flags(ON_SIGNAL), "How SIGINT ends the server; see `shutdown-on-sigterm`.")
-            .excluding(SAVE_AND_NOSAVE, SAVE_OR_NOSAVE),
-        special("shutdown-on-sigterm", "default", Kind::Flags(ON_SIGNAL), "How SIGTERM ends the server. All is in the log in any case; a snapshot, and with it `dbfilename`, is written before the end only with `save`. In Redis it is by default, if there are `save` points.")
-            .excluding(SAVE_AND_NOSAVE, SAVE_OR_NOSAVE),
+        special(
+            "shutdown-on-sigint",
+            "default",
+            Kind::Flags(ON_SIGNAL),
+            "How SIGINT ends the server; see `shutdown-on-sigterm`.",
+        )
+        .excluding(SAVE_AND_NOSAVE, SAVE_OR_NOSAVE),
+        special(
+            "shutdown-on-sigterm",
+            "default",
+            Kind::Flags(ON_SIGNAL),
+            "How SIGTERM ends the server. All is in the log in any case; a snapshot, and with it `dbfilename`, is written \
+             before the end only with `save`. In Redis it is by default, if there are `save` points.",
+        )
+        .excluding(SAVE_AND_NOSAVE, SAVE_OR_NOSAVE),
         toggle("set-proc-title", "yes", "Shows address and mode in the list of processes.").at_start().remembered(),
         special(
             "proc-title-template",
