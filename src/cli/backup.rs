@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command};
 use serde_json::{Value, json};
 
-use super::{Tool, bar, data, report};
+use super::{Tool, bar, data, flag, report};
 use crate::base::calendar::utc;
 use crate::durability::backup::{self, Summary};
 
@@ -38,7 +38,7 @@ fn command() -> Command {
                 .value_parser(clap::value_parser!(PathBuf))
                 .help("What a server's `dir` will name; must be empty or not be there. The data will be in TARGET/ackd-data"),
         )
-        .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Prints the summary as one JSON object"))
+        .arg(flag("json", "Prints the summary as one JSON object"))
 }
 
 fn run(matches: &ArgMatches) -> ExitCode {

@@ -4,10 +4,10 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{ArgMatches, Command};
 use serde_json::{Value, json};
 
-use super::{Tool, bar, data, report};
+use super::{Tool, bar, data, flag, report};
 use crate::base::calendar::utc;
 use crate::durability::check;
 use crate::log::inspect::{Damage, Report, Role, SnapshotCheck};
@@ -28,7 +28,7 @@ fn command() -> Command {
              next start.\nExit code 1: it is damaged, also if only where a start does not look, or could not be checked.",
         )
         .arg(data::argument())
-        .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Prints the report as one JSON object"))
+        .arg(flag("json", "Prints the report as one JSON object"))
 }
 
 fn run(matches: &ArgMatches) -> ExitCode {

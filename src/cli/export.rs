@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command};
 use serde_json::{Value, json};
 
-use super::{Tool, bar, data, report};
+use super::{Tool, bar, data, flag, report};
 use crate::durability::export::{Data, Filter, Format, Summary};
 use crate::keyspace::Kind;
 use crate::rdb::Version;
@@ -29,7 +29,8 @@ fn command() -> Command {
         )
         .after_help(
             "Without --rdb-version the version is 11 (Redis 7.2, Valkey 8), or 12 (Redis 7.4) if fields of hashes \
-             expire. Functions go with the keys, whichever are chosen; version 9 and lines of JSON cannot hold them.\nExit code 0: exported; 1: nothing was.",
+             expire. Functions go with the keys, whichever are chosen; version 9 and lines of JSON cannot hold \
+             them.\nExit code 0: exported; 1: nothing was.",
         )
         .arg(data::required())
         .arg(
@@ -42,8 +43,8 @@ fn command() -> Command {
         .arg(option("db", "NUMBER", "Only keys of this database").value_parser(clap::value_parser!(usize)))
         .arg(option("match", "PATTERN", "Only keys whose names match, as in KEYS"))
         .arg(option("type", "TYPE", "Only keys of this type: string, list, set, zset, hash, stream").value_parser(kind))
-        .arg(Arg::new("skip-functions").long("skip-functions").action(ArgAction::SetTrue).help("Leaves libraries of functions out"))
-        .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Prints the summary as one JSON object"))
+        .arg(flag("skip-functions", "Leaves libraries of functions out"))
+        .arg(flag("json", "Prints the summary as one JSON object"))
 }
 
 fn version(text: &str) -> Result<Version, String> {

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command};
 use serde_json::{Value, json};
 
-use super::{Tool, bar, data, report};
+use super::{Tool, bar, data, flag, report};
 use crate::durability::import::{self, Options, Source, Summary};
 
 /// Its row.
@@ -18,7 +18,6 @@ pub const TOOL: Tool = Tool { command, run };
 const SALVAGED: u8 = 3;
 
 fn command() -> Command {
-    let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
     let path = |name: &'static str, help: &'static str| {
         Arg::new(name).required(true).value_parser(clap::value_parser!(PathBuf)).help(help)
     };

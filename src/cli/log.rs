@@ -5,10 +5,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command};
 use serde_json::{Value, json};
 
-use super::{Tool, data};
+use super::{Tool, data, flag};
 use crate::base::calendar::{parse_utc, utc};
 use crate::base::quoting::{as_json, quoted};
 use crate::log::inspect::{Damage, Inspection};
@@ -27,7 +27,6 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 const PATIENCE: u32 = 40;
 
 fn command() -> Command {
-    let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
     let bound = |name: &'static str, help: &'static str| {
         Arg::new(name).long(name).value_name("OFFSET|TIME").value_parser(Bound::parse).help(help)
     };

@@ -40,6 +40,11 @@ fn usage_error(tool: &Tool, why: &str) -> ! {
     tool.command_line().error(clap::error::ErrorKind::ArgumentConflict, why).exit()
 }
 
+/// An option that is there or not.
+fn flag(name: &'static str, help: &'static str) -> clap::Arg {
+    clap::Arg::new(name).long(name).action(clap::ArgAction::SetTrue).help(help)
+}
+
 /// All of them, in the order in which help shows them.
 pub const TOOLS: &[Tool] =
     &[backup::TOOL, check::TOOL, export::TOOL, import::TOOL, log::TOOL, repair::TOOL, restore::TOOL];

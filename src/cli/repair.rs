@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{ArgMatches, Command};
 use serde_json::{Value, json};
 
-use super::{Tool, bar, data, report};
+use super::{Tool, bar, data, flag, report};
 use crate::base::calendar::utc;
 use crate::durability::repair::{self, Found, Plan};
 use crate::log::inspect::{Moment, Report};
@@ -31,8 +31,8 @@ fn command() -> Command {
              something is to be repaired, or it failed; 3: repaired, and something is lost, or nothing could be kept.",
         )
         .arg(data::argument())
-        .arg(Arg::new("yes").long("yes").action(ArgAction::SetTrue).help("Does it"))
-        .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Prints the report as one JSON object"))
+        .arg(flag("yes", "Does it"))
+        .arg(flag("json", "Prints the report as one JSON object"))
 }
 
 /// How it came out.

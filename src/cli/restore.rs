@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
+use clap::{Arg, ArgGroup, ArgMatches, Command};
 use serde_json::{Value, json};
 
-use super::{Tool, bar, data, report};
+use super::{Tool, bar, data, flag, report};
 use crate::base::calendar::{parse_utc, utc};
 use crate::durability::restore::{self, Point, Summary};
 
@@ -43,7 +43,7 @@ fn command() -> Command {
         .arg(point("to-time", "TIME", "As it was just before this time").value_parser(time))
         .arg(point("before-command", "PATTERN", "As it was just before the last command that matches"))
         .group(ArgGroup::new("point").args(["to-offset", "to-time", "before-command"]).required(true))
-        .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Prints the summary as one JSON object"))
+        .arg(flag("json", "Prints the summary as one JSON object"))
 }
 
 fn time(text: &str) -> Result<u64, String> {

@@ -125,7 +125,7 @@ pub fn pause(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     let timeout_ms = parse::timeout_ms(arguments[2], ctx.now_ms())?;
     let mut pause =
         Pause { until_us: ctx.engine.monotonic_us().saturating_add(timeout_ms.saturating_mul(1000)), writes_only };
-    if let Some(earlier) = ctx.engine.pause_now() {
+    if let Some(earlier) = ctx.engine.client_pause() {
         pause.until_us = pause.until_us.max(earlier.until_us);
         pause.writes_only &= earlier.writes_only;
     }

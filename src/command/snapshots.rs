@@ -97,6 +97,21 @@ mod tests {
     }
 
     #[test]
+    fn without_the_copy_the_time_of_the_last_save_stays_and_nothing_is_left_to_save() {
+        let mut harness = Harness::new();
+        let before = harness.run("LASTSAVE");
+        harness.run("SET k v");
+        harness.run("BGSAVE");
+        harness.clock.advance(std::time::Duration::from_secs(10));
+        let changes = harness.engine.stats.changes;
+        let began_s = harness.engine.snapshots.saved_s;
+        harness.engine.snapshots.begin(Present { changes, ..Present::default() });
+        harness.engine.snapshot_ended(Ended::Uncopied("it is a folder".into()));
+        assert_eq!((harness.run("LASTSAVE"), harness.engine.stats.changes), (before, 0));
+        assert_eq!(harness.engine.snapshots.saved_s, began_s + 10, "the next save point counts from here");
+    }
+
+    #[test]
     fn save_answers_when_its_snapshot_is_there() {
         let mut harness = Harness::new();
         for (result, reply) in

@@ -179,6 +179,8 @@ pub struct Engine {
     pub loading: Option<Loading>,
     /// The last CLIENT PAUSE; whether it still is under way tells [`Engine::pause_now`].
     pub pause: Option<Pause>,
+    /// Writes are held, whatever CLIENT PAUSE and UNPAUSE say; see [`Engine::hold_writes`].
+    holds_writes: bool,
     /// Who waits for the end of the pause.
     pub paused: Vec<Waker>,
     /// What commands asked the server to do.
@@ -249,6 +251,7 @@ impl Engine {
             history_refusal: None,
             loading: None,
             pause: None,
+            holds_writes: false,
             paused: Vec::new(),
             requests: Vec::new(),
             server_waker: None,
@@ -479,13 +482,32 @@ impl Engine {
     }
 
     /// CLIENT PAUSE under way. It ends when its time is up, whether or not a timer has noticed.
-    pub fn pause_now(&self) -> Option<Pause> {
+    pub fn client_pause(&self) -> Option<Pause> {
         self.pause.filter(|pause| self.monotonic_us < pause.until_us)
+    }
+
+    /// What is held, and until when: by CLIENT PAUSE, or by the server itself.
+    pub fn pause_now(&self) -> Option<Pause> {
+        let asked = self.client_pause();
+        if !self.holds_writes {
+            return asked;
+        }
+        Some(Pause { until_us: u64::MAX, writes_only: asked.is_none_or(|pause| pause.writes_only) })
     }
 
     /// Ends CLIENT PAUSE.
     pub fn unpause(&mut self) {
         self.pause = None;
+        self.wake_paused();
+    }
+
+    /// Holds writes, or lets them go again: what were acknowledged while the last snapshot is taken would not be in it.
+    pub fn hold_writes(&mut self, holds: bool) {
+        self.holds_writes = holds;
+        self.wake_paused();
+    }
+
+    fn wake_paused(&mut self) {
         for waker in self.paused.drain(..) {
             waker.wake();
         }

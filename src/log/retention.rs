@@ -1,8 +1,8 @@
 //! Which snapshots are kept, and from where on the log is. Pure.
 //!
-//! The newest ones of different states, as many as are asked for: until there are so many, nothing of the log goes. Beyond them a window of
-//! history can be asked for, in time or in bytes of the stream; every point in it can be gone back to, so the newest
-//! snapshot before its beginning is kept, and some in between, which are the next to be that one.
+//! The newest ones of different states, as many as are asked for: until there are so many, nothing of the log goes. Beyond
+//! them a window of history can be asked for, in time or in bytes of the stream; every point in it can be gone back to, so
+//! the newest snapshot before its beginning is kept, and some in between, which are the next to be that one.
 
 use super::manifest::{Place, SnapshotEntry};
 

@@ -10,15 +10,12 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::Node;
 use crate::durability::snapshot::Handover;
+use crate::engine::Request;
 use crate::engine::config::{Config, Shutdown};
 use crate::engine::snapshots::Purpose;
-use crate::engine::{Pause, Request};
 
 /// At shutdown, how long clients get to take the replies that wait for them.
 const LAST_REPLIES: Duration = Duration::from_millis(200);
-
-/// A pause of writes that lasts until it is ended: a year, in microseconds.
-const FOR_EVER_US: u64 = 365 * 86_400_000_000;
 
 /// How often the end of a snapshot is looked for.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
@@ -98,22 +95,14 @@ pub(super) async fn save_last(how: Shutdown, node: &Node, handover: &Handover, s
     }
     tracing::info!("Saving the final RDB snapshot before exiting; a signal, or SHUTDOWN NOSAVE, gives it up");
     handover.give_up(&node.engine);
-    // What were acknowledged from now on would not be in it.
-    let paused = {
-        let mut engine = node.engine.borrow_mut();
-        let until_us = engine.tick() + FOR_EVER_US;
-        let writes_only = engine.pause_now().is_none_or(|pause| pause.writes_only);
-        engine.pause.replace(Pause { until_us, writes_only })
-    };
+    node.engine.borrow_mut().hold_writes(true);
     match snapshot_now(node, stops).await {
-        Asked::Taken => return true,
+        Asked::Taken => {}
         Asked::Signalled => tracing::warn!("the last snapshot was given up; all is in the log"),
         Asked::Failed(reason) if how.force => tracing::warn!("the last snapshot failed: {reason}; all is in the log"),
         Asked::Failed(reason) => {
             tracing::warn!("the snapshot failed, so the server goes on; SHUTDOWN NOSAVE, or FORCE, ends it: {reason}");
-            let mut engine = node.engine.borrow_mut();
-            engine.unpause();
-            engine.pause = paused;
+            node.engine.borrow_mut().hold_writes(false);
             return false;
         }
     }

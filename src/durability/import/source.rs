@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use super::super::beside::parent;
 use super::{ImportError, unreadable};
 use crate::base::quoting;
 use crate::rdb::{Event, Reader};
@@ -48,7 +49,7 @@ impl Source {
             return Self::directory(path);
         }
         if path.extension().is_some_and(|extension| extension == "manifest") {
-            let folder = super::super::beside::parent(path).display();
+            let folder = parent(path).display();
             return Err(ImportError::Source(format!("{} is a manifest: import {folder}", path.display())));
         }
         let part = match begins_with(path, &[RDB, &[b"*", b"#"]].concat()) {
@@ -64,7 +65,7 @@ impl Source {
         };
         // It may be one of several.
         let warning = manifest_of(path).map(|manifest| {
-            let (path, folder) = (path.display(), super::super::beside::parent(path).display());
+            let (path, folder) = (path.display(), parent(path).display());
             let manifest = manifest.display();
             format!("{path} alone: {manifest} names other files besides; to have them all, import {folder}")
         });
@@ -171,14 +172,13 @@ impl Part {
 fn append_only_beside(path: &Path) -> Option<PathBuf> {
     let has = |path: &Path, ending| path.extension().is_some_and(|extension| extension == ending);
     let inside = |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
-    inside(super::super::beside::parent(path))
-        .find(|other| has(other, "aof") || inside(other).any(|file| has(&file, "manifest")))
+    inside(parent(path)).find(|other| has(other, "aof") || inside(other).any(|file| has(&file, "manifest")))
 }
 
 /// The manifest beside a file that names it and others.
 fn manifest_of(path: &Path) -> Option<PathBuf> {
     let name = path.file_name()?.to_str()?;
-    let beside = std::fs::read_dir(super::super::beside::parent(path)).ok()?.flatten().map(|entry| entry.path());
+    let beside = std::fs::read_dir(parent(path)).ok()?.flatten().map(|entry| entry.path());
     let mut manifests = beside.filter(|path| path.extension().is_some_and(|extension| extension == "manifest"));
     manifests.find(|manifest| {
         let text = std::fs::read(manifest).unwrap_or_default();

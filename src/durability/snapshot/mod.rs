@@ -10,7 +10,6 @@ mod triggers;
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
-use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
@@ -19,6 +18,7 @@ use std::time::Duration;
 pub use load::{LoadError, Loader, Policy, Unusable, load, needs_database};
 pub use save::write;
 
+use super::beside::parent;
 use super::commit::Committer;
 use super::fork::{Child, Fork, Written};
 use crate::base::clock::Clock;
@@ -394,8 +394,7 @@ async fn copy_out(handover: &Handover, engine: &RefCell<Engine>, log: &Log, file
     if !is_wanted || name.is_empty() {
         return Ok(());
     }
-    let folder = log.directory().path().parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder: PathBuf = folder.unwrap_or(Path::new(".")).to_owned();
+    let folder = parent(log.directory().path());
     // Always the same name, so that one that was cut short is replaced and not left over.
     let (under_way, target) = (folder.join(format!("temp-{name}")), folder.join(&name));
     // Who gives it up does not wait for it.

@@ -304,9 +304,11 @@ impl Report {
                 None => {
                     let (sequence, position) =
                         LogReader::position(reader).map_or((1, 0), |(s, point)| (s, point.position));
+                    if is_there(sequence, position) {
+                        return None;
+                    }
                     let file = inspection.log_dir().join(Segment::name_of(sequence));
-                    let cause = || "the log ends here, before the place of the snapshot".to_owned();
-                    return (!is_there(sequence, position)).then(|| (file, position, cause()));
+                    return Some((file, position, "the log ends here, before the place of the snapshot".to_owned()));
                 }
             }
         }
