@@ -6,7 +6,7 @@
 //! Redis and Valkey, read and written piece by piece) and [`resp`] (the wire protocol). The rest is public only so that the project's own tests can drive the server from the inside.
 //!
 //! Imports point downwards through the layers: `cli` → `server` → `durability` → `command` → `engine` →
-//! `keyspace`, `log`, `rdb`, `resp` → `disk` → `base`.
+//! `keyspace`, `log`, `rdb`, `resp` → `disk` → `base`. `lab`, which tries servers from outside, stands beside them.
 
 #[doc(hidden)]
 pub mod base;
@@ -21,6 +21,8 @@ pub mod durability;
 pub mod engine;
 #[doc(hidden)]
 pub mod keyspace;
+#[doc(hidden)]
+pub mod lab;
 pub mod log;
 pub mod rdb;
 pub mod resp;

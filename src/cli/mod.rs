@@ -14,6 +14,7 @@ pub mod repair;
 mod report;
 pub mod restore;
 pub mod serve;
+pub mod torture;
 
 use serve::{Files, ServeRequest};
 use std::process::ExitCode;
@@ -47,7 +48,7 @@ fn flag(name: &'static str, help: &'static str) -> clap::Arg {
 
 /// All of them, in the order in which help shows them.
 pub const TOOLS: &[Tool] =
-    &[backup::TOOL, check::TOOL, export::TOOL, import::TOOL, log::TOOL, repair::TOOL, restore::TOOL];
+    &[backup::TOOL, check::TOOL, export::TOOL, import::TOOL, log::TOOL, repair::TOOL, restore::TOOL, torture::TOOL];
 
 /// What the command line asks for.
 pub enum Invocation {

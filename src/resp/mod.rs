@@ -1,7 +1,8 @@
 //! Layer 2: the wire protocol, RESP2 and RESP3, as servers speak it.
 //!
 //! [`Parser`] finds requests (multibulk and inline) in a buffer that grows as bytes arrive, without copying them;
-//! [`Reply`] writes replies in the version that the connection speaks. Neither knows a socket or a command.
+//! [`Reply`] writes replies in the version that the connection speaks; [`Replies`] reads them, as a client does. None
+//! knows a socket or a command.
 //!
 //! ```
 //! use ackd::resp::{Limits, Parser, Reply, Step};
@@ -22,10 +23,12 @@ use crate::base::sink::Sink;
 mod commands;
 mod parser;
 mod reply;
+mod value;
 
 pub use commands::{Command, Commands, NoCommand, commands};
 pub use parser::{Arguments, Limits, Parser, ProtocolError, Span, Step};
 pub use reply::{Deferred, Reply};
+pub use value::{Incomplete, REPLY_DEPTH, Replies, Value, parse_reply};
 
 /// Appends one command as a multibulk request: the form of requests on the wire and of effects in the log.
 pub fn write_command(to: &mut impl Sink, arguments: &[&[u8]]) {

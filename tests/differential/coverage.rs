@@ -182,7 +182,7 @@ impl Coverage {
         if reply.is_error() && String::from_utf8_lossy(reply.bytes().unwrap_or_default()).contains("unknown") {
             return;
         }
-        let fruitful = reply.is_fruitful() || (!reply.is_error() && ZERO_IS_SUCCESS.contains(&name.as_str()));
+        let fruitful = is_fruitful(reply) || (!reply.is_error() && ZERO_IS_SUCCESS.contains(&name.as_str()));
         let error = reply.is_error();
         if let Some((_, options)) = OPTIONS.iter().find(|(command, _)| *command == name) {
             let first = if name.contains('|') { 2 } else { 1 };
@@ -246,5 +246,20 @@ impl Coverage {
             let _ = writeln!(out, "| {shown} | {calls} | {fruitful} | {errors} | {} |", met.join(", "));
         }
         out
+    }
+}
+
+/// True for a reply that carries an answer: no error, no nil, no empty string or collection, and no number that says
+/// "nothing there" (0, -1, -2). Coverage counts only these.
+fn is_fruitful(reply: &Value) -> bool {
+    match reply {
+        Value::Error(_) | Value::BulkError(_) | Value::NullBulk | Value::NullArray | Value::Null => false,
+        Value::Simple(b) => b != b"QUEUED",
+        Value::Bulk(b) | Value::Double(b) | Value::BigNumber(b) | Value::Verbatim(b) => !b.is_empty(),
+        Value::Integer(n) => !matches!(n, -2..=0),
+        Value::Boolean(b) => *b,
+        Value::Array(items) | Value::Set(items) | Value::Push(items) => items.iter().any(|item| !item.is_null()),
+        Value::Map(pairs) => !pairs.is_empty(),
+        Value::Attribute(_, value) => is_fruitful(value),
     }
 }

@@ -678,7 +678,7 @@ fn without_hello(against: Against, bytes: &[u8]) -> Option<Vec<String>> {
     let mut at = 0;
     let mut out = Vec::new();
     while at < bytes.len() {
-        let (value, length) = super::super::support::reply::parse(&bytes[at..]).ok()?;
+        let (value, length) = super::super::support::reply::parse_reply(&bytes[at..]).ok()?;
         out.push(match compare::hello_fields(&value) {
             Some(fields) => fields.iter().map(|(name, value)| format!("{name}={value};")).collect(),
             None => {

@@ -5,7 +5,8 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use super::reply::{Extent, Incomplete, Value, parse};
+use super::reply::{Incomplete, Value};
+use ackd::resp::Replies;
 
 /// How long a test waits for a reply before it calls the server stuck.
 pub const REPLY_TIMEOUT: Duration = Duration::from_secs(20);
@@ -20,10 +21,7 @@ pub struct Reply {
 /// A connection.
 pub struct Client {
     stream: TcpStream,
-    buffer: Vec<u8>,
-    parsed: usize,
-    /// Of the reply that begins at `parsed`.
-    extent: Extent,
+    replies: Replies,
 }
 
 impl Client {
@@ -32,7 +30,7 @@ impl Client {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(REPLY_TIMEOUT))?;
         stream.set_write_timeout(Some(REPLY_TIMEOUT))?;
-        Ok(Self { stream, buffer: Vec::new(), parsed: 0, extent: Extent::default() })
+        Ok(Self { stream, replies: Replies::default() })
     }
 
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -52,38 +50,20 @@ impl Client {
     /// one of kind `InvalidData`.
     pub fn receive(&mut self) -> io::Result<Reply> {
         loop {
-            if !self.extent.is_reached(&self.buffer[self.parsed..]) {
-                self.fill()?;
-                continue;
-            }
-            self.extent = Extent::default();
-            match parse(&self.buffer[self.parsed..]) {
-                Ok((value, length)) => {
-                    let raw = self.buffer[self.parsed..self.parsed + length].to_vec();
-                    self.parsed += length;
-                    if self.parsed == self.buffer.len() {
-                        self.buffer.clear();
-                        self.parsed = 0;
-                    }
-                    return Ok(Reply { raw, value });
-                }
-                Err(Incomplete::NeedMore) => self.fill()?,
+            let next = self.replies.next().map(|reply| reply.map(|(value, raw)| Reply { raw: raw.to_vec(), value }));
+            match next {
+                Ok(Some(reply)) => return Ok(reply),
+                Ok(None) | Err(Incomplete::NeedMore) => self.fill()?,
                 Err(Incomplete::Malformed(why)) => {
-                    let near = self.buffer[self.parsed..].iter().take(80).copied().collect::<Vec<_>>();
-                    return Err(io::Error::new(
-                        io::ErrorKind::InvalidData,
-                        format!("{why} in {}", near.escape_ascii()),
-                    ));
+                    let near = &self.replies.rest()[..self.replies.rest().len().min(80)];
+                    let text = format!("{why} in {}", near.escape_ascii());
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, text));
                 }
             }
         }
     }
 
     fn fill(&mut self) -> io::Result<()> {
-        if self.parsed > 0 {
-            self.buffer.drain(..self.parsed);
-            self.parsed = 0;
-        }
         let mut chunk = [0; 65536];
         loop {
             match self.stream.read(&mut chunk) {
@@ -92,7 +72,7 @@ impl Client {
                 Err(error) => return Err(error),
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(count) => {
-                    self.buffer.extend_from_slice(&chunk[..count]);
+                    self.replies.feed(&chunk[..count]);
                     return Ok(());
                 }
             }
@@ -125,7 +105,9 @@ impl Client {
                 Ok(()) => {}
                 Err(e) => {
                     let closed = !matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut);
-                    return (std::mem::take(&mut self.buffer), closed);
+                    let rest = self.replies.rest().to_vec();
+                    self.replies = Replies::default();
+                    return (rest, closed);
                 }
             }
         }

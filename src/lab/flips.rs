@@ -1,0 +1,173 @@
+//! Bits that flip while a server is down.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use fastrand::Rng;
+
+use super::arena::Arena;
+use super::drive::{Clock, Load, wall_ms};
+use super::history::{Observation, State};
+use super::judge::{Finding, Judged};
+use super::server::{Program, copy};
+use super::volume::Moment;
+
+/// How many bits flip, and who wrote the data before.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// Who drives the server.
+    pub load: Load,
+    /// So many replies are awaited.
+    pub operations: u64,
+    /// So many bits are flipped, one at a time.
+    pub flips: usize,
+}
+
+/// What one flip led to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The same content.
+    Equal,
+    /// A refused start, with what the server said.
+    Refused(String),
+    /// Something else is served.
+    Changed(String),
+}
+
+/// A bit that was flipped.
+#[derive(Clone, Debug)]
+pub struct Flip {
+    /// In this file, below the data directory.
+    pub file: PathBuf,
+    /// In this byte.
+    pub at: u64,
+    /// This one.
+    pub bit: u8,
+    /// What it led to.
+    pub outcome: Outcome,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Flipped {
+    /// Operations whose reply was read.
+    pub acked: u64,
+    /// What was found wrong before any flip.
+    pub findings: Vec<Finding>,
+    /// The flips.
+    pub flips: Vec<Flip>,
+    /// What is known of the data before any flip.
+    pub judged: Judged,
+    /// The moment of the stop.
+    pub at: Moment,
+    /// The data before any flip.
+    pub whole: PathBuf,
+    /// Where they are tried.
+    pub arena: Arena,
+}
+
+/// Lets a server write, stops it, and flips one bit after the other.
+pub fn run(
+    program: &Program,
+    plan: &Plan,
+    tell: &mut dyn FnMut(usize, usize),
+    stop: &AtomicBool,
+) -> io::Result<Flipped> {
+    let arena = Arena::on_disk()?;
+    let clock = Clock::default();
+    let server = arena.start(program).map_err(io::Error::other)?;
+    let driven = plan.load.start(server.port(), &clock, 0);
+    driven.wait_for(plan.operations, std::time::Duration::from_secs(60));
+    let (calls, _) = driven.finish();
+    let acked = calls.len() as u64;
+    server.stop()?;
+    let whole = arena.beside().join("whole");
+    copy(arena.data(), &whole)?;
+    let (judged, mut findings) = Judged::new(Default::default(), calls, wall_ms(), 0);
+    let at = clock.ticks.now();
+    let expected = match arena.look(program) {
+        Ok(found) => {
+            findings.extend(judged.judge(&found, at, Default::default()));
+            found
+        }
+        Err(why) => return Err(io::Error::other(why)),
+    };
+    let mut rng = Rng::with_seed(plan.load.seed);
+    let bytes = written_bytes(&whole)?;
+    let mut flips = Vec::new();
+    for number in 0..plan.flips {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let (file, at) = &bytes[rng.usize(..bytes.len())];
+        let bit = rng.u8(..8);
+        arena.fill_from(&whole)?;
+        flip(&arena.data().join(file), *at, bit)?;
+        let outcome = match arena.look(program) {
+            Err(why) => Outcome::Refused(why),
+            Ok(found) => compare(&expected, &found),
+        };
+        flips.push(Flip { file: file.clone(), at: *at, bit, outcome });
+        tell(number + 1, plan.flips);
+    }
+    // What was found then is what must be found again.
+    let judged = Judged::at_rest(expected.cells);
+    Ok(Flipped { acked, findings, flips, judged, at, whole, arena })
+}
+
+/// Flips a bit of a file.
+pub fn flip(path: &Path, at: u64, bit: u8) -> io::Result<()> {
+    use std::os::unix::fs::FileExt;
+    let file = std::fs::OpenOptions::new().read(true).write(true).open(path)?;
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, at)?;
+    byte[0] ^= 1 << bit;
+    file.write_all_at(&byte, at)
+}
+
+/// Every byte that is not zero: what was made ahead of need is nobody's data.
+fn written_bytes(directory: &Path) -> io::Result<Vec<(PathBuf, u64)>> {
+    let mut found = Vec::new();
+    let mut waiting = vec![PathBuf::new()];
+    while let Some(below) = waiting.pop() {
+        for entry in std::fs::read_dir(directory.join(&below))? {
+            let entry = entry?;
+            let path = below.join(entry.file_name());
+            if entry.file_type()?.is_dir() {
+                waiting.push(path);
+            } else if entry.file_type()?.is_file() {
+                let content = std::fs::read(entry.path())?;
+                let written = (0..content.len()).filter(|at| content[*at] != 0);
+                found.extend(written.map(|at| (path.clone(), at as u64)));
+            }
+        }
+    }
+    if found.is_empty() {
+        return Err(io::Error::other("the server wrote no file"));
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Keys that expire are left out: time goes on.
+fn compare(expected: &Observation, found: &Observation) -> Outcome {
+    if let Some(stranger) = found.foreign.first() {
+        return Outcome::Changed(format!("{stranger} is there"));
+    }
+    let nothing = State::default();
+    let cells = expected.cells.keys().chain(found.cells.keys());
+    for cell in cells {
+        let side = |observation: &Observation| observation.cells.get(cell).unwrap_or(&nothing).clone();
+        let (before, after) = (side(expected), side(found));
+        if before.digest() == after.digest() {
+            continue;
+        }
+        let kinds = before.keys.keys().chain(after.keys.keys());
+        let differing = kinds.filter(|kind| before.keys.get(kind) != after.keys.get(kind)).map(|kind| kind.key(*cell));
+        let mut differing: Vec<String> = differing.collect();
+        differing.dedup();
+        return Outcome::Changed(format!("another content of {}", differing.join(", ")));
+    }
+    Outcome::Equal
+}

@@ -1,0 +1,222 @@
+//! The verdict on a run: what was answered, and what was found after the crash.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+
+use super::history::{
+    Call, Cell, Explained, History, Observation, Reachable, Search, State, Unexplained, Window, in_words,
+};
+use super::volume::Moment;
+
+/// The calls of a run, by cell, with all states that they can lead to.
+#[derive(Debug)]
+pub struct Judged {
+    initial: BTreeMap<Cell, State>,
+    cells: HashMap<Cell, (Vec<Call>, Reachable)>,
+    /// Cells whose replies have no explanation.
+    unexplained: HashMap<Cell, Vec<Call>>,
+    /// By how much the server's clock may be off.
+    skew_ms: u64,
+    /// Returns of all operations: tick, wall clock.
+    returns: Vec<(Moment, u64)>,
+}
+
+/// Something that must not be.
+#[derive(Clone, Debug)]
+pub enum Finding {
+    /// Replies that no order of the operations explains.
+    Replies {
+        /// The keys concerned.
+        cell: Cell,
+        /// Why there is none.
+        why: Unexplained,
+    },
+    /// An acked operation is gone.
+    Lost {
+        /// The keys concerned.
+        cell: Cell,
+        /// How many acked operations, at most, are not in what was found.
+        operations: usize,
+        /// How long before the crash the first of them was acked.
+        oldest_ms: u64,
+    },
+    /// A state that no order of the operations leads to.
+    Wrong {
+        /// The keys concerned.
+        cell: Cell,
+    },
+    /// Something that nobody wrote.
+    Foreign(String),
+    /// Something else is served than before.
+    Changed(String),
+    /// The server does not start, or does not answer.
+    Refused(String),
+}
+
+impl Finding {
+    /// The keys concerned.
+    pub fn cell(&self) -> Option<Cell> {
+        match self {
+            Self::Replies { cell, .. } | Self::Lost { cell, .. } | Self::Wrong { cell } => Some(*cell),
+            Self::Foreign(_) | Self::Changed(_) | Self::Refused(_) => None,
+        }
+    }
+
+    /// How bad it is: a start is called by the worst that it led to.
+    pub fn gravity(&self) -> u8 {
+        match self.name() {
+            "wrong" => 4,
+            "wrong replies" => 3,
+            "lost" => 2,
+            "refused" => 1,
+            _ => 0,
+        }
+    }
+
+    /// What kind it is, in one word.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Replies { why: Unexplained::TooMany, .. } => "undecided",
+            Self::Replies { .. } => "wrong replies",
+            Self::Lost { .. } => "lost",
+            Self::Wrong { .. } | Self::Foreign(_) | Self::Changed(_) => "wrong",
+            Self::Refused(_) => "refused",
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Replies { cell, why: Unexplained::TooMany } => {
+                write!(f, "keys {{{cell}}}: too many orders to decide whether the replies are right")
+            }
+            Self::Replies { cell, why: Unexplained::NoOrder { longest, .. } } => {
+                write!(f, "keys {{{cell}}}: no order of the operations explains the replies beyond {}", longest.len())
+            }
+            Self::Lost { cell, operations, oldest_ms } => write!(
+                f,
+                "keys {{{cell}}}: acked operations are lost: {operations}, the first of them acked {oldest_ms} ms before the crash",
+            ),
+            Self::Wrong { cell } => {
+                write!(f, "keys {{{cell}}}: what is there is nothing that any order of the operations leads to")
+            }
+            Self::Foreign(what) => write!(f, "nobody wrote this: {what}"),
+            Self::Changed(what) => write!(f, "served without a word: {what}"),
+            Self::Refused(why) => write!(f, "the server does not serve: {why}"),
+        }
+    }
+}
+
+/// A call as a line.
+pub fn call_in_words(call: &Call) -> String {
+    let commands = call.operation.commands(call.cell);
+    let commands: Vec<String> = commands.iter().map(|command| in_words(command)).collect();
+    let reply = call.returned.as_ref().map_or("no reply".to_owned(), |(_, value)| {
+        let text = value.to_string();
+        let cut: String = text.chars().take(120).collect();
+        if cut.len() < text.len() { format!("{cut}…") } else { cut }
+    });
+    format!("{} -> {reply}", commands.join("; "))
+}
+
+/// The promise: what was acked longer ago than this is there after a crash.
+pub type MayLose = std::time::Duration;
+
+impl Judged {
+    /// Searches the orders of all calls, of a server whose clock is off by at most so many milliseconds. What cannot be explained is a finding, and its cell is not judged further.
+    pub fn new(initial: BTreeMap<Cell, State>, calls: Vec<Call>, end_ms: u64, skew_ms: u64) -> (Self, Vec<Finding>) {
+        let mut returns: Vec<_> = calls
+            .iter()
+            .filter_map(|call| call.returned.as_ref())
+            .map(|(stamp, _)| (stamp.tick, stamp.wall_ms))
+            .collect();
+        returns.sort_unstable();
+        let mut by_cell: BTreeMap<Cell, Vec<Call>> = initial.keys().map(|cell| (*cell, Vec::new())).collect();
+        for call in calls {
+            by_cell.entry(call.cell).or_default().push(call);
+        }
+        let (mut cells, mut unexplained, mut findings) = (HashMap::new(), HashMap::new(), Vec::new());
+        let nothing = State::default();
+        for (cell, mut calls) in by_cell {
+            calls.sort_by_key(|call| call.invoked.tick);
+            let from = initial.get(&cell).unwrap_or(&nothing);
+            match Search::new(&calls, end_ms, skew_ms).explore(from) {
+                Ok(reachable) => {
+                    cells.insert(cell, (calls, reachable));
+                }
+                Err(why) => {
+                    unexplained.insert(cell, calls);
+                    findings.push(Finding::Replies { cell, why });
+                }
+            }
+        }
+        (Self { initial, cells, unexplained, returns, skew_ms }, findings)
+    }
+
+    /// Of a state that is known, and that nothing has changed since.
+    pub fn at_rest(known: BTreeMap<Cell, State>) -> Self {
+        Self::new(known, Vec::new(), u64::MAX, 0).0
+    }
+
+    /// The calls of a cell and the state before them.
+    pub fn history(&self, cell: Cell) -> History {
+        let explained = self.cells.get(&cell).map(|(calls, _)| calls);
+        let calls = explained.or_else(|| self.unexplained.get(&cell)).cloned().unwrap_or_default();
+        History { cell, initial: self.initial.get(&cell).cloned().unwrap_or_default(), calls }
+    }
+
+    /// Moments at which replies were read.
+    pub fn returns(&self) -> impl Iterator<Item = Moment> {
+        self.returns.iter().map(|(tick, _)| *tick)
+    }
+
+    /// Everything that was acked at least `may_lose` before this moment had been acked by the moment that is answered.
+    fn acked_by(&self, at: Moment, may_lose: MayLose) -> (Moment, u64) {
+        let by_then = &self.returns[..self.returns.partition_point(|(tick, _)| *tick < at)];
+        let Some((last, crash_ms)) = by_then.last().copied() else { return (0, 0) };
+        let until = crash_ms.saturating_sub(may_lose.as_millis() as u64);
+        let bound = if may_lose.is_zero() {
+            last
+        } else {
+            by_then.iter().rev().find(|(_, ms)| *ms < until).map_or(0, |(tick, _)| *tick)
+        };
+        (bound, crash_ms)
+    }
+
+    /// Judges what was found after a crash at this moment.
+    pub fn judge(&self, found: &Observation, at: Moment, may_lose: MayLose) -> Vec<Finding> {
+        let mut findings = self.judge_only(found, at, may_lose);
+        // A cell that nobody touched.
+        let known = |cell: &Cell| self.cells.contains_key(cell) || self.unexplained.contains_key(cell);
+        let strangers = found.cells.keys().filter(|cell| !known(cell));
+        findings.extend(strangers.map(|cell| Finding::Wrong { cell: *cell }));
+        findings
+    }
+
+    /// The same of the cells that are known; others may be there.
+    pub fn judge_only(&self, found: &Observation, at: Moment, may_lose: MayLose) -> Vec<Finding> {
+        let mut findings: Vec<Finding> = found.foreign.iter().cloned().map(Finding::Foreign).collect();
+        let window = found.window.unwrap_or(Window { from_ms: 0, to_ms: u64::MAX }).widened(self.skew_ms);
+        let (acked, crash_ms) = self.acked_by(at, may_lose);
+        let nothing = State::default();
+        for (cell, (calls, reachable)) in &self.cells {
+            let state = found.cells.get(cell).unwrap_or(&nothing);
+            match reachable.explain(state, window, acked, at) {
+                Explained::Whole => {}
+                Explained::Never => findings.push(Finding::Wrong { cell: *cell }),
+                Explained::Lost { from } => {
+                    let lost = calls.iter().filter_map(|call| call.returned.as_ref().map(|(stamp, _)| stamp));
+                    let lost: Vec<_> = lost.filter(|stamp| (from..=acked).contains(&stamp.tick)).collect();
+                    let oldest = lost.iter().map(|stamp| stamp.wall_ms).min().unwrap_or(crash_ms);
+                    findings.push(Finding::Lost {
+                        cell: *cell,
+                        operations: lost.len(),
+                        oldest_ms: crash_ms.saturating_sub(oldest),
+                    });
+                }
+            }
+        }
+        findings
+    }
+}

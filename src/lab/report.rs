@@ -1,0 +1,133 @@
+//! A campaign's report: as text, as JSON, and as a page.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::campaign::Part;
+
+/// What came of a campaign.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The server's command line.
+    pub server: String,
+    /// The seed, by which a campaign is repeated as far as a server and its threads allow.
+    pub seed: u64,
+    /// Clients, and what they did.
+    pub load: String,
+    /// What is promised.
+    pub promise: String,
+    /// Each fault.
+    pub parts: Vec<Part>,
+}
+
+impl Report {
+    /// True when no promise was broken.
+    pub fn is_sound(&self) -> bool {
+        self.parts.iter().all(|part| part.broken == 0)
+    }
+
+    /// True when some fault could not be tried.
+    pub fn is_incomplete(&self) -> bool {
+        self.parts.iter().any(|part| part.skipped.is_some())
+    }
+
+    /// For a terminal.
+    pub fn as_text(&self) -> String {
+        let mut text = format!(
+            "server   {}\nload     {}\nseed     {}\npromise  {}\n\n",
+            self.server, self.load, self.seed, self.promise
+        );
+        let head = ["fault", "rounds", "acked", "judged", "outcome"];
+        let _ = writeln!(text, "{:<10} {:>7} {:>9} {:>7}  {}", head[0], head[1], head[2], head[3], head[4]);
+        for part in &self.parts {
+            let outcome = outcome(part);
+            let _ =
+                writeln!(text, "{:<10} {:>7} {:>9} {:>7}  {outcome}", part.fault, part.rounds, part.acked, part.judged);
+        }
+        for part in self.parts.iter().filter(|part| part.broken > 0) {
+            let _ = writeln!(text, "\n{}: the promise was broken {} times; the first time:", part.fault, part.broken);
+            for line in &part.first {
+                let _ = writeln!(text, "  {}", shortened(line));
+            }
+            for (file, _) in &part.cases {
+                let _ = writeln!(text, "  see it again: ackd torture --replay {}", file.display());
+            }
+        }
+        for part in self.parts.iter().filter(|part| !part.remarks.is_empty()) {
+            let _ = writeln!(text, "\n{}: {}", part.fault, part.remarks.join("\n  "));
+        }
+        let verdict = match (self.is_sound(), self.is_incomplete()) {
+            (false, _) => "BROKEN: something that was promised was not kept",
+            (true, true) => "nothing was lost, but not everything was tried",
+            (true, false) => "nothing was lost",
+        };
+        let _ = writeln!(text, "\n{verdict}");
+        text
+    }
+
+    /// For programs.
+    pub fn as_json(&self) -> Value {
+        let part = |part: &Part| {
+            json!({
+                "fault": part.fault,
+                "rounds": part.rounds,
+                "acked": part.acked,
+                "refused_operations": part.refused_operations,
+                "states": part.states,
+                "judged": part.judged,
+                "struck": part.struck,
+                "outcomes": part.outcomes,
+                "broken": part.broken,
+                "oldest_lost_ms": part.oldest_lost_ms,
+                "cases": part.cases.iter().map(|(file, lines)| {
+                    json!({ "file": file.display().to_string(), "findings": lines })
+                }).collect::<Vec<_>>(),
+                "first": part.first,
+                "remarks": part.remarks,
+                "skipped": part.skipped,
+                "seconds": part.seconds,
+            })
+        };
+        json!({
+            "server": self.server,
+            "seed": self.seed,
+            "load": self.load,
+            "promise": self.promise,
+            "sound": self.is_sound(),
+            "incomplete": self.is_incomplete(),
+            "faults": self.parts.iter().map(part).collect::<Vec<_>>(),
+        })
+    }
+
+    /// For a browser.
+    pub fn as_page(&self) -> String {
+        super::page::of_report(self)
+    }
+}
+
+/// What the starts led to, in words.
+pub fn outcome(part: &Part) -> String {
+    if let Some(why) = &part.skipped {
+        return format!("NOT TRIED: {why}");
+    }
+    let mut words: Vec<String> =
+        part.outcomes.iter().filter(|(_, count)| **count > 0).map(|(name, count)| format!("{count} {name}")).collect();
+    if part.states > 0 {
+        words.push(format!("of {} states built", part.states));
+    }
+    if part.refused_operations > 0 {
+        words.push(format!("{} operations refused", part.refused_operations));
+    }
+    if let Some(oldest) = part.oldest_lost_ms {
+        words.push(format!("lost acks up to {oldest} ms old"));
+    }
+    words.join(", ")
+}
+
+/// What servers print can be long.
+fn shortened(line: &str) -> String {
+    const LONGEST: usize = 600;
+    let cut: String = line.chars().take(LONGEST).collect();
+    if cut.len() < line.len() { format!("{cut}…") } else { cut }
+}

@@ -1,0 +1,247 @@
+//! Faults that strike a living server: it is driven, something happens to it, it is started again, and what it holds is
+//! judged. One round follows the other on the same directory.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use fastrand::Rng;
+use rustix::process::Signal;
+
+use super::arena::{Arena, observe};
+use super::clock::Skew;
+use super::drive::{Clock, Driven, Load, wall_ms};
+use super::fault::Fault;
+use super::history::{Call, Cell, State};
+use super::judge::{Finding, Judged, MayLose};
+use super::server::{Program, Server, copy, in_words};
+use super::volume::{Armed, Doomed, Faults, Moment};
+
+/// Longest time of a round before its fault has struck.
+const STRIKE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How rounds are run.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// What strikes.
+    pub fault: Fault,
+    /// Who drives the server.
+    pub load: Load,
+    /// At most so many replies are awaited before the fault strikes.
+    pub operations: u64,
+    /// Promised.
+    pub may_lose: MayLose,
+    /// The fault strikes at this call of the server, counted from its start on an empty directory; otherwise at one that is
+    /// drawn.
+    pub strikes_at: Option<u64>,
+}
+
+/// The servers of some rounds, one after the other, with what is known of their content.
+pub struct Rounds<'a> {
+    program: &'a Program,
+    plan: Plan,
+    arena: Arena,
+    clock: Clock,
+    skew: Option<Skew>,
+    rng: Rng,
+    round: u64,
+    known: BTreeMap<Cell, State>,
+}
+
+/// What came of a round.
+#[derive(Debug)]
+pub struct Round {
+    /// Operations whose reply was read.
+    pub acked: u64,
+    /// Operations that the server refused.
+    pub refused: u64,
+    /// How the server ended.
+    pub end: String,
+    /// How often the fault struck.
+    pub struck: u64,
+    /// What must not be.
+    pub findings: Vec<Finding>,
+    /// What else is worth telling.
+    pub remarks: Vec<String>,
+    /// When something was found: what the clients did.
+    pub judged: Judged,
+    /// The moment of the end.
+    pub at: Moment,
+    /// The files as the server left them, until the next round.
+    pub files: PathBuf,
+}
+
+impl<'a> Rounds<'a> {
+    /// On an empty directory.
+    pub fn new(program: &'a Program, plan: Plan) -> io::Result<Self> {
+        let clock = Clock::default();
+        // Where the call is chosen at which it strikes, calls are counted.
+        let needs_mount = plan.fault.needs_mount() || plan.strikes_at.is_some();
+        let arena = if needs_mount { Arena::mounted(clock.ticks.clone())? } else { Arena::on_disk()? };
+        let skew = if plan.fault == Fault::Clock { Some(Skew::new(arena.beside())?) } else { None };
+        let rng = Rng::with_seed(plan.load.seed);
+        Ok(Self { program, plan, arena, clock, skew, rng, round: 0, known: BTreeMap::new() })
+    }
+
+    fn start(&self) -> Result<Server, String> {
+        let program = match &self.skew {
+            Some(skew) => &skew.around(self.program),
+            None => self.program,
+        };
+        self.arena.start(program).map_err(|error| error.to_string())
+    }
+
+    /// One round.
+    pub fn run(&mut self) -> io::Result<Round> {
+        let struck_before = self.arena.volume().map_or(0, |volume| volume.struck());
+        if let (Some(call), Some(volume)) = (self.plan.strikes_at, self.arena.volume()) {
+            volume.arm(self.failure(call));
+        }
+        let mut server = match self.start() {
+            Ok(server) => server,
+            Err(why) if self.plan.strikes_at.is_some() => return self.without_a_start(why),
+            Err(why) => return Err(io::Error::other(why)),
+        };
+        let driven = self.plan.load.start(server.port(), &self.clock, self.round);
+        self.round += 1;
+        let mut remarks = Vec::new();
+        driven.wait_for(self.rng.u64(1..=self.plan.operations), STRIKE_TIMEOUT);
+        self.disturb(&server);
+        self.strike(&mut server, &driven);
+        let end = match self.plan.fault {
+            Fault::Stop => {
+                // The clients go on until they are cut off.
+                match server.stop()? {
+                    Some(status) => in_words(status),
+                    None => {
+                        remarks.push("SIGTERM did not end it: it was killed".into());
+                        "killed after SIGTERM".into()
+                    }
+                }
+            }
+            _ => in_words(match server.ended() {
+                Some(status) => status,
+                None => server.kill()?,
+            }),
+        };
+        let (calls, errors) = driven.finish();
+        remarks.extend(errors);
+        let at = self.clock.ticks.now();
+        let struck = self.arena.volume().map_or(1, |volume| {
+            volume.arm(Faults::default());
+            volume.struck() - struck_before
+        });
+        self.judge(calls, end, struck, remarks, at)
+    }
+
+    /// A round in which the server met the fault before it served.
+    fn without_a_start(&mut self, why: String) -> io::Result<Round> {
+        let struck = self.arena.volume().map_or(0, |volume| {
+            volume.arm(Faults::default());
+            volume.struck()
+        });
+        if struck == 0 {
+            return Err(io::Error::other(why));
+        }
+        let at = self.clock.ticks.now();
+        self.judge(Vec::new(), format!("did not start: {why}"), struck, Vec::new(), at)
+    }
+
+    /// What goes wrong at a call. Every second one goes on failing.
+    fn failure(&self, call: u64) -> Faults {
+        if self.plan.fault == Fault::Kill {
+            let kill = Some(Doomed { after: call, pid: self.arena.pid() });
+            return Faults { kill, ..Faults::default() };
+        }
+        let is_full = self.plan.fault == Fault::Full;
+        let failure = Armed {
+            after: call,
+            error: if is_full { libc::ENOSPC } else { libc::EIO },
+            times: if is_full || call % 2 == 1 { u64::MAX } else { 1 },
+            needs_room: is_full,
+        };
+        Faults { failure: Some(failure), ..Faults::default() }
+    }
+
+    fn judge(
+        &mut self,
+        calls: Vec<Call>,
+        end: String,
+        struck: u64,
+        remarks: Vec<String>,
+        at: Moment,
+    ) -> io::Result<Round> {
+        let refused = calls.iter().filter(|call| call.was_refused()).count() as u64;
+        let acked = calls.iter().filter(|call| call.returned.is_some()).count() as u64 - refused;
+        let files = self.arena.beside().join("files");
+        if files.exists() {
+            std::fs::remove_dir_all(&files)?;
+        }
+        copy(self.arena.data(), &files)?;
+        let (judged, mut findings) =
+            Judged::new(std::mem::take(&mut self.known), calls, wall_ms(), self.plan.fault.skew_ms());
+        let found = self.start().and_then(|server| {
+            let found = observe(&server);
+            let _ = server.kill();
+            found
+        });
+        match found {
+            Ok(found) => {
+                findings.extend(judged.judge(&found, at, self.plan.may_lose));
+                self.known = found.cells;
+            }
+            Err(why) => findings.push(Finding::Refused(why)),
+        }
+        Ok(Round { acked, refused, end, struck, findings, remarks, judged, at, files })
+    }
+
+    /// Files come and go while clients write.
+    fn disturb(&mut self, server: &Server) {
+        let command: &[&str] = match self.rng.u8(..4) {
+            0 => &["BGSAVE"],
+            1 => &["BGREWRITEAOF"],
+            _ => return,
+        };
+        // Where it is refused (another one is under way) nothing is disturbed.
+        let _ = server.client().and_then(|mut client| client.call(command));
+        std::thread::sleep(Duration::from_millis(self.rng.u64(..30)));
+    }
+
+    fn strike(&mut self, server: &mut Server, driven: &Driven) {
+        if self.plan.strikes_at.is_some() {
+            // It is armed already.
+            driven.wait_for(self.plan.operations, Duration::from_millis(600));
+            return;
+        }
+        let more = self.rng.u64(1..=self.plan.operations.max(2) / 2);
+        let drawn = self.rng.u64(..60);
+        let Some(volume) = self.arena.volume() else {
+            if let Some(skew) = &self.skew {
+                skew.jump(&mut self.rng);
+                driven.wait_for(more, STRIKE_TIMEOUT);
+            }
+            return;
+        };
+        let mut faults = Faults::default();
+        match self.plan.fault {
+            Fault::Full => {
+                faults.capacity = Some(volume.look(super::volume::Tree::size) + self.rng.u64(..64 << 10));
+            }
+            Fault::Eio => {
+                faults = self.failure(drawn);
+            }
+            Fault::Slow => faults.delay = Some((Duration::from_millis(1), Duration::from_millis(60))),
+            _ => {}
+        }
+        volume.arm(faults);
+        let short = Duration::from_millis(if self.plan.fault == Fault::Slow { 5000 } else { 600 });
+        driven.wait_for(more, short);
+        if self.plan.fault == Fault::Full && self.rng.bool() {
+            // Room again: writes resume by themselves.
+            volume.arm(Faults::default());
+            driven.wait_for(more, Duration::from_secs(2));
+        }
+        let _ = server.signal(Signal::CONT);
+    }
+}
