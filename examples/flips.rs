@@ -1,8 +1,10 @@
-//! Flips every bit of every byte of small data directories, and starts the server's recovery after each.
+//! Flips every bit of every byte of small data directories, zeroes each sector, swaps each pair of neighbouring blocks,
+//! truncates at each byte, removes, duplicates and exchanges files, and starts the server's recovery after each. Every
+//! N-th refused state (`--repairs N`, default 100) is repaired, and what is kept must be a state of the history.
 //!
 //! ```text
 //! cargo run --release --example flips -- [--jobs N] [--runs N] [--turns N] [--part N --parts N]
-//!     [--policy always|everysec]
+//!     [--policy always|everysec] [--repairs N] [--flips 0|1]
 //! ```
 //!
 //! Prints one line for each way in which the server had ended, and everything that ended neither in the same content
@@ -19,7 +21,7 @@ use flips::campaign::{Bits, Share, Tally, run};
 use flips::directory::{End, Plan};
 
 fn main() -> ExitCode {
-    let (mut jobs, mut runs, mut turns, mut part, mut parts) = (2, 2, 8, 0, 1);
+    let (mut jobs, mut runs, mut turns, mut part, mut parts, mut repairs, mut flips) = (2, 2, 12, 0, 1, 100, true);
     let mut policies = vec![SyncPolicy::Always, SyncPolicy::EverySec];
     let mut arguments = std::env::args().skip(1);
     while let Some(option) = arguments.next() {
@@ -34,6 +36,8 @@ fn main() -> ExitCode {
             "--jobs" => jobs = value.max(1),
             "--runs" => runs = value.max(1),
             "--turns" => turns = value.max(1),
+            "--repairs" => repairs = value,
+            "--flips" => flips = value > 0,
             "--part" => part = value,
             "--parts" => parts = value.max(1),
             _ => panic!("unknown option {option}"),
@@ -48,7 +52,14 @@ fn main() -> ExitCode {
             let started = Instant::now();
             let mut tally = Tally::default();
             std::thread::scope(|scope| {
-                let share = |job| Share { part: part * jobs + job, parts: parts * jobs, bits: Bits::All, zeros: 1 };
+                let share = |job| Share {
+                    part: part * jobs + job,
+                    parts: parts * jobs,
+                    bits: if flips { Bits::All } else { Bits::None },
+                    zeros: 1,
+                    coarse: 1,
+                    repairs,
+                };
                 let threads: Vec<_> = (0..jobs).map(|job| scope.spawn(move || run(&plan, share(job)))).collect();
                 for thread in threads {
                     tally += thread.join().expect("a share does not panic");

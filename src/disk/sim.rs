@@ -59,6 +59,7 @@ pub use crash::Crash;
 pub use fault::{Fault, Faults};
 pub use handle::SimDisk;
 
+use self::inode::Inode;
 use self::names::Node;
 use self::state::{Answer, State, Storage, What};
 use crate::base::clock::Clock;
@@ -387,6 +388,32 @@ impl World {
         let mut state = self.0.state.borrow_mut();
         let inodes = state.storage.inodes.values_mut().filter(|inode| inode.has_cached_pages());
         inodes.map(|inode| Rc::make_mut(inode).drop_clean_pages()).sum()
+    }
+
+    /// Puts a file with this content in the place of what has the name, durable at once: what somebody may do to the files
+    /// of a server that is not running.
+    pub fn put(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        let mut file = Inode::default();
+        file.write_direct(0, content, inode::whole);
+        if self.read(path).is_some() {
+            self.remove(path)?;
+        }
+        let mut state = self.0.state.borrow_mut();
+        let (change, number) = (state.number(), state.storage.next_inode);
+        state.storage.names.create(change, path, Node::File(number))?;
+        state.storage.next_inode += 1;
+        state.storage.inodes.insert(number, Rc::new(file));
+        state.storage.names.sync_all();
+        Ok(())
+    }
+
+    /// Takes a file away, durable at once.
+    pub fn remove(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.0.state.borrow_mut();
+        let change = state.number();
+        state.storage.names.remove(change, path)?;
+        state.storage.names.sync_all();
+        Ok(())
     }
 
     // Looking in from outside. None of this is an operation.

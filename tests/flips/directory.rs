@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::task::Waker;
 
@@ -10,7 +10,9 @@ use ackd::command::dispatch;
 use ackd::disk::sim::{Crash, World};
 use ackd::disk::{AlignedBuf, Disk, Open};
 use ackd::durability::fork::Output;
+use ackd::durability::offline::{self, Until};
 use ackd::durability::recovery::{self, RecoveryFailure};
+use ackd::durability::repair::{self, RepairError};
 use ackd::durability::snapshot;
 use ackd::engine::Engine;
 use ackd::engine::client::{ClientId, Peer};
@@ -51,22 +53,11 @@ pub struct Plan {
 /// Content of all databases.
 pub type Digest = Vec<u128>;
 
-/// Where a frame with effects stands.
-#[derive(Clone, Debug)]
-pub struct Frame {
-    pub file: PathBuf,
-    pub position: u64,
-    pub end: u64,
-    pub offset: u64,
-    pub end_offset: u64,
-}
-
 /// A directory at rest.
 pub struct AtRest {
     pub world: World,
     /// Stream offsets and the content there, ascending; the first is empty, the last is all.
     pub states: Vec<(u64, Digest)>,
-    pub frames: Vec<Frame>,
     /// Everything below this offset is vouched for by something behind it: a watermark, or a frame that was written only
     /// when all before it was durable.
     pub vouched: u64,
@@ -122,6 +113,44 @@ pub fn started(world: &World) -> Result<Started, RecoveryFailure> {
     run.expect("a start does not get stuck")
 }
 
+/// Repairs a copy of the files, as `ackd repair --yes` does, and answers what is kept; nothing where the files seem to be
+/// those of a newer version, which is no damage.
+pub fn repaired(world: &World) -> Result<Option<Started>, String> {
+    let place = tempfile::Builder::new().prefix("ackd-test-").tempdir().map_err(|error| error.to_string())?;
+    let data = place.path().join("data");
+    for file in world.files() {
+        let to = data.join(file.strip_prefix(DATA).map_err(|error| error.to_string())?);
+        let written = std::fs::create_dir_all(to.parent().unwrap_or(&data))
+            .and_then(|()| std::fs::write(&to, world.read(&file).unwrap_or_default()));
+        written.map_err(|error| error.to_string())?;
+    }
+    for folder in ["log", "snapshots"] {
+        std::fs::create_dir_all(data.join(folder)).map_err(|error| error.to_string())?;
+    }
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+    match runtime.block_on(repair::repair(&data, &mut |_, _| {})) {
+        Ok(Ok(_)) => {}
+        Ok(Err(_)) => return Err("a start is refused, and repair finds nothing wrong".into()),
+        Err(RepairError::Newer(_)) => return Ok(None),
+        Err(error) => return Err(format!("it cannot be repaired: {error}")),
+    }
+    if !data.join("MANIFEST").exists() {
+        // Nothing can be kept, and nothing is there.
+        let empty = digest(&empty_engine(world).borrow());
+        return Ok(Some(Started { end_offset: 0, digest: empty }));
+    }
+    let loaded = offline::load(&data, Until::End, &mut |_, _| {}).map_err(|error| format!("repaired, but: {error}"))?;
+    let mut found = digest(&loaded.engine);
+    let databases = digest(&empty_engine(world).borrow()).len();
+    let rest = found.split_off(databases);
+    let empty = ackd::keyspace::Db::default().digest();
+    if rest.iter().any(|digest| *digest != empty) {
+        return Err("repaired, with keys in databases that there never were".into());
+    }
+    Ok(Some(Started { end_offset: loaded.place.offset, digest: found }))
+}
+
 impl Plan {
     /// Makes the directory.
     pub fn make(&self) -> AtRest {
@@ -148,8 +177,8 @@ impl Plan {
         });
         // Everything written has reached the medium, and nothing is in the cache: flips are seen.
         let world = world.image(Crash::Power, 1);
-        let (frames, vouched) = frames(&world);
-        AtRest { world, states, frames, vouched }
+        let vouched = vouched(&world);
+        AtRest { world, states, vouched }
     }
 
     async fn serve(
@@ -226,13 +255,30 @@ async fn install(world: &World, log: &Log, bytes: &[u8]) {
 fn commands(run: u64, turn: u64) -> Vec<Vec<Vec<u8>>> {
     let words = |line: &str| line.split(' ').map(|word| word.as_bytes().to_vec()).collect::<Vec<_>>();
     let mut lines = vec![words(&format!("SELECT {}", turn % 3)), words(&format!("SET run:{run}:{turn} {turn}"))];
-    match turn % 6 {
+    match turn % 12 {
         0 => lines.push(words("INCR counter")),
         1 => lines.push(vec![b"SET".to_vec(), b"\x00binary\xff".to_vec(), vec![turn as u8; 900]]),
         2 => lines.extend(["MULTI", "APPEND text abc", "INCRBY counter 7", "DEL run:1:0", "EXEC"].map(words)),
         3 => lines.push(words("SET lease 1 PXAT 99999999999999")),
         4 => lines.push(vec![b"SET".to_vec(), b"large".to_vec(), vec![b'L'; 5000]]),
-        _ => lines.push(words("COPY large copied REPLACE")),
+        5 => lines.push(words("COPY large copied REPLACE")),
+        6 => lines.extend(["HSET hash a 1 b 2", "HEXPIRE hash 9999999 FIELDS 1 a"].map(words)),
+        7 => lines.extend(["RPUSH list a b c", "LPOP list", "SADD set 1 2 3", "SADD words x y"].map(words)),
+        8 => lines.extend(["ZADD zset 1.5 a 2 b", "GEOADD geo 13.36 38.11 Palermo", "PFADD hll a b c"].map(words)),
+        9 => {
+            let lines_of = ["XADD log:{run} 1-1 f v", "XADD log:{run} 2-1 f w", "XDEL log:{run} 1-1"];
+            lines.extend(lines_of.map(|line| words(&line.replace("{run}", &run.to_string()))));
+        }
+        10 => {
+            let lines_of = [
+                "XADD jobs:{run} 1-1 f v",
+                "XGROUP CREATE jobs:{run} group 0",
+                "XREADGROUP GROUP group one COUNT 1 STREAMS jobs:{run} >",
+                "SETBIT bits 77 1",
+            ];
+            lines.extend(lines_of.map(|line| words(&line.replace("{run}", &run.to_string()))));
+        }
+        _ => lines.extend(["SADD set 1 2 3", "SPOP set", "DEL words"].map(words)),
     }
     lines
 }
@@ -250,8 +296,8 @@ fn request(engine: &mut Engine, client: ClientId, words: &[Vec<u8>]) {
     engine.clients.put(client);
 }
 
-/// The frames with effects, and the offset up to which something behind vouches for them.
-fn frames(world: &World) -> (Vec<Frame>, u64) {
+/// The offset up to which something behind vouches for the frames.
+fn vouched(world: &World) -> u64 {
     let manifest = Manifest::parse(&world.read(&Path::new(DATA).join("MANIFEST")).unwrap()).unwrap();
     let folder = Path::new(DATA).join("log");
     let bytes: Vec<Vec<u8>> =
@@ -265,7 +311,6 @@ fn frames(world: &World) -> (Vec<Frame>, u64) {
         tail_is_live: false,
     };
     let mut vouched = manifest.durable;
-    let mut frames = Vec::new();
     for frame in LogReader::new(input, bytes.iter().map(Vec::as_slice).collect()) {
         let frame = frame.unwrap();
         let header = frame.header;
@@ -273,15 +318,6 @@ fn frames(world: &World) -> (Vec<Frame>, u64) {
         if header.always {
             vouched = vouched.max(header.offset);
         }
-        if header.end_offset() > header.offset {
-            frames.push(Frame {
-                file: folder.join(ackd::log::Segment::name_of(frame.sequence)),
-                position: frame.position,
-                end: frame.position + header.frame_len(),
-                offset: header.offset,
-                end_offset: header.end_offset(),
-            });
-        }
     }
-    (frames, vouched)
+    vouched
 }

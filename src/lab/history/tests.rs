@@ -165,3 +165,17 @@ fn histories_are_cut_at_a_moment_of_rest() {
     assert_eq!(cut.calls.len(), 1);
     assert_eq!(cut.initial, text("v49"));
 }
+
+#[test]
+fn a_key_may_expire_within_a_transaction() {
+    let both = |until| {
+        Operation::Transaction(vec![
+            Operation::SetUntil(Kind::Timed, Word::new("v"), until),
+            Operation::Get(Kind::Timed),
+        ])
+    };
+    let reply = |value| Some((2, Value::Array(vec![ok(), value])));
+    assert!(explore(&[call(1, both(NOW - 1000), 1, reply(Value::NullBulk))]).is_ok());
+    assert!(explore(&[call(1, both(NOW + 1000), 1, reply(bulk("v")))]).is_ok());
+    assert!(explore(&[call(1, both(NOW + 1000), 1, reply(Value::NullBulk))]).is_err());
+}

@@ -129,7 +129,6 @@ fn a_rename_is_whole_or_not_at_all() {
         let text = content(&timeline.image(&keep), "file").unwrap();
         assert!(text == b"old" || text == b"new", "{keep:?}: {}", text.escape_ascii());
     }
-    machine.sync(ROOT);
 }
 
 #[test]
