@@ -72,7 +72,8 @@ fn imported(file: &[u8], salvage: bool) -> Result<(Summary, Data), ImportError> 
         (summary, snapshot(&file))
     });
     if result.is_err() {
-        let mut left: Vec<_> = fs::read_dir(&folder).expect("it is there").flatten().map(|entry| entry.file_name()).collect();
+        let mut left: Vec<_> =
+            fs::read_dir(&folder).expect("it is there").flatten().map(|entry| entry.file_name()).collect();
         left.retain(|name| name != "appendonly.aof");
         assert!(left.is_empty(), "a refused import leaves {left:?}");
     }

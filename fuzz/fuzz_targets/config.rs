@@ -16,13 +16,19 @@ fn read(text: &[u8]) -> Result<Config, String> {
     Ok(config)
 }
 
+/// Every setting with its value.
+fn settings(config: &Config) -> Vec<u8> {
+    config.rewritten_in_full(b"")
+}
+
 fuzz_target!(|text: &[u8]| {
-    let settings = |config: &Config| config.get(&[b"*"]);
-    let first = memory::for_input(text, || read(text));
-    assert_eq!(first.as_ref().map(settings), read(text).as_ref().map(settings));
-    let Ok(config) = first else { return };
-    for rewritten in [config.rewritten(text), config.rewritten_in_full(text)] {
-        let again = read(&rewritten).unwrap_or_else(|error| panic!("{}: {error}", rewritten.escape_ascii()));
-        assert_eq!(settings(&again), settings(&config), "{}", rewritten.escape_ascii());
+    let Ok(config) = memory::for_input(text, || read(text)) else {
+        assert!(read(text).is_err());
+        return;
+    };
+    let expected = settings(&config);
+    for again in [text, &config.rewritten(text), &config.rewritten_in_full(text), &expected] {
+        let config = read(again).unwrap_or_else(|error| panic!("{}: {error}", again.escape_ascii()));
+        assert_eq!(settings(&config).escape_ascii().to_string(), expected.escape_ascii().to_string());
     }
 });

@@ -40,7 +40,10 @@ fn look_at(bytes: &[u8], salt: u64) {
             if !payload.is_empty() {
                 let cut = parse(&whole[..whole.len() - 1], room, salt);
                 assert_eq!(cut, Ok(Parsed::NeedMore(payload.end)));
-                assert_eq!(parse(&whole[..whole.len() - 1], room.min(payload.end as u64 - 1), salt), Err(FrameFault::TooLong));
+                assert_eq!(
+                    parse(&whole[..whole.len() - 1], room.min(payload.end as u64 - 1), salt),
+                    Err(FrameFault::TooLong)
+                );
             }
             if whole.get(RESERVED) == Some(&[0; 4]) {
                 let (written, crc) = sealed.header.encode(salt);

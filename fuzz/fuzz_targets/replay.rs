@@ -50,7 +50,8 @@ fn replay(effects: &[u8], into: &mut Session) {
 fn is_determined(spec: &Spec) -> bool {
     let kept = ["object", "memory", "dump", "xinfo", "sort", "pfdebug", "info"];
     let name = spec.name.split('|').next().unwrap_or(spec.name);
-    !kept.iter().any(|kept| name.starts_with(kept)) && !spec.tips.iter().any(|tip| tip.starts_with("nondeterministic_output"))
+    !kept.iter().any(|kept| name.starts_with(kept))
+        && !spec.tips.iter().any(|tip| tip.starts_with("nondeterministic_output"))
 }
 
 fuzz_target!(|input: &[u8]| {

@@ -6,9 +6,7 @@
 #![no_main]
 
 use ackd::log::reader::LogReader;
-use ackd::log::{
-    FRAME_HEADER, FrameHeader, FrameKind, HistoryId, SEGMENT_HEADER, Segment, StartMark, WalkInput,
-};
+use ackd::log::{FRAME_HEADER, FrameHeader, FrameKind, HistoryId, SEGMENT_HEADER, Segment, StartMark, WalkInput};
 use ackd_fuzz::bytes::Bytes;
 use ackd_fuzz::memory;
 use libfuzzer_sys::fuzz_target;
@@ -24,6 +22,8 @@ struct Written {
     /// The header that would be right next, but for kind, payload and checksums.
     next: FrameHeader,
     position: u64,
+    /// Where the last frame ends; the position may lie behind zeros.
+    end: u64,
     /// Frames that follow each other from the first one on, as segment and position, each with its end offset.
     sound: Vec<(u64, u64, FrameHeader)>,
     /// Whether nothing yet is wrong.
@@ -49,7 +49,16 @@ impl Written {
             payload_crc: 0,
         };
         let history = HistoryId::draw(&mut fastrand::Rng::with_seed(3));
-        Self { segments: Vec::new(), history, next, position: 0, sound: Vec::new(), is_sound: true, starts_are_sound: true }
+        Self {
+            segments: Vec::new(),
+            history,
+            next,
+            position: 0,
+            end: 0,
+            sound: Vec::new(),
+            is_sound: true,
+            starts_are_sound: true,
+        }
     }
 
     /// Writes a frame at the position, with a field of it that may be another one.
@@ -91,6 +100,7 @@ impl Written {
             self.sound.push((segment.sequence, self.position, header));
         }
         self.position += right.frame_len();
+        self.end = self.position;
         self.next = FrameHeader {
             index: header.index,
             offset: header.end_offset(),
@@ -107,12 +117,13 @@ impl Written {
             return;
         }
         let number = self.segments.len() as u64 + 1;
-        let segment = Segment { sequence: number, size: SIZE, unit: UNIT, salt: number * 2 + u64::from(bytes.byte() & 1) };
+        let segment =
+            Segment { sequence: number, size: SIZE, unit: UNIT, salt: number * 2 + u64::from(bytes.byte() & 1) };
         let before = self.segments.last().map(|(segment, _)| *segment);
         let mut mark = StartMark {
             previous_sequence: before.map_or(0, |segment| segment.sequence),
             previous_salt: before.map_or(0, |segment| segment.salt),
-            live_end: if before.is_some() { self.position } else { 0 },
+            live_end: self.end,
             last_crc: self.next.previous_crc,
             base_offset: self.next.offset,
             history: self.history,
@@ -141,7 +152,8 @@ fuzz_target!(|input: &[u8]| {
     let mut bytes = Bytes(input);
     let mut written = Written::new();
     let mut is_damaged = false;
-    written.segment(&mut bytes);
+    // Where the first of all begins is nowhere else said.
+    written.segment(&mut Bytes(&[]));
     while !bytes.is_empty() {
         match bytes.byte() {
             0..=119 => {

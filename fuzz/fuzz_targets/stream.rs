@@ -139,7 +139,11 @@ fn built(bytes: &mut Bytes) -> Vec<u8> {
 
 fuzz_target!(|input: &[u8]| {
     let mut bytes = Bytes(input);
-    let value = if input.first().is_some_and(|code| STREAMS.contains(code)) { bytes.take(usize::MAX).to_vec() } else { built(&mut bytes) };
+    let value = if input.first().is_some_and(|code| STREAMS.contains(code)) {
+        bytes.take(usize::MAX).to_vec()
+    } else {
+        built(&mut bytes)
+    };
     let payload = dumps::payload(&value, 12);
     let Some(entry) = memory::for_input(&payload, || dumps::value(&payload)) else { return };
     dumps::survives(&entry);

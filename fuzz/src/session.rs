@@ -4,8 +4,7 @@ use std::rc::Rc;
 use std::task::Waker;
 use std::time::Duration;
 
-use ackd::command::dispatch;
-use ackd::command::shadow;
+use ackd::command::{blocking, dispatch, shadow};
 use ackd::disk::sim::{SimClock, World};
 use ackd::engine::Engine;
 use ackd::engine::client::{Client, Peer};
@@ -78,7 +77,11 @@ impl Session {
         let Self { engine, client, effects, .. } = self;
         engine.read_clock();
         dispatch::request(engine, client, arguments);
-        client.blocked = None;
+        if let Some(blocked) = &mut client.blocked {
+            // The time is up at once.
+            blocked.deadline_us = Some(0);
+            blocking::check(engine, client, Waker::noop());
+        }
         let end = engine.stream.offset();
         engine.gate.advance_durable(end);
         let mut reply = Vec::new();
