@@ -40,15 +40,14 @@ impl Seeds {
         }
     }
 
-    /// Writes the shortest of each kind.
+    /// Writes some of each kind, of all lengths that fit.
     fn write(mut self, folder: &Path) -> std::io::Result<()> {
         for ((target, kind), files) in &mut self.0 {
             fs::create_dir_all(folder.join(target))?;
-            files.sort_by_key(|file| (file.len() > LONGEST, usize::MAX - file.len().min(LONGEST)));
-            let fit = files.iter().filter(|file| file.len() <= LONGEST).count().max(1);
-            // The longest that fit, the shortest, and some between.
-            let step = fit.div_ceil(MOST);
-            for (number, file) in files[..fit].iter().step_by(step).enumerate() {
+            files.retain(|file| file.len() <= LONGEST || kind == "dense");
+            files.sort_by_key(Vec::len);
+            let step = files.len().div_ceil(MOST).max(1);
+            for (number, file) in files.iter().step_by(step).enumerate() {
                 fs::write(folder.join(target).join(format!("{kind}-{number}")), file)?;
             }
         }
@@ -307,6 +306,8 @@ fn main() -> std::io::Result<()> {
             seeds.add("requests", "commands", &content[..end]);
         }
     }
+    let long = "*8\r\n$4\r\nHSET\r\n$1\r\na\r\n$0\r\n\r\n$1\r\n1\r\n$2\r\nbc\r\n$1\r\n2\r\n$1\r\nd\r\n$1\r\n3\r\n*0\r\n*1\r\n$4\r\nPING\r\n";
+    seeds.add("requests", "long", long);
     seeds.add("requests", "inline", "PING\r\nSET a \"b\\x00\\n\"\r\n\r\nGET 'a\\'b' \"\"\n");
     for (number, (pattern, text)) in
         [("h?llo*[^a-c]\\*", "hello world*"), ("*a*b", "aaab"), ("[[-]]x", "[]x"), ("[\\]", "x")]

@@ -68,7 +68,7 @@ impl Written {
         if end > content.len() {
             return;
         }
-        let index = self.next.index + u64::from(kind.is_entry());
+        let Some(index) = self.next.index.checked_add(kind.is_entry().into()) else { return };
         let payload_len = payload.len() as u64;
         let right = FrameHeader { kind, index, payload_len, payload_crc: crc32fast::hash(payload), ..self.next };
         let mut header = right;
@@ -152,7 +152,8 @@ fuzz_target!(|input: &[u8]| {
     let mut bytes = Bytes(input);
     let mut written = Written::new();
     let mut is_damaged = false;
-    // Where the first of all begins is nowhere else said.
+    // Where the first of all begins is nowhere else said: near the end of all indices, now and then.
+    written.next.index = u64::from(bytes.byte()).checked_sub(250).map_or(0, |before| u64::MAX - before);
     written.segment(&mut Bytes(&[]));
     while !bytes.is_empty() {
         match bytes.byte() {
