@@ -4,6 +4,8 @@
 //! Values are cut out of RDB files as they stand there, and what is packed or compressed in them is taken out: so a fuzzer
 //! of another parser of the same format can begin with them as well. `docs/fuzzing.md` says what each target reads.
 
+#![expect(clippy::big_endian_bytes, reason = "RDB files have lengths with their high bytes first")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
