@@ -1,9 +1,7 @@
 //! Whole intsets, as files and payloads have them: taken if and only if they are sound, and to the set that they are.
 //!
-//! Input: an intset, header and all. It is tried as it is, and with a header and an order that are right.
+//! Input: an intset, header and all. It is tried as it is, and with a header that is right; then in order, and then each once.
 #![no_main]
-
-use std::collections::BTreeSet;
 
 use ackd::keyspace::Value;
 use ackd_fuzz::{dumps, memory};
@@ -49,9 +47,8 @@ fuzz_target!(|blob: &[u8]| {
     if blob.len() < 8 {
         return;
     }
-    // Those that are there, in whatever order, each once.
     let width = [2, 4, 8][usize::from(blob[0]) % 3];
-    let integers: BTreeSet<i64> = blob[8..]
+    let integers: Vec<i64> = blob[8..]
         .chunks_exact(width)
         .map(|chunk| {
             let mut bytes = [0; 8];
@@ -59,8 +56,14 @@ fuzz_target!(|blob: &[u8]| {
             i64::from_le_bytes(bytes) >> (64 - 8 * width)
         })
         .collect();
-    let mut mended = (width as u32).to_le_bytes().to_vec();
-    mended.extend((integers.len() as u32).to_le_bytes());
-    mended.extend(integers.iter().flat_map(|integer| integer.to_le_bytes().into_iter().take(width)));
-    look_at(&mended);
+    let mut sorted = integers.clone();
+    sorted.sort_unstable();
+    let mut once = sorted.clone();
+    once.dedup();
+    for integers in [integers, sorted, once] {
+        let mut mended = (width as u32).to_le_bytes().to_vec();
+        mended.extend((integers.len() as u32).to_le_bytes());
+        mended.extend(integers.iter().flat_map(|integer| integer.to_le_bytes().into_iter().take(width)));
+        look_at(&mended);
+    }
 });

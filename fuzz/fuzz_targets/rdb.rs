@@ -53,7 +53,10 @@ fn pieces(file: &[u8], in_full: bool) -> Result<Vec<String>, Error> {
             // What was left out cannot be written.
             Event::SkippedModule { .. } => {}
             event if in_full => pieces.push(format!("{event:?}")),
-            Event::Key(key) => pieces.push(format!("{:?} {:?} {:?}", key.name, key.kind, key.expires_ms)),
+            Event::Key(key) => {
+                let used = (key.expires_ms, key.idle_s, key.frequency);
+                pieces.push(format!("{:?} {:?} {used:?}", key.name, key.kind));
+            }
             Event::Part(Part::Packed(packed)) => pieces.extend(packed.iter().map(|text| format!("{text:?}"))),
             Event::Part(Part::Element(text) | Part::String(text)) => pieces.push(format!("{text:?}")),
             // Older versions say less of these.

@@ -69,13 +69,15 @@ fuzz_target!(|input: &[u8]| {
     let mut lots = input.chunks(input.len() / 3 + 1);
     let execute = |session: &mut Session, lot: &[u8]| {
         let mut bytes = Bytes(lot);
+        let family = requests::family(&mut bytes);
         session.effects = Some(Vec::new());
         while !bytes.is_empty() {
             let number = usize::from(bytes.u16());
             if number % 16 == 15 {
                 session.wait(Duration::from_millis(1 << (number / 16 % 20)));
             }
-            let words = requests::request(&rows[number % rows.len()].spec, &requests::KEYS, &mut bytes);
+            let row = requests::row(&rows, family, number as u16);
+            let words = requests::request(&row.spec, &requests::KEYS, &mut bytes);
             let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
             memory::within(COMMAND_MEMORY, || session.run(&words));
         }

@@ -18,7 +18,9 @@ const STREAMS: [u8; 3] = [15, 19, 21];
 fn number(due: i64, bytes: &mut Bytes) -> i64 {
     match bytes.byte() {
         0..=199 => due,
-        200..=230 => i64::from(bytes.byte() as i8),
+        200..=215 => due - 1,
+        216..=225 => due + 1,
+        226..=240 => i64::from(bytes.byte() as i8),
         _ => bytes.u64() as i64,
     }
 }

@@ -1,5 +1,6 @@
 //! Payloads of DUMP around bytes of any kind, with a checksum that is right: a wrong one would stop whatever is in them.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use ackd::base::crc64::crc64;
@@ -9,7 +10,7 @@ use ackd::disk::sim::World;
 use ackd::engine::Engine;
 use ackd::engine::config::Config;
 use ackd::engine::serial::{self, Limits};
-use ackd::keyspace::Entry;
+use ackd::keyspace::{Entry, StreamId, Value};
 use ackd::rdb::{Event, Part, Reader, Version, Writer};
 
 /// What ends a payload: two bytes of a version, and eight of a checksum.
@@ -85,8 +86,37 @@ pub fn elements(payload: &[u8]) -> Option<Vec<Vec<u8>>> {
     }
 }
 
-/// A value is written in the form of every version that has one, and read to the same value.
+/// No member, field or id is there twice.
+fn is_sound(entry: &Entry) {
+    if let Value::Stream(stream) = entry.value() {
+        let ids: Vec<_> = stream.entries().range(StreamId::MIN, StreamId::MAX).map(|entry| entry.id).collect();
+        assert!(ids.is_sorted_by(|one, next| one < next), "{ids:?}");
+        assert_eq!(ids.len(), stream.entries().len());
+        return;
+    }
+    let step = match entry.value() {
+        Value::Set(_) => 1,
+        Value::Zset(_) | Value::Hash(_) => 2,
+        _ => return,
+    };
+    let mut seen = BTreeSet::new();
+    let mut add = |text: Text<'_>| assert!(seen.insert(text.to_vec()), "{text:?} is there twice");
+    let each = |event: &Event<'_>| {
+        match event {
+            Event::Part(Part::Packed(packed)) => packed.iter().step_by(step).for_each(&mut add),
+            Event::Part(Part::Element(text) | Part::Scored { member: text, .. } | Part::Field { field: text, .. }) => {
+                add(*text);
+            }
+            _ => {}
+        }
+        Ok::<(), ()>(())
+    };
+    serial::events(entry, each).expect("nothing fails");
+}
+
+/// A value is sound, and is written in the form of every version that has one, and read to the same value.
 pub fn survives(entry: &Entry) {
+    is_sound(entry);
     let needed = serial::needed_version(entry.value());
     let digest = |entry: &Entry| entry.duplicate(b"", None).digest();
     for version in VERSIONS {

@@ -2,7 +2,7 @@
 //! limits. Now and then one word is replaced by another one, so that syntax errors come too.
 
 use ackd::command::key_positions::has_keys;
-use ackd::command::spec::{Arg, ArgKind, Spec};
+use ackd::command::spec::{Arg, ArgKind, Group, Spec};
 use ackd::command::table::{self, Row};
 
 use super::bytes::Bytes;
@@ -86,6 +86,23 @@ pub fn rows() -> (Vec<&'static Row>, Vec<&'static Row>) {
     let tame: Vec<&Row> = table::rows().iter().filter(|row| is_tame(row)).collect();
     let keyed = tame.iter().copied().filter(|row| has_keys(&row.spec)).collect();
     (tame, keyed)
+}
+
+/// The next command: half of the time one of a family, or of those for keys of any type, so that they meet.
+pub fn row(rows: &[&'static Row], family: Group, number: u16) -> &'static Row {
+    let number = usize::from(number);
+    if number % 2 == 0 {
+        return rows[number / 2 % rows.len()];
+    }
+    let near: Vec<&Row> =
+        rows.iter().copied().filter(|row| row.spec.group == family || row.spec.group == Group::Generic).collect();
+    near[number / 2 % near.len()]
+}
+
+/// A family of commands.
+pub fn family(bytes: &mut Bytes) -> Group {
+    use Group::{Geo, Hash, HyperLogLog, List, Set, SortedSet, Stream, String};
+    *bytes.one_of(&[String, List, Set, SortedSet, Hash, Stream, Group::Bitmap, HyperLogLog, Geo, String, Hash])
 }
 
 /// A request for a command, with one of these keys where one is due.
