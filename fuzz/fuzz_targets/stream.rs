@@ -17,10 +17,10 @@ const STREAMS: [u8; 3] = [15, 19, 21];
 /// A number that is often what is due.
 fn number(due: i64, bytes: &mut Bytes) -> i64 {
     match bytes.byte() {
-        0..=199 => due,
-        200..=215 => due - 1,
-        216..=225 => due + 1,
-        226..=240 => i64::from(bytes.byte() as i8),
+        0..=240 => due,
+        241..=246 => due - 1,
+        247..=249 => due + 1,
+        250..=252 => i64::from(bytes.byte() as i8),
         _ => bytes.u64() as i64,
     }
 }
