@@ -515,6 +515,20 @@ fn a_transaction_in_which_a_command_fails_is_not_half_imported() {
 }
 
 #[test]
+fn a_library_in_a_transaction_that_is_dropped_is_dropped_with_it() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let file = dir.path().join("appendonly.aof");
+    let load = ["FUNCTION", "LOAD", "#!lua name=lost"];
+    let commands = [&["SET", "s", "x"][..], &["MULTI"], &load, &["NONE", "such"], &["EXEC"]];
+    fs::write(&file, appended(&commands)).expect("write it");
+    let target = dir.path().join("target");
+    assert_eq!(import(&file, &target, &["--salvage"]).status.code(), Some(3));
+    let snapshots = fs::read_dir(target.join("ackd-data/snapshots")).expect("a snapshot").flatten();
+    let kept: Vec<_> = snapshots.map(|snapshot| libraries(&snapshot.path())).collect();
+    assert_eq!(kept, [Vec::<Vec<u8>>::new()]);
+}
+
+#[test]
 fn keys_without_elements_are_left_out_and_unknown_types_are_named() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let file = dir.path().join("dump.rdb");

@@ -9,10 +9,14 @@ use ackd::base::clock::Clock;
 use ackd::disk::Disk;
 use ackd::disk::sim::{Crash, World};
 use ackd::log::{Directory, FrameBuf, FrameHeader, FrameKind, Log, LogError, Settings, Sink, SinkError, SyncPolicy};
+use ackd_fuzz::memory;
 use libfuzzer_sys::fuzz_target;
 
 const DATA: &str = "/d/data";
 const FRAMES: u8 = 12;
+
+/// The simulated disk has copies of a few segments of 64 KiB, and a start makes two new ones.
+const MEMORY: usize = 8 << 20;
 
 #[derive(Default)]
 struct Collect(Vec<Vec<u8>>);
@@ -60,7 +64,7 @@ fn at_rest(policy: SyncPolicy) -> World {
     world.image(Crash::Power, 1)
 }
 
-fuzz_target!(|input: (bool, Vec<(u8, u32, u8)>)| {
+fuzz_target!(|input: (bool, Vec<(u8, u32, u8)>)| memory::within(MEMORY, || {
     thread_local! {
         static WORLDS: [World; 2] = [SyncPolicy::Always, SyncPolicy::EverySec].map(at_rest);
     }
@@ -83,4 +87,4 @@ fuzz_target!(|input: (bool, Vec<(u8, u32, u8)>)| {
         }
         Err(error) => assert!(matches!(error, LogError::Refused(_)), "{error}"),
     }
-});
+}));

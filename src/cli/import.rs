@@ -47,6 +47,7 @@ fn run(matches: &ArgMatches) -> ExitCode {
         salvage: matches.get_flag("salvage"),
         skip_modules: matches.get_flag("skip-modules"),
         skip_functions: matches.get_flag("skip-functions"),
+        process_ends: true,
     };
     let started = Instant::now();
     let result = work(source, &directory, options);

@@ -1,6 +1,6 @@
 //! Fields of hashes whose time is up: not seen any more, and removed by whoever meets them or by the background work.
 //!
-//! [`Ctx::look`] calls [`Ctx::expire_fields`] for every key that a command looks up, so a hash without a living field is no
+//! `Ctx::look` calls `Ctx::expire_fields` for every key that a command looks up, so a hash without a living field is no
 //! key to any command. Commands on hashes give the time ([`Ctx::fields_now_ms`]) with every question, because some expired
 //! fields may still be there: while nothing may be removed, or when there are too many for one lookup. One that changes a
 //! hash does so in [`Ctx::edit_hash`], and names the fields that it is about: those are removed first, if they have expired.

@@ -3,6 +3,11 @@
 //! [`dispatch`] takes a request from a connection to its handler; [`call`] runs a handler and does what all commands
 //! share: effects, gate, counters. [`apply`] feeds effects to a copy. A handler holds semantics only.
 
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "`[WORD]` in the syntax of a command is a word that may be left out"
+)]
+
 pub mod apply;
 pub mod bitfield;
 pub mod bitmaps;

@@ -1,7 +1,7 @@
 //! SORT and SORT_RO: the elements of a list, a set or a sorted set in another order, or something else in their place.
 //!
-//! The elements come from [`source`], one place a type; weights (BY) and what is answered (GET) may come from other keys, by
-//! [`pattern`]. Everything is gathered before the order is made, for looking up may remove expired keys.
+//! The elements come from `source`, one place a type; weights (BY) and what is answered (GET) may come from other keys, by
+//! `pattern`. Everything is gathered before the order is made, for looking up may remove expired keys.
 
 mod pattern;
 mod source;

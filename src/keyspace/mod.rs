@@ -84,7 +84,7 @@ pub fn hash(key: &[u8]) -> u64 {
     xxh3::xxh3_64_with_secret(key, SECRET.get_or_init(|| secret_from(RandomState::new())))
 }
 
-/// Makes [`hash`] the same in every process, for runs that must repeat exactly. Answers whether it came in time: once
+/// Makes [`hash()`] the same in every process, for runs that must repeat exactly. Answers whether it came in time: once
 /// a key was hashed the secret stays.
 pub fn fix_hash_seed(seed: u64) -> bool {
     let mut random = fastrand::Rng::with_seed(seed);

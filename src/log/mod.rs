@@ -8,6 +8,48 @@
 //! on what is there and changes nothing, [`Log::start`] begins a new segment behind it. Then [`Log::append`] writes
 //! frames and [`Log::sync`] makes them durable, while [`Log::prepare`] makes segments ahead of need.
 //!
+//! Here on the [simulated disk](crate::disk::sim), with a power cut between:
+//!
+//! ```
+//! use std::{path::Path, rc::Rc};
+//! use ackd::disk::sim::{Crash, World};
+//! use ackd::log::{Directory, FrameBuf, FrameHeader, FrameKind, Log, LogError, Settings, Sink, SinkError};
+//!
+//! #[derive(Default)]
+//! struct Effects(Vec<Vec<u8>>);
+//!
+//! impl Sink for Effects {
+//!     fn frame(&mut self, header: &FrameHeader, payload: &[u8]) -> Result<(), SinkError> {
+//!         if header.kind == FrameKind::Effects {
+//!             self.0.push(payload.to_vec());
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! async fn start(world: &World) -> Result<(Rc<Log>, Vec<Vec<u8>>), LogError> {
+//!     let directory = Directory::open(Rc::new(world.boot()), Path::new("/d/data")).await?;
+//!     let mut found = Effects::default();
+//!     let recovered = directory.recover(&mut found).await?;
+//!     let settings = Settings { segment_size: 64 << 10, first_segment_size: 64 << 10, ..Settings::default() };
+//!     let (clock, rng) = (Rc::new(world.clock()), fastrand::Rng::with_seed(1));
+//!     Ok((Log::start(directory, &recovered, settings, clock, rng).await?, found.0))
+//! }
+//!
+//! let world = World::new(1);
+//! world.make_dir(Path::new("/d"));
+//! world.run(async {
+//!     let (log, found) = start(&world).await.unwrap();
+//!     assert!(found.is_empty());
+//!     let mut frame = FrameBuf::new();
+//!     frame.extend_from_slice(b"acknowledged");
+//!     log.append(&mut frame, 1).await.unwrap();
+//! });
+//! let after = world.image(Crash::Power, 7);
+//! let (_, found) = after.run(start(&after)).unwrap().unwrap();
+//! assert_eq!(found, [b"acknowledged"]);
+//! ```
+//!
 //! What must always hold: a byte that was reported durable is never written again; a frame that recovery hands on was
 //! written whole and follows the one before it; a recovery that cannot keep what was durable refuses and changes
 //! nothing.

@@ -88,10 +88,11 @@ impl Importer<'_> {
     /// Executes commands that belong together; an inner error says what is wrong with them.
     fn unit(&mut self, path: &Path, commands: &[Vec<&[u8]>], read: u64) -> Result<Result<(), String>, ImportError> {
         let mut unit: Vec<&[&[u8]]> = Vec::with_capacity(commands.len());
+        let mut functions: Vec<&[&[u8]]> = Vec::new();
         for command in commands {
             let is_named = |name: &str| command[0].eq_ignore_ascii_case(name.as_bytes());
             if is_named("FUNCTION") {
-                self.function(path, &command[1..])?;
+                functions.push(&command[1..]);
             } else if is_named("SCRIPT") {
                 // Redis before 7 wrote which scripts it had cached. Nothing of the data depends on that.
             } else if is_named("EVAL") || is_named("EVALSHA") {
@@ -104,11 +105,15 @@ impl Importer<'_> {
                 unit.push(command);
             }
         }
+        if !unit.is_empty()
+            && let Err(error) = self.target.unit(&unit)?
+        {
+            return Ok(Err(error));
+        }
+        // Only now: nothing of a transaction that cannot be executed is kept.
+        functions.into_iter().try_for_each(|words| self.function(path, words))?;
         if unit.is_empty() {
             return Ok(Ok(()));
-        }
-        if let Err(error) = self.target.unit(&unit)? {
-            return Ok(Err(error));
         }
         self.summary.commands += unit.len() as u64;
         self.reports += 1;

@@ -34,6 +34,8 @@ pub struct Options {
     pub skip_modules: bool,
     /// Leave libraries of functions out, instead of carrying them along.
     pub skip_functions: bool,
+    /// The process ends soon, so that memory need not be freed: that of many keys takes a while.
+    pub process_ends: bool,
 }
 
 /// How far it is.
@@ -167,7 +169,7 @@ pub async fn import(
     let result = importer.parts();
     let summary = importer.summary;
     match result {
-        Ok(()) => target.finish(summary).await,
+        Ok(()) => target.finish(summary, options.process_ends).await,
         Err(error) => {
             target.abandon();
             Err(error)

@@ -114,8 +114,8 @@ impl Target {
         error.map_or(Ok(()), Err)
     }
 
-    /// Makes all of it durable and gives it its name.
-    pub(super) async fn finish(mut self, mut summary: Summary) -> Result<Summary, ImportError> {
+    /// Makes all of it durable and gives it its name. Does not free the data if the process ends soon.
+    pub(super) async fn finish(mut self, mut summary: Summary, process_ends: bool) -> Result<Summary, ImportError> {
         let engine = &mut self.engine;
         engine.read_clock();
         let now_ms = engine.now_ms();
@@ -140,8 +140,9 @@ impl Target {
             return Err(ImportError::Target { path, reason: error.to_string() });
         }
         self.beside.finish()?;
-        // To free it takes time of nobody's interest.
-        std::mem::forget(self.engine);
+        if process_ends {
+            std::mem::forget(self.engine);
+        }
         Ok(summary)
     }
 

@@ -2,7 +2,7 @@
 //!
 //! For `ackd check` and `ackd log`. Takes no lock that a server asks for: only the readers' lock on byte 1 of each
 //! segment. What must always hold: nothing on disk is changed; the verdict is that of a start, from the same
-//! [`walk`](super::walk); and what a running server is just writing or replacing is not called damage.
+//! [`Walk`](super::Walk); and what a running server is just writing or replacing is not called damage.
 
 mod check;
 mod kept;

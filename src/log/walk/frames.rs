@@ -141,7 +141,7 @@ impl Walk {
         if header.offset != before.offset {
             return Err("the frame begins at another stream offset than the one before it ends");
         }
-        if header.index != before.index + u64::from(header.kind.is_entry()) {
+        if Some(header.index) != before.index.checked_add(header.kind.is_entry().into()) {
             return Err("the frame has the wrong index");
         }
         if header.term < before.term {
@@ -205,5 +205,54 @@ impl Walk {
         }
         self.phase = Phase::Frames { link: link + 1 };
         Ok(Some(None))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::log::reader::LogReader;
+    use crate::log::{FRAME_HEADER, FrameHeader, FrameKind, HistoryId, SEGMENT_HEADER, Segment, StartMark, WalkInput};
+
+    #[test]
+    fn no_frame_follows_one_of_the_highest_index() {
+        let segment = Segment { sequence: 1, size: 4 * 4096, unit: 4096, salt: 2 };
+        let history = HistoryId::draw(&mut fastrand::Rng::with_seed(1));
+        let (previous_sequence, previous_salt, live_end, last_crc, base_offset) = (0, 0, 0, 0, 0);
+        let mark = StartMark { previous_sequence, previous_salt, live_end, last_crc, base_offset, history }.encode();
+        let mut content = vec![0; 4 * 4096];
+        content[..SEGMENT_HEADER].copy_from_slice(&segment.encode(&history));
+        let (mut position, mut previous_crc) = (4096, 0);
+        for (kind, index, payload) in [(FrameKind::Start, u64::MAX, &mark[..]), (FrameKind::Effects, 0, b"effects")] {
+            let header = FrameHeader {
+                kind,
+                always: false,
+                feature_level: 1,
+                payload_len: payload.len() as u64,
+                index,
+                term: 1,
+                offset: 0,
+                wall_ms: 1,
+                durable: 0,
+                committed: 0,
+                previous_crc,
+                payload_crc: crc32fast::hash(payload),
+            };
+            let (encoded, crc) = header.encode(segment.salt);
+            content[position..position + FRAME_HEADER].copy_from_slice(&encoded);
+            content[position + FRAME_HEADER..][..payload.len()].copy_from_slice(payload);
+            (position, previous_crc) = (position + header.frame_len() as usize, crc);
+        }
+        let walk = WalkInput {
+            segments: vec![segment],
+            directory: "log".into(),
+            durable: 0,
+            clean: false,
+            base_offset: 0,
+            tail_is_live: false,
+        };
+        let mut reader = LogReader::new(walk, vec![&content]);
+        let kinds: Vec<_> = reader.by_ref().map(|frame| frame.expect("nothing was durable").header.kind).collect();
+        assert_eq!(kinds, [FrameKind::Start]);
+        assert!(reader.outcome().torn.is_some());
     }
 }
