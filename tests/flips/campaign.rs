@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::AddAssign;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ackd::disk::sim::{Crash, World};
 use ackd::log::LogError;
@@ -241,7 +241,7 @@ impl AtRest {
             Ok(found) => found,
             Err(failure) => {
                 let before = damaged()?;
-                let verdict = refused(&world, &damage.files(), &contents(&before), &failure.0);
+                let verdict = refused(&world, &damage.may_be_named(), &contents(&before), &failure.0);
                 return Some(verdict.unwrap_or(Verdict::Refused(before)));
             }
         };
@@ -271,12 +271,12 @@ impl AtRest {
 /// What is wrong with a refusal, if anything is.
 fn refused(
     world: &World,
-    damaged: &[&Path],
+    may_be_named: &[PathBuf],
     before: &[(PathBuf, Option<Vec<u8>>)],
     error: &LogError,
 ) -> Option<Verdict> {
     match error {
-        LogError::Refused(refusal) if !damaged.contains(&refusal.file.as_path()) => {
+        LogError::Refused(refusal) if !may_be_named.contains(&refusal.file) => {
             Some(Verdict::Wrong(format!("refused for another file: {refusal}")))
         }
         LogError::Refused(_) if contents(world) != before => {

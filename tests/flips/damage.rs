@@ -45,6 +45,17 @@ impl Damage {
         }
     }
 
+    /// The files that a refusal may name. A segment of whose first frame nothing is left looks as if it had never been begun:
+    /// then it is the end of the one before that is named.
+    pub fn may_be_named(&self) -> Vec<PathBuf> {
+        let mut named: Vec<PathBuf> = self.files().into_iter().map(Path::to_owned).collect();
+        if let Self::Zero { file, at: BLOCK } = self {
+            let sequence = file.file_stem().and_then(|stem| stem.to_str()?.parse::<u64>().ok());
+            named.extend(sequence.map(|sequence| file.with_file_name(ackd::log::Segment::name_of(sequence - 1))));
+        }
+        named
+    }
+
     /// Does it; false when it changes nothing.
     pub fn apply(&self, world: &World) -> io::Result<bool> {
         let content = |file: &Path| world.read(file).ok_or(io::ErrorKind::NotFound);
