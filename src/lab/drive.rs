@@ -63,7 +63,7 @@ impl Load {
         let threads = (0..self.clients).map(|number| {
             // Values and stream IDs hold the client's number, so it is another one in each round.
             let client = round as u32 * self.clients + number;
-            let workload = Workload::new(self.mix, self.seed.wrapping_add(round), client, self.cells);
+            let workload = Workload::new(self.mix, self.seed.wrapping_add(round), client, self.cells, round);
             let (clock, shared) = (clock.clone(), shared.clone());
             thread::spawn(move || drive(port, client, workload, &clock, &shared))
         });

@@ -84,10 +84,10 @@ pub struct Workload {
 }
 
 impl Workload {
-    /// Of a client, in a run with this seed.
-    pub fn new(mix: Mix, seed: u64, client: u32, cells: u32) -> Self {
+    /// Of a client, in a round with this seed. Stream IDs only grow, so those of a round are above those before.
+    pub fn new(mix: Mix, seed: u64, client: u32, cells: u32, round: u64) -> Self {
         let rng = Rng::with_seed(seed ^ (u64::from(client) << 32));
-        Self { mix, rng, client, cells, values: 0, id: 0 }
+        Self { mix, rng, client, cells, values: 0, id: round << 20 }
     }
 
     /// The next operation. `now_ms` is the wall clock, by which keys expire.
