@@ -199,7 +199,11 @@ pub fn explore(
         contents.forget();
     }
     explored.distinct = distinct.len();
-    for (digest, found) in pool.finish() {
+    let looked = pool.finish();
+    if looked.len() < distinct.len() {
+        return Err(io::Error::other("a worker of the exploration died"));
+    }
+    for (digest, found) in looked {
         let Some(state) = distinct.get(&digest) else { continue };
         let findings = verdict(&explored.judged, found, &state.moments, plan.may_lose);
         let Some((at, findings)) = findings else { continue };

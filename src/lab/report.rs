@@ -29,7 +29,8 @@ impl Report {
 
     /// True when some fault could not be tried.
     pub fn is_incomplete(&self) -> bool {
-        self.parts.iter().any(|part| part.skipped.is_some())
+        self.parts.is_empty()
+            || self.parts.iter().any(|part| part.skipped.is_some() || part.judged == 0 || part.acked == 0)
     }
 
     /// For a terminal.
@@ -115,6 +116,9 @@ pub fn outcome(part: &Part) -> String {
         part.outcomes.iter().filter(|(_, count)| **count > 0).map(|(name, count)| format!("{count} {name}")).collect();
     if part.states > 0 {
         words.push(format!("of {} states built", part.states));
+    }
+    if part.struck > 0 {
+        words.push(format!("struck {} times", part.struck));
     }
     if part.refused_operations > 0 {
         words.push(format!("{} operations refused", part.refused_operations));

@@ -101,6 +101,7 @@ impl<'a> Rounds<'a> {
         let mut server = match self.start() {
             Ok(server) => server,
             Err(why) if self.plan.strikes_at.is_some() => return self.without_a_start(why),
+            Err(why) if self.round > 0 => return self.refuses(why),
             Err(why) => return Err(io::Error::other(why)),
         };
         let driven = self.plan.load.start(server.port(), &self.clock, self.round);
@@ -146,6 +147,14 @@ impl<'a> Rounds<'a> {
         }
         let at = self.clock.ticks.now();
         self.judge(Vec::new(), format!("did not start: {why}"), struck, Vec::new(), at)
+    }
+
+    /// A server that held everything a moment ago, was killed, and does not start.
+    fn refuses(&mut self, why: String) -> io::Result<Round> {
+        let at = self.clock.ticks.now();
+        let mut round = self.judge(Vec::new(), "did not start".into(), 0, Vec::new(), at)?;
+        round.findings.push(Finding::Refused(why));
+        Ok(round)
     }
 
     /// What goes wrong at a call. Every second one goes on failing.

@@ -97,6 +97,8 @@ impl Program {
         command.args(words).stdin(Stdio::null());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdout(output.try_clone().map_err(StartError::Io)?).stderr(output);
+        // What the terminal sends to the lab is not meant for the server.
+        command.process_group(0);
         die_with_us(&mut command);
         let child = command.spawn().map_err(|error| StartError::Program { program, error })?;
         pid.store(child.id(), Ordering::SeqCst);

@@ -42,7 +42,13 @@ impl Observation {
             let (content, expiry) = (replies.next(), replies.next());
             let last = if *kind == Kind::Stream { replies.next() } else { None };
             let (Some(content), Some(expiry)) = (content, expiry) else { continue };
-            let until = expiry.integer().and_then(|ms| u64::try_from(ms).ok());
+            let until = match expiry.integer() {
+                Some(-1) => None,
+                // It expired between the two questions.
+                Some(-2) => continue,
+                Some(ms) => u64::try_from(ms).ok(),
+                None => return Err(unexpected("PEXPIRETIME", &expiry)),
+            };
             match understand(*kind, &content, last.as_ref()) {
                 Ok(Some(content)) => {
                     let state = found.cells.entry(*cell).or_default();
