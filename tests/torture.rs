@@ -105,12 +105,25 @@ fn the_known_weaknesses_of_others_are_seen() {
     let part = tried(&report).expect("flips need nothing");
     assert_eq!(code, 1, "a flipped bit in an AOF is loaded without a word: {report:#}");
     assert!(part["outcomes"]["wrong"].as_u64().unwrap() > 0, "{part:#}");
+    let case = part["cases"][0]["file"].as_str().unwrap();
+    let again = Command::new(env!("CARGO_BIN_EXE_ackd")).args(["torture", "--replay", case]).output().unwrap();
+    assert_eq!(again.status.code(), Some(1), "{}", String::from_utf8_lossy(&again.stdout));
     // A second is lost with the power.
     let asked = ["--server", &line, "--fault", "power", "--states", "60", "--names", "journal"];
     let (code, report, _) = torture(place.path(), &asked);
     let Some(part) = tried(&report) else { return };
     assert_eq!(code, 1);
     assert!(part["outcomes"]["lost"].as_u64().unwrap() > 0, "{part:#}");
+}
+
+#[test]
+fn a_server_that_ends_by_itself_is_broken_also_when_nothing_is_lost() {
+    let place = tempfile::tempdir().unwrap();
+    let server = format!("timeout -s KILL 2 {} serve --port {{port}} --dir {{dir}}", env!("CARGO_BIN_EXE_ackd"));
+    let (code, report, errors) =
+        torture(place.path(), &["--server", &server, "--rounds", "1", "--operations", "100000000"]);
+    assert_eq!(code, 1, "{report:#} {errors}");
+    assert!(report["faults"][0]["first"][0].as_str().unwrap().contains("it ended by itself"), "{report:#}");
 }
 
 #[test]

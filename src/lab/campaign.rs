@@ -10,7 +10,7 @@ use super::case::{Case, Files};
 use super::drive::Load;
 use super::explore;
 use super::fault::Fault;
-use super::flips::{self, Outcome};
+use super::flips;
 use super::history::{History, Search};
 use super::judge::{Finding, Judged, MayLose};
 use super::rounds::{self, Rounds};
@@ -180,7 +180,6 @@ impl Campaign<'_> {
             self.part.acked += round.acked;
             self.part.refused_operations += round.refused;
             self.part.struck += round.struck;
-            self.remark(&round.remarks);
             let files = Some(Files::Directory(&round.files));
             self.note(
                 &round.judged,
@@ -191,7 +190,9 @@ impl Campaign<'_> {
             )?;
             self.tell(self.part.rounds, self.options.rounds);
             if sweep && round.struck == 0 {
-                self.part.remarks.push(format!("it has struck at each of the {} calls of a run", self.part.rounds - 1));
+                self.part
+                    .remarks
+                    .push(format!("struck at {} calls, until a run had no later one", self.part.rounds - 1));
                 break;
             }
             let refused = round.findings.iter().any(|finding| matches!(finding, Finding::Refused(_)));
@@ -254,30 +255,20 @@ impl Campaign<'_> {
             }
             for flip in &flipped.flips {
                 self.part.struck += 1;
-                let findings = match &flip.outcome {
-                    Outcome::Equal => Vec::new(),
-                    Outcome::Refused(why) => vec![Finding::Refused(why.clone())],
-                    Outcome::Changed(what) => vec![Finding::Changed(what.clone())],
-                };
+                let findings = &flip.findings;
                 let damage =
                     vec![format!("bit {} of byte {} of {} is flipped", flip.bit, flip.at, flip.file.display())];
-                let saved = if findings.is_empty() || self.is_allowed(&findings) || self.part.cases.len() >= CASES {
+                let saved = if findings.is_empty() || self.is_allowed(findings) || self.part.cases.len() >= CASES {
                     None
                 } else {
                     flipped.arena.fill_from(&flipped.whole)?;
                     flips::flip(&flipped.arena.data().join(&flip.file), flip.at, flip.bit)?;
                     Some(Files::Directory(flipped.arena.data()))
                 };
-                self.note(&flipped.judged, &findings, flipped.at, damage, saved)?;
+                self.note(&flipped.judged, findings, flipped.at, damage, saved)?;
             }
         }
         Ok(())
-    }
-
-    fn remark(&mut self, remarks: &[String]) {
-        const MOST: usize = 20;
-        let room = MOST.saturating_sub(self.part.remarks.len());
-        self.part.remarks.extend(remarks.iter().take(room).cloned());
     }
 
     fn is_allowed(&self, findings: &[Finding]) -> bool {

@@ -109,7 +109,7 @@ const PAUSE_AFTER_REFUSAL: Duration = Duration::from_millis(2);
 
 fn drive(port: u16, client: u32, mut workload: Workload, clock: &Clock, shared: &Shared) -> Vec<Call> {
     let mut calls = Vec::new();
-    let Ok(mut connection) = Client::connect(port) else { return calls };
+    let Ok(mut connection) = Client::connect(port).map_err(|error| note(shared, client, &error)) else { return calls };
     while !shared.stop.load(Ordering::Relaxed) {
         let (cell, operation) = workload.next(wall_ms());
         let commands = operation.commands(cell);
@@ -136,7 +136,9 @@ fn drive(port: u16, client: u32, mut workload: Workload, clock: &Clock, shared: 
 /// A server that goes away closes its connections; anything else is worth telling.
 fn note(shared: &Shared, client: u32, error: &std::io::Error) {
     use std::io::ErrorKind;
-    if !matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) {
+    let vanished =
+        [ErrorKind::UnexpectedEof, ErrorKind::ConnectionReset, ErrorKind::BrokenPipe, ErrorKind::ConnectionRefused];
+    if !vanished.contains(&error.kind()) {
         let mut errors = shared.errors.lock().unwrap_or_else(PoisonError::into_inner);
         errors.push(format!("client {client}: {error}"));
     }

@@ -15,7 +15,7 @@ use super::arena::Arena;
 use super::drive::{Clock, Load, wall_ms};
 use super::history::Observation;
 use super::judge::{Finding, Judged, MayLose};
-use super::server::Program;
+use super::server::{Program, in_words};
 use super::volume::{Budget, Faults, Keep, Kept, Moment, Names, Timeline, Trace, Tree, digest_of, keeps};
 
 /// How a run is recorded and explored.
@@ -44,15 +44,11 @@ pub struct Plan {
 pub struct Explored {
     /// Operations whose reply was read.
     pub acked: u64,
-    /// What was recorded.
-    pub events: usize,
-    /// Moments that were looked at.
-    pub moments: usize,
     /// States that were built.
     pub states: usize,
     /// Of them, those that differ: a server was started on each.
     pub distinct: usize,
-    /// Distinct states by what was found.
+    /// Those that a server does not survive as it should.
     pub failures: Vec<Failure>,
     /// What was found wrong before any crash.
     pub findings: Vec<Finding>,
@@ -152,9 +148,7 @@ pub fn explore(
     let (trace, calls, server_output) = record(program, plan, &clock)?;
     let acked = calls.iter().filter(|call| call.returned.is_some()).count() as u64;
     let (judged, findings) = Judged::new(Default::default(), calls, wall_ms(), 0);
-    let events = trace.events.len();
-    let mut explored =
-        Explored { acked, events, findings, moments: 0, states: 0, distinct: 0, failures: Vec::new(), judged };
+    let mut explored = Explored { acked, findings, states: 0, distinct: 0, failures: Vec::new(), judged };
     if acked == 0 {
         return Err(io::Error::other(format!("the server answered nothing while it was recorded: {server_output}")));
     }
@@ -172,7 +166,6 @@ pub fn explore(
             break;
         }
         timeline.advance(moment);
-        explored.moments += 1;
         // What is left of the budget is shared by the moments that are left.
         let share = plan.states.saturating_sub(distinct.len()).div_ceil(moments.len() - number);
         let mut fresh = 0;
@@ -301,18 +294,20 @@ fn record(program: &Program, plan: &Plan, clock: &Clock) -> io::Result<Recorded>
     let Some(volume) = arena.volume() else { return Err(io::Error::other("an arena without its volume")) };
     volume.arm(Faults { delay: Some(LATENCY), ..Faults::default() });
     volume.record();
-    let server = arena.start(program).map_err(io::Error::other)?;
+    let mut server = arena.start(program).map_err(io::Error::other)?;
     let driven = plan.load.start(server.port(), clock, 0);
     driven.wait_for(plan.operations / 2, RUN_TIMEOUT);
     // A snapshot or rewrite in the middle: files come and go while clients write.
-    let asked = server.client().and_then(|mut client| client.call(&["BGREWRITEAOF"]));
+    // Where it is refused, none come and go.
+    let _ = server.client().and_then(|mut client| client.call(&["BGREWRITEAOF"]));
     driven.wait_for(plan.operations / 2, RUN_TIMEOUT);
-    drop(asked);
     let output = server.output();
-    let (calls, _) = {
-        server.kill()?;
-        driven.finish()
-    };
+    if let Some(status) = server.ended() {
+        let how = in_words(status);
+        return Err(io::Error::other(format!("the server ended by itself while it was recorded: {how}; {output}")));
+    }
+    server.kill()?;
+    let (calls, _) = driven.finish();
     Ok((volume.take_trace(), calls, output))
 }
 

@@ -8,7 +8,6 @@ use fastrand::Rng;
 
 use super::arena::Arena;
 use super::drive::{Clock, Load, wall_ms};
-use super::history::{Observation, State};
 use super::judge::{Finding, Judged};
 use super::server::{Program, copy};
 use super::volume::Moment;
@@ -24,17 +23,6 @@ pub struct Plan {
     pub flips: usize,
 }
 
-/// What one flip led to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The same content.
-    Equal,
-    /// A refused start, with what the server said.
-    Refused(String),
-    /// Something else is served.
-    Changed(String),
-}
-
 /// A bit that was flipped.
 #[derive(Clone, Debug)]
 pub struct Flip {
@@ -44,8 +32,8 @@ pub struct Flip {
     pub at: u64,
     /// This one.
     pub bit: u8,
-    /// What it led to.
-    pub outcome: Outcome,
+    /// What it led to; nothing when the same is served.
+    pub findings: Vec<Finding>,
 }
 
 /// What came of it.
@@ -93,6 +81,8 @@ pub fn run(
         }
         Err(why) => return Err(io::Error::other(why)),
     };
+    // What was found then is what must be found again.
+    let judged = Judged::at_rest(expected.cells);
     let mut rng = Rng::with_seed(plan.load.seed);
     let bytes = written_bytes(&whole)?;
     let mut flips = Vec::new();
@@ -100,19 +90,17 @@ pub fn run(
         if stop.load(Ordering::Relaxed) {
             break;
         }
-        let (file, at) = &bytes[rng.usize(..bytes.len())];
+        let (file, byte) = &bytes[rng.usize(..bytes.len())];
         let bit = rng.u8(..8);
         arena.fill_from(&whole)?;
-        flip(&arena.data().join(file), *at, bit)?;
-        let outcome = match arena.look(program) {
-            Err(why) => Outcome::Refused(why),
-            Ok(found) => compare(&expected, &found),
+        flip(&arena.data().join(file), *byte, bit)?;
+        let findings = match arena.look(program) {
+            Err(why) => vec![Finding::Refused(why)],
+            Ok(found) => judged.judge(&found, at, Default::default()),
         };
-        flips.push(Flip { file: file.clone(), at: *at, bit, outcome });
+        flips.push(Flip { file: file.clone(), at: *byte, bit, findings });
         tell(number + 1, plan.flips);
     }
-    // What was found then is what must be found again.
-    let judged = Judged::at_rest(expected.cells);
     Ok(Flipped { acked, findings, flips, judged, at, whole, arena })
 }
 
@@ -148,26 +136,4 @@ fn written_bytes(directory: &Path) -> io::Result<Vec<(PathBuf, u64)>> {
     }
     found.sort();
     Ok(found)
-}
-
-/// Keys that expire are left out: time goes on.
-fn compare(expected: &Observation, found: &Observation) -> Outcome {
-    if let Some(stranger) = found.foreign.first() {
-        return Outcome::Changed(format!("{stranger} is there"));
-    }
-    let nothing = State::default();
-    let cells = expected.cells.keys().chain(found.cells.keys());
-    for cell in cells {
-        let side = |observation: &Observation| observation.cells.get(cell).unwrap_or(&nothing).clone();
-        let (before, after) = (side(expected), side(found));
-        if before.digest() == after.digest() {
-            continue;
-        }
-        let kinds = before.keys.keys().chain(after.keys.keys());
-        let differing = kinds.filter(|kind| before.keys.get(kind) != after.keys.get(kind)).map(|kind| kind.key(*cell));
-        let mut differing: Vec<String> = differing.collect();
-        differing.dedup();
-        return Outcome::Changed(format!("another content of {}", differing.join(", ")));
-    }
-    Outcome::Equal
 }

@@ -47,8 +47,8 @@ pub enum Finding {
     },
     /// Something that nobody wrote.
     Foreign(String),
-    /// Something else is served than before.
-    Changed(String),
+    /// It ended by itself, hung, or answered what is no reply, while it was driven.
+    Misbehaved(String),
     /// The server does not start, or does not answer.
     Refused(String),
 }
@@ -58,7 +58,7 @@ impl Finding {
     pub fn cell(&self) -> Option<Cell> {
         match self {
             Self::Replies { cell, .. } | Self::Lost { cell, .. } | Self::Wrong { cell } => Some(*cell),
-            Self::Foreign(_) | Self::Changed(_) | Self::Refused(_) => None,
+            Self::Foreign(_) | Self::Misbehaved(_) | Self::Refused(_) => None,
         }
     }
 
@@ -66,7 +66,7 @@ impl Finding {
     pub fn gravity(&self) -> u8 {
         match self.name() {
             "wrong" => 4,
-            "wrong replies" => 3,
+            "wrong replies" | "misbehaved" => 3,
             "lost" => 2,
             "refused" => 1,
             _ => 0,
@@ -79,7 +79,8 @@ impl Finding {
             Self::Replies { why: Unexplained::TooMany, .. } => "undecided",
             Self::Replies { .. } => "wrong replies",
             Self::Lost { .. } => "lost",
-            Self::Wrong { .. } | Self::Foreign(_) | Self::Changed(_) => "wrong",
+            Self::Wrong { .. } | Self::Foreign(_) => "wrong",
+            Self::Misbehaved(_) => "misbehaved",
             Self::Refused(_) => "refused",
         }
     }
@@ -102,7 +103,7 @@ impl fmt::Display for Finding {
                 write!(f, "keys {{{cell}}}: what is there is nothing that any order of the operations leads to")
             }
             Self::Foreign(what) => write!(f, "nobody wrote this: {what}"),
-            Self::Changed(what) => write!(f, "served without a word: {what}"),
+            Self::Misbehaved(how) => write!(f, "while it was driven: {how}"),
             Self::Refused(why) => write!(f, "the server does not serve: {why}"),
         }
     }
@@ -124,7 +125,8 @@ pub fn call_in_words(call: &Call) -> String {
 pub type MayLose = std::time::Duration;
 
 impl Judged {
-    /// Searches the orders of all calls, of a server whose clock is off by at most so many milliseconds. What cannot be explained is a finding, and its cell is not judged further.
+    /// Searches the orders of all calls, of a server whose clock is off by at most so many milliseconds. What cannot be
+    /// explained is a finding, and its cell is not judged further.
     pub fn new(initial: BTreeMap<Cell, State>, calls: Vec<Call>, end_ms: u64, skew_ms: u64) -> (Self, Vec<Finding>) {
         let mut returns: Vec<_> = calls
             .iter()

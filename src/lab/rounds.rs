@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use fastrand::Rng;
-use rustix::process::Signal;
 
 use super::arena::{Arena, observe};
 use super::clock::Skew;
@@ -37,6 +36,13 @@ pub struct Plan {
     pub strikes_at: Option<u64>,
 }
 
+impl Plan {
+    /// Whether the server may end by itself: where its disk fails, or the fault itself kills it.
+    fn may_end(&self) -> bool {
+        self.fault == Fault::Eio || (self.fault == Fault::Kill && self.strikes_at.is_some())
+    }
+}
+
 /// The servers of some rounds, one after the other, with what is known of their content.
 pub struct Rounds<'a> {
     program: &'a Program,
@@ -62,8 +68,6 @@ pub struct Round {
     pub struck: u64,
     /// What must not be.
     pub findings: Vec<Finding>,
-    /// What else is worth telling.
-    pub remarks: Vec<String>,
     /// When something was found: what the clients did.
     pub judged: Judged,
     /// The moment of the end.
@@ -106,34 +110,40 @@ impl<'a> Rounds<'a> {
         };
         let driven = self.plan.load.start(server.port(), &self.clock, self.round);
         self.round += 1;
-        let mut remarks = Vec::new();
+        let mut findings = Vec::new();
         driven.wait_for(self.rng.u64(1..=self.plan.operations), STRIKE_TIMEOUT);
         self.disturb(&server);
-        self.strike(&mut server, &driven);
+        self.strike(&driven);
         let end = match self.plan.fault {
             Fault::Stop => {
                 // The clients go on until they are cut off.
-                match server.stop()? {
-                    Some(status) => in_words(status),
-                    None => {
-                        remarks.push("SIGTERM did not end it: it was killed".into());
+                server.stop()?.map_or_else(
+                    || {
+                        findings.push(Finding::Misbehaved("SIGTERM did not end it".into()));
                         "killed after SIGTERM".into()
-                    }
-                }
+                    },
+                    in_words,
+                )
             }
-            _ => in_words(match server.ended() {
-                Some(status) => status,
-                None => server.kill()?,
-            }),
+            // Where no client can go on, its end may be a moment behind theirs.
+            _ => match if driven.all_ended() { server.wait(Duration::from_secs(1))? } else { server.ended() } {
+                Some(status) => {
+                    if !self.plan.may_end() {
+                        findings.push(Finding::Misbehaved(format!("it ended by itself: {}", in_words(status))));
+                    }
+                    in_words(status)
+                }
+                None => in_words(server.kill()?),
+            },
         };
         let (calls, errors) = driven.finish();
-        remarks.extend(errors);
+        findings.extend(errors.into_iter().map(Finding::Misbehaved));
         let at = self.clock.ticks.now();
         let struck = self.arena.volume().map_or(1, |volume| {
             volume.arm(Faults::default());
             volume.struck() - struck_before
         });
-        self.judge(calls, end, struck, remarks, at)
+        self.judge(calls, end, struck, findings, at)
     }
 
     /// A round in which the server met the fault before it served.
@@ -178,7 +188,7 @@ impl<'a> Rounds<'a> {
         calls: Vec<Call>,
         end: String,
         struck: u64,
-        remarks: Vec<String>,
+        mut findings: Vec<Finding>,
         at: Moment,
     ) -> io::Result<Round> {
         let refused = calls.iter().filter(|call| call.was_refused()).count() as u64;
@@ -188,8 +198,9 @@ impl<'a> Rounds<'a> {
             std::fs::remove_dir_all(&files)?;
         }
         copy(self.arena.data(), &files)?;
-        let (judged, mut findings) =
+        let (judged, unexplained) =
             Judged::new(std::mem::take(&mut self.known), calls, wall_ms(), self.plan.fault.skew_ms());
+        findings.extend(unexplained);
         let found = self.start().and_then(|server| {
             let found = observe(&server);
             let _ = server.kill();
@@ -202,7 +213,7 @@ impl<'a> Rounds<'a> {
             }
             Err(why) => findings.push(Finding::Refused(why)),
         }
-        Ok(Round { acked, refused, end, struck, findings, remarks, judged, at, files })
+        Ok(Round { acked, refused, end, struck, findings, judged, at, files })
     }
 
     /// Files come and go while clients write.
@@ -217,7 +228,7 @@ impl<'a> Rounds<'a> {
         std::thread::sleep(Duration::from_millis(self.rng.u64(..30)));
     }
 
-    fn strike(&mut self, server: &mut Server, driven: &Driven) {
+    fn strike(&mut self, driven: &Driven) {
         if self.plan.strikes_at.is_some() {
             // It is armed already.
             driven.wait_for(self.plan.operations, Duration::from_millis(600));
@@ -251,6 +262,5 @@ impl<'a> Rounds<'a> {
             volume.arm(Faults::default());
             driven.wait_for(more, Duration::from_secs(2));
         }
-        let _ = server.signal(Signal::CONT);
     }
 }

@@ -179,11 +179,6 @@ impl Server {
         self.port
     }
 
-    /// Its process.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// A new connection.
     pub fn client(&self) -> io::Result<Client> {
         Client::connect(self.port)

@@ -162,9 +162,9 @@ impl<'a> Search<'a> {
                     stack.push((done.clone(), next, parents.len() - 1));
                 }
             };
-            for call in candidates {
-                let (place, call, returned) = self.returned[call];
-                let mut next = done.with(self.position(place, &done));
+            for number in candidates {
+                let (place, call, returned) = self.returned[number];
+                let mut next = done.with(number);
                 next.latest_invoked = next.latest_invoked.max(call.invoked.tick);
                 step(place, call, &next, Window { from_ms: call.invoked.wall_ms, to_ms: returned.wall_ms });
             }
@@ -193,12 +193,6 @@ impl<'a> Search<'a> {
         order.reverse();
         let next = next.into_iter().map(|call| self.returned[call].0).collect();
         Err(Unexplained::NoOrder { longest: order, state: longest.1, next })
-    }
-
-    /// Where a call is among those that have returned.
-    fn position(&self, place: usize, done: &Done) -> usize {
-        let from = done.front;
-        from + self.returned[from..].iter().position(|(other, ..)| *other == place).unwrap_or_default()
     }
 
     /// Returned calls that may come next, and when the first of all that are to come had returned.
