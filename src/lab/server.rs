@@ -191,8 +191,15 @@ impl Server {
 
     /// `kill -9`, and the end of the process.
     pub fn kill(mut self) -> io::Result<ExitStatus> {
-        self.child.kill()?;
+        self.kill_all();
         self.child.wait()
+    }
+
+    /// The process and what it has started: a command line may be a wrapper around the server.
+    fn kill_all(&mut self) {
+        let group = rustix::process::Pid::from_raw(self.child.id() as i32);
+        // Whoever is dead already cannot be killed again.
+        let _ = group.map(|group| rustix::process::kill_process_group(group, rustix::process::Signal::KILL));
     }
 
     /// SIGTERM, and the end of the process; a server that does not end is killed and reported.
@@ -243,7 +250,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        self.kill_all();
         let _ = self.child.wait();
     }
 }
