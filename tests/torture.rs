@@ -41,6 +41,10 @@ fn keeps_its_promise(arguments: &[&str]) {
     assert_eq!(code, 0, "{report:#} {errors}");
     assert!(part["acked"].as_u64().unwrap() > 50, "so little was acked that it proves nothing: {part:#}");
     assert!(part["judged"].as_u64().unwrap() > 0, "{part:#}");
+    if part["states"].as_u64().unwrap() > 0 {
+        assert!(part["of_recoveries"].as_u64().unwrap() > 0, "no recovery was cut off: {part:#}");
+        assert!(part["remarks"].to_string().contains("the log was written by"), "{part:#}");
+    }
 }
 
 #[test]
@@ -54,6 +58,27 @@ fn acked_writes_survive_kill_nine_and_sigterm() {
 fn acked_writes_survive_a_power_cut() {
     keeps_its_promise(&["--fault", "power", "--states", "60", "--operations", "150"]);
     keeps_its_promise(&["--fault", "torn", "--states", "30", "--operations", "100"]);
+    // The same when a sync fails before, and for what `everysec` promises.
+    keeps_its_promise(&["--fault", "fsync-fail", "--states", "40", "--operations", "100"]);
+    let everysec = ["--appendfsync", "everysec", "--may-lose", "1s"];
+    keeps_its_promise(&[&["--fault", "power", "--states", "40", "--operations", "150"], &everysec[..]].concat());
+}
+
+#[test]
+fn acked_writes_survive_a_power_cut_also_without_io_uring() {
+    if Command::new("python3").arg("--version").output().is_err() {
+        eprintln!("SKIPPED: there is no python3 to take io_uring away");
+        return;
+    }
+    let without = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/no_uring.py");
+    let server =
+        format!("python3 {without} {} serve --port {{port}} --dir {{dir}} --save ''", env!("CARGO_BIN_EXE_ackd"));
+    let place = tempfile::tempdir().unwrap();
+    let asked = ["--server", &server, "--fault", "power", "--states", "60", "--operations", "150"];
+    let (code, report, errors) = torture(place.path(), &asked);
+    let Some(part) = tried(&report) else { return };
+    assert_eq!(code, 0, "{report:#} {errors}");
+    assert!(part["remarks"].to_string().contains("written by portable"), "{part:#}");
 }
 
 #[test]
@@ -92,7 +117,8 @@ fn a_broken_promise_is_found_written_down_and_found_again() {
     assert!(text.contains("lost"), "{text}");
     // The same run keeps what `everysec` does promise.
     let promised = [&asked[..], &["--may-lose", "2s"]].concat();
-    assert_eq!(torture(place.path(), &promised).0, 0);
+    let (code, report, errors) = torture(place.path(), &promised);
+    assert_eq!(code, 0, "{report:#} {errors}");
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn command() -> Command {
         )
         .after_help(
             "Exit code 0: nothing was lost. Exit code 1: something that was promised was not kept. Exit code 2: not everything \
-             could be tried (power, torn, fsync-lie, full, eio and slow need FUSE: /dev/fuse, and root or fusermount3; clock needs \
+             could be tried (power, torn, fsync-lie, fsync-fail, full, eio and slow need FUSE: /dev/fuse, and root or fusermount3; clock needs \
              libfaketime).",
         )
         .arg(with_value("server", "COMMAND", "The server's command line, with {port} and {dir} where they belong"))
@@ -51,10 +51,10 @@ fn command() -> Command {
                 .conflicts_with("server")
                 .default_value("always"),
         )
-        .arg(with_value("fault", "NAMES", "kill, stop, power, torn, flip, full, eio, slow, fsync-lie, clock, or all")
+        .arg(with_value("fault", "NAMES", "kill, stop, power, torn, flip, full, eio, slow, fsync-lie, fsync-fail, clock, or all")
             .value_delimiter(',')
             .default_value("kill"))
-        .arg(with_value("rounds", "N", "Rounds of each fault (recorded runs, for power, torn and fsync-lie)").value_parser(value_parser!(u64)))
+        .arg(with_value("rounds", "N", "Rounds of each fault (recorded runs, for power, torn, fsync-lie and fsync-fail)").value_parser(value_parser!(u64)))
         .arg(with_value("duration", "TIME", "How long each fault is tried, as 30s, 10m or 2h"))
         .arg(with_value("clients", "N", "Connections").value_parser(value_parser!(u32).range(1..=10_000)).default_value("8"))
         .arg(with_value("cells", "N", "Groups of keys that the clients share").value_parser(value_parser!(u32).range(1..)).default_value("12"))
@@ -95,7 +95,7 @@ fn run(matches: &ArgMatches) -> ExitCode {
     } else {
         format!("each write acked {} seconds before the crash", options.may_lose.as_secs_f64())
     };
-    let Load { clients, cells, mix, seed } = options.load;
+    let Load { clients, cells, mix, seed, .. } = options.load;
     let load = format!("{clients} clients on {cells} groups of keys, workload {mix}");
     let report = Report { server: options.program.line(), seed, load, promise, parts };
     if let Some(file) = matches.get_one::<PathBuf>("html")
@@ -139,6 +139,7 @@ fn options(matches: &ArgMatches) -> Result<Options, String> {
             cells: small("cells"),
             mix,
             seed: number("seed").unwrap_or_else(|| fastrand::u64(..1 << 32)),
+            pause: Duration::ZERO,
         },
         operations: number("operations").unwrap_or(1),
         states: matches.get_one::<usize>("states").copied().unwrap_or(1),
@@ -156,7 +157,8 @@ fn options(matches: &ArgMatches) -> Result<Options, String> {
 /// This program as the server: small, so that much happens to its files in little time.
 fn this_server(appendfsync: &str) -> Result<Program, String> {
     let exe = std::env::current_exe().map_err(|error| format!("where this program is cannot be told: {error}"))?;
-    let words = ["serve", "--port", "{port}", "--dir", "{dir}", "--save", "", "--appendfsync", appendfsync];
+    let words = ["serve", "--port", "{port}", "--dir", "{dir}", "--save", "", "--log-segment-size", "1mb"];
+    let words = words.into_iter().chain(["--appendfsync", appendfsync]);
     let words = std::iter::once(exe.display().to_string()).chain(words.map(str::to_owned)).collect();
     Program::from_words(words).map_err(|error| error.to_string())
 }

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use super::drive::wall_ms;
 use super::history::Observation;
+use super::judge::Finding;
 use super::mount::Mount;
 use super::server::{Program, Server, StartError, copy};
 use super::volume::{Ticks, Volume};
@@ -81,17 +82,27 @@ impl Arena {
     }
 
     /// Starts a server here, reads all that it holds, and kills it.
-    pub fn look(&self, program: &Program) -> Result<Observation, String> {
-        let server = self.start(program).map_err(|error| error.to_string())?;
-        let found = observe(&server);
-        // It may have ended by itself; what it answered counts.
-        let _ = server.kill();
-        found
+    pub fn look(&self, program: &Program) -> io::Result<Looked> {
+        look(self.start(program))
     }
 }
 
-/// Reads all that a server holds.
-pub fn observe(server: &Server) -> Result<Observation, String> {
+/// What a server holds, or why it does not serve.
+pub type Looked = Result<Observation, Finding>;
+
+/// Reads all that a server holds that was just started, and kills it. An error is one of the lab.
+pub fn look(started: Result<Server, StartError>) -> io::Result<Looked> {
+    let server = match started {
+        Err(error) if error.is_of_the_lab() => return Err(io::Error::other(error)),
+        Err(error) if error.is_orderly() => return Ok(Err(Finding::Refused(error.to_string()))),
+        Err(error) => return Ok(Err(Finding::Crashed(error.to_string()))),
+        Ok(server) => server,
+    };
     let read = || Observation::read(&mut server.client()?, wall_ms);
-    read().map_err(|error| format!("its content cannot be read: {error}; it printed: {}", server.output()))
+    let found = read().map_err(|error| {
+        Finding::Crashed(format!("its content cannot be read: {error}; it printed: {}", server.output()))
+    });
+    // It may have ended by itself; what it answered counts.
+    let _ = server.kill();
+    Ok(found)
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::case::{Case, Files};
 use super::drive::Load;
-use super::explore;
+use super::explore::{self, Disk};
 use super::fault::Fault;
 use super::flips;
 use super::history::{History, Search};
@@ -47,11 +47,17 @@ pub struct Options {
 /// Rounds of a fault when nothing else is asked for.
 const ROUNDS: u64 = 10;
 
+/// A sweep is over when so many runs had no call left to strike at: not all have equally many.
+const SWEPT: u64 = 8;
+
 /// So many failures of a fault are written; all are counted.
 const CASES: usize = 3;
 
 /// Servers that explore at the same time.
 const WORKERS: usize = 2;
+
+/// A recorded run takes so many times the time whose acks may be lost.
+const RUN_OF_LOSSES: f64 = 3.0;
 
 /// What came of one fault.
 #[derive(Clone, Debug, Default)]
@@ -66,12 +72,18 @@ pub struct Part {
     pub refused_operations: u64,
     /// Crash states that were built.
     pub states: usize,
+    /// Of those that were tried, the ones left by a second power cut within the recovery from a first.
+    pub of_recoveries: usize,
     /// Starts of a server that were judged: one a round, distinct state or flip.
     pub judged: usize,
     /// How often the fault struck.
     pub struck: u64,
     /// Starts by what they led to: `sound`, and the names of findings.
     pub outcomes: BTreeMap<String, usize>,
+    /// Refusals that do not name the file that was damaged.
+    pub unnamed: usize,
+    /// Rounds in which the fault did not strike.
+    pub missed: u64,
     /// The longest time between an ack that was lost and the crash.
     pub oldest_lost_ms: Option<u64>,
     /// Failures that were written, with what is wrong.
@@ -82,10 +94,19 @@ pub struct Part {
     pub remarks: Vec<String>,
     /// Why the fault could not be tried.
     pub skipped: Option<String>,
+    /// Why it was tried and could not have shown all that was asked for.
+    pub untested: Option<String>,
     /// How long it took.
     pub seconds: f64,
     /// Starts with an outcome that breaks the promise.
     pub broken: usize,
+}
+
+impl Part {
+    /// True when it does not show all that was asked for.
+    pub fn is_incomplete(&self) -> bool {
+        self.skipped.is_some() || self.untested.is_some() || self.judged == 0 || self.acked == 0
+    }
 }
 
 /// How far a fault is.
@@ -159,8 +180,11 @@ impl Campaign<'_> {
     }
 
     fn load(&self) -> Load {
-        let seed = self.options.load.seed.wrapping_add(self.part.rounds.wrapping_mul(0x9e37_79b9));
-        Load { seed, ..self.options.load }
+        let Options { load, operations, may_lose, .. } = *self.options;
+        let seed = load.seed.wrapping_add(self.part.rounds.wrapping_mul(0x9e37_79b9));
+        // Where what is young may be lost, most of a run must be old.
+        let pause = may_lose.mul_f64(RUN_OF_LOSSES * f64::from(load.clients) / operations.max(1) as f64);
+        Load { seed, pause, ..load }
     }
 
     fn strike(&mut self) -> io::Result<()> {
@@ -174,14 +198,18 @@ impl Campaign<'_> {
             strikes_at: sweep.then_some(campaign.part.rounds),
         };
         let mut rounds = Rounds::new(&self.options.program, plan(self))?;
+        let mut unstruck = 0;
         while self.goes_on() {
             let round = rounds.run()?;
+            let seed = rounds.seed();
             self.part.rounds += 1;
             self.part.acked += round.acked;
             self.part.refused_operations += round.refused;
             self.part.struck += round.struck;
+            self.part.missed += u64::from(round.struck == 0);
             let files = Some(Files::Directory(&round.files));
             self.note(
+                seed,
                 &round.judged,
                 &round.findings,
                 round.at,
@@ -189,11 +217,14 @@ impl Campaign<'_> {
                 files,
             )?;
             self.tell(self.part.rounds, self.options.rounds);
-            if sweep && round.struck == 0 {
-                self.part
-                    .remarks
-                    .push(format!("struck at {} calls, until a run had no later one", self.part.rounds - 1));
-                break;
+            if sweep {
+                unstruck = if round.struck == 0 { unstruck + 1 } else { 0 };
+                if unstruck == SWEPT {
+                    let calls = self.part.rounds - SWEPT;
+                    self.part.missed -= SWEPT;
+                    self.part.remarks.push(format!("struck at {calls} calls, until {SWEPT} runs had no later one"));
+                    break;
+                }
             }
             let refused = round.findings.iter().any(|finding| matches!(finding, Finding::Refused(_)));
             if sweep || refused {
@@ -211,7 +242,11 @@ impl Campaign<'_> {
                 states: self.options.states,
                 budget: Budget { only_torn: self.fault == Fault::Torn, ..Budget::thorough() },
                 workers: WORKERS,
-                lies: self.fault == Fault::FsyncLie,
+                disk: match self.fault {
+                    Fault::FsyncLie => Disk::Lying,
+                    Fault::FsyncFail => Disk::Failing,
+                    _ => Disk::Honest,
+                },
                 names: self.options.names,
                 may_lose: self.options.may_lose,
             };
@@ -220,19 +255,28 @@ impl Campaign<'_> {
             let mut told = |done: usize, of: usize| {
                 tell(Progress { fault, done: before + done as u64, of: Some(before + of as u64), acked, broken });
             };
+            let seed = plan.load.seed;
             let explored = explore::explore(&self.options.program, &plan, &mut told, self.stop)?;
             self.part.rounds += 1;
             self.part.acked += explored.acked;
             self.part.states += explored.states;
+            self.part.of_recoveries += explored.of_recoveries;
+            self.part.struck += explored.struck;
+            let path = explored.disk_path.map(|path| format!("the log was written by {path}"));
+            self.part.remarks.extend(path.filter(|path| !self.part.remarks.contains(path)));
+            self.part.missed += u64::from(self.fault == Fault::FsyncFail && explored.struck == 0);
+            if !explored.judged.is_longer_than(self.options.may_lose) {
+                self.part.untested = Some("a run was over before any ack was old enough to be missed".into());
+            }
             let sound = explored.distinct - explored.failures.len();
             self.part.judged += sound;
             *self.part.outcomes.entry("sound".into()).or_default() += sound;
             if !explored.findings.is_empty() {
-                self.note(&explored.judged, &explored.findings, 0, Vec::new(), None)?;
+                self.note(seed, &explored.judged, &explored.findings, 0, Vec::new(), None)?;
             }
             for failure in &explored.failures {
                 let files = Some(Files::Tree(&failure.tree));
-                self.note(&explored.judged, &failure.findings, failure.at, failure.damage.clone(), files)?;
+                self.note(seed, &explored.judged, &failure.findings, failure.at, failure.damage.clone(), files)?;
             }
         }
         Ok(())
@@ -247,14 +291,16 @@ impl Campaign<'_> {
             let mut told = |done: usize, of: usize| {
                 tell(Progress { fault, done: before + done as u64, of: Some(before + of as u64), acked, broken });
             };
+            let seed = plan.load.seed;
             let flipped = flips::run(&self.options.program, &plan, &mut told, self.stop)?;
             self.part.rounds += 1;
             self.part.acked += flipped.acked;
             if !flipped.findings.is_empty() {
-                self.note(&flipped.judged, &flipped.findings, flipped.at, Vec::new(), None)?;
+                self.note(seed, &flipped.judged, &flipped.findings, flipped.at, Vec::new(), None)?;
             }
             for flip in &flipped.flips {
                 self.part.struck += 1;
+                self.part.unnamed += usize::from(flip.is_refused_without_a_name());
                 let findings = &flip.findings;
                 let damage =
                     vec![format!("bit {} of byte {} of {} is flipped", flip.bit, flip.at, flip.file.display())];
@@ -265,7 +311,7 @@ impl Campaign<'_> {
                     flips::flip(&flipped.arena.data().join(&flip.file), flip.at, flip.bit)?;
                     Some(Files::Directory(flipped.arena.data()))
                 };
-                self.note(&flipped.judged, findings, flipped.at, damage, saved)?;
+                self.note(seed, &flipped.judged, findings, flipped.at, damage, saved)?;
             }
         }
         Ok(())
@@ -282,6 +328,7 @@ impl Campaign<'_> {
     /// Counts what a start led to, and writes it down where the promise is broken.
     fn note(
         &mut self,
+        seed: u64,
         judged: &Judged,
         findings: &[Finding],
         at: Moment,
@@ -306,7 +353,7 @@ impl Campaign<'_> {
             self.part.first.clone_from(&lines);
         }
         let Some(cases) = self.options.cases.as_ref().filter(|_| self.part.cases.len() < CASES) else { return Ok(()) };
-        let mut case = Case::new(&self.options.program, self.fault, self.options.load.seed, judged, findings, at);
+        let mut case = Case::new(&self.options.program, self.fault, seed, judged, findings, at);
         case.may_lose_ms = self.options.may_lose.as_millis() as u64;
         case.damage = damage;
         if self.fault != Fault::Flip {

@@ -20,7 +20,7 @@ use super::volume::{Kind, Moment, Tree};
 pub const FILE: &str = "case.json";
 
 /// The form of these files.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// A failure.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -123,13 +123,13 @@ impl Case {
         let arena = if fault.needs_mount() { Arena::mounted(Clock::default().ticks)? } else { Arena::on_disk()? };
         let data = file.parent().unwrap_or(Path::new(".")).join("data");
         arena.fill_from(&data)?;
-        match arena.look(&program) {
+        match arena.look(&program)? {
             Ok(found) => {
                 let may_lose = std::time::Duration::from_millis(self.may_lose_ms);
                 let judged = judged.judge_only(&found, self.at, may_lose);
                 findings.extend(judged);
             }
-            Err(why) => findings.push(Finding::Refused(why)),
+            Err(finding) => findings.push(finding),
         }
         Ok(findings)
     }

@@ -40,6 +40,8 @@ pub struct Load {
     pub mix: Mix,
     /// What is drawn from it.
     pub seed: u64,
+    /// A client waits so long after a reply, on average.
+    pub pause: Duration,
 }
 
 /// Clients at work.
@@ -64,8 +66,8 @@ impl Load {
             // Values and stream IDs hold the client's number, so it is another one in each round.
             let client = round as u32 * self.clients + number;
             let workload = Workload::new(self.mix, self.seed.wrapping_add(round), client, self.cells, round);
-            let (clock, shared) = (clock.clone(), shared.clone());
-            thread::spawn(move || drive(port, client, workload, &clock, &shared))
+            let (clock, shared, pause) = (clock.clone(), shared.clone(), self.pause);
+            thread::spawn(move || drive(port, client, workload, &clock, &shared, pause))
         });
         Driven { threads: threads.collect(), shared: shared.clone() }
     }
@@ -107,7 +109,7 @@ impl Driven {
 /// How long a client waits after a refusal before it asks again.
 const PAUSE_AFTER_REFUSAL: Duration = Duration::from_millis(2);
 
-fn drive(port: u16, client: u32, mut workload: Workload, clock: &Clock, shared: &Shared) -> Vec<Call> {
+fn drive(port: u16, client: u32, mut workload: Workload, clock: &Clock, shared: &Shared, pause: Duration) -> Vec<Call> {
     let mut calls = Vec::new();
     let Ok(mut connection) = Client::connect(port).map_err(|error| note(shared, client, &error)) else { return calls };
     while !shared.stop.load(Ordering::Relaxed) {
@@ -128,6 +130,7 @@ fn drive(port: u16, client: u32, mut workload: Workload, clock: &Clock, shared: 
             thread::sleep(PAUSE_AFTER_REFUSAL);
         } else {
             shared.acked.fetch_add(1, Ordering::Relaxed);
+            thread::sleep(pause.mul_f64(2.0 * fastrand::f64()));
         }
     }
     calls

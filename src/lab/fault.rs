@@ -24,13 +24,15 @@ pub enum Fault {
     Slow,
     /// The disk says that it synced and did not, then the power goes.
     FsyncLie,
+    /// A sync fails once, then the power goes: what it should have made durable no later sync does.
+    FsyncFail,
     /// The wall clock jumps.
     Clock,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Kill,
         Self::Stop,
         Self::Power,
@@ -40,6 +42,7 @@ impl Fault {
         Self::Eio,
         Self::Slow,
         Self::FsyncLie,
+        Self::FsyncFail,
         Self::Clock,
     ];
 
@@ -55,13 +58,14 @@ impl Fault {
             Self::Eio => "eio",
             Self::Slow => "slow",
             Self::FsyncLie => "fsync-lie",
+            Self::FsyncFail => "fsync-fail",
             Self::Clock => "clock",
         }
     }
 
     /// True where crash states are built from a record of what the server did to its files.
     pub fn is_explored(self) -> bool {
-        matches!(self, Self::Power | Self::Torn | Self::FsyncLie)
+        matches!(self, Self::Power | Self::Torn | Self::FsyncLie | Self::FsyncFail)
     }
 
     /// True where the lab's own file system is needed.

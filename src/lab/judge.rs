@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use super::history::{
-    Call, Cell, Explained, History, Observation, Reachable, Search, State, Unexplained, Window, in_words,
+    Call, Cell, Explained, History, Observation, Reachable, Search, Span, State, Unexplained, Window, in_words,
 };
 use super::volume::Moment;
 
@@ -45,12 +45,16 @@ pub enum Finding {
         /// The keys concerned.
         cell: Cell,
     },
+    /// Of some keys an operation is there, of others one is lost that had returned before that one began.
+    Reordered,
     /// Something that nobody wrote.
     Foreign(String),
     /// It ended by itself, hung, or answered what is no reply, while it was driven.
     Misbehaved(String),
-    /// The server does not start, or does not answer.
+    /// The server ends in order and says why it does not serve.
     Refused(String),
+    /// It neither serves nor refuses in order: it crashes or hangs.
+    Crashed(String),
 }
 
 impl Finding {
@@ -58,15 +62,15 @@ impl Finding {
     pub fn cell(&self) -> Option<Cell> {
         match self {
             Self::Replies { cell, .. } | Self::Lost { cell, .. } | Self::Wrong { cell } => Some(*cell),
-            Self::Foreign(_) | Self::Misbehaved(_) | Self::Refused(_) => None,
+            Self::Reordered | Self::Foreign(_) | Self::Misbehaved(_) | Self::Refused(_) | Self::Crashed(_) => None,
         }
     }
 
     /// How bad it is: a start is called by the worst that it led to.
     pub fn gravity(&self) -> u8 {
         match self.name() {
-            "wrong" => 4,
-            "wrong replies" | "misbehaved" => 3,
+            "wrong" | "reordered" => 4,
+            "wrong replies" | "misbehaved" | "crashed" => 3,
             "lost" => 2,
             "refused" => 1,
             _ => 0,
@@ -80,8 +84,10 @@ impl Finding {
             Self::Replies { .. } => "wrong replies",
             Self::Lost { .. } => "lost",
             Self::Wrong { .. } | Self::Foreign(_) => "wrong",
+            Self::Reordered => "reordered",
             Self::Misbehaved(_) => "misbehaved",
             Self::Refused(_) => "refused",
+            Self::Crashed(_) => "crashed",
         }
     }
 }
@@ -102,9 +108,13 @@ impl fmt::Display for Finding {
             Self::Wrong { cell } => {
                 write!(f, "keys {{{cell}}}: what is there is nothing that any order of the operations leads to")
             }
+            Self::Reordered => {
+                write!(f, "an operation is there and one on other keys is lost that had returned before it began")
+            }
             Self::Foreign(what) => write!(f, "nobody wrote this: {what}"),
             Self::Misbehaved(how) => write!(f, "while it was driven: {how}"),
             Self::Refused(why) => write!(f, "the server does not serve: {why}"),
+            Self::Crashed(why) => write!(f, "the server neither serves nor refuses in order: {why}"),
         }
     }
 }
@@ -173,6 +183,12 @@ impl Judged {
         self.returns.iter().map(|(tick, _)| *tick)
     }
 
+    /// True when the run was so long that something acked must be there though the newest may be lost.
+    pub fn is_longer_than(&self, may_lose: MayLose) -> bool {
+        let (first, last) = (self.returns.first(), self.returns.last());
+        first.zip(last).is_some_and(|((_, from), (_, to))| u128::from(to.saturating_sub(*from)) > may_lose.as_millis())
+    }
+
     /// Everything that was acked at least `may_lose` before this moment had been acked by the moment that is answered.
     fn acked_by(&self, at: Moment, may_lose: MayLose) -> (Moment, u64) {
         let by_then = &self.returns[..self.returns.partition_point(|(tick, _)| *tick < at)];
@@ -217,6 +233,16 @@ impl Judged {
                         oldest_ms: crash_ms.saturating_sub(oldest),
                     });
                 }
+            }
+        }
+        // Whoever loses what is young keeps what is older, whichever keys it is of.
+        if findings.is_empty() || findings.iter().all(|finding| matches!(finding, Finding::Lost { .. })) {
+            let spans = self.cells.iter().map(|(cell, (_, reachable))| {
+                let state = found.cells.get(cell).unwrap_or(&nothing);
+                reachable.spans(state, window, at).collect()
+            });
+            if !Span::have_one_end(&spans.collect::<Vec<_>>()) {
+                findings.push(Finding::Reordered);
             }
         }
         findings

@@ -29,8 +29,7 @@ impl Report {
 
     /// True when some fault could not be tried.
     pub fn is_incomplete(&self) -> bool {
-        self.parts.is_empty()
-            || self.parts.iter().any(|part| part.skipped.is_some() || part.judged == 0 || part.acked == 0)
+        self.parts.is_empty() || self.parts.iter().any(|part| part.is_incomplete())
     }
 
     /// For a terminal.
@@ -55,8 +54,10 @@ impl Report {
                 let _ = writeln!(text, "  see it again: ackd torture --replay {}", file.display());
             }
         }
-        for part in self.parts.iter().filter(|part| !part.remarks.is_empty()) {
-            let _ = writeln!(text, "\n{}: {}", part.fault, part.remarks.join("\n  "));
+        for part in &self.parts {
+            for remark in part.remarks.iter().chain(&part.untested) {
+                let _ = writeln!(text, "\n{}: {remark}", part.fault);
+            }
         }
         let verdict = match (self.is_sound(), self.is_incomplete()) {
             (false, _) => "BROKEN: something that was promised was not kept",
@@ -76,8 +77,11 @@ impl Report {
                 "acked": part.acked,
                 "refused_operations": part.refused_operations,
                 "states": part.states,
+                "of_recoveries": part.of_recoveries,
                 "judged": part.judged,
                 "struck": part.struck,
+                "missed": part.missed,
+                "unnamed": part.unnamed,
                 "outcomes": part.outcomes,
                 "broken": part.broken,
                 "oldest_lost_ms": part.oldest_lost_ms,
@@ -87,6 +91,7 @@ impl Report {
                 "first": part.first,
                 "remarks": part.remarks,
                 "skipped": part.skipped,
+                "untested": part.untested,
                 "seconds": part.seconds,
             })
         };
@@ -117,8 +122,17 @@ pub fn outcome(part: &Part) -> String {
     if part.states > 0 {
         words.push(format!("of {} states built", part.states));
     }
+    if part.of_recoveries > 0 {
+        words.push(format!("{} of those tried within recoveries", part.of_recoveries));
+    }
     if part.struck > 0 {
         words.push(format!("struck {} times", part.struck));
+    }
+    if part.missed > 0 {
+        words.push(format!("not in {} rounds", part.missed));
+    }
+    if part.unnamed > 0 {
+        words.push(format!("{} refusals without the name of the damaged file", part.unnamed));
     }
     if part.refused_operations > 0 {
         words.push(format!("{} operations refused", part.refused_operations));
@@ -129,9 +143,14 @@ pub fn outcome(part: &Part) -> String {
     words.join(", ")
 }
 
-/// What servers print can be long.
+/// What servers print can be long; why they end stands at the end of it.
 fn shortened(line: &str) -> String {
-    const LONGEST: usize = 600;
-    let cut: String = line.chars().take(LONGEST).collect();
-    if cut.len() < line.len() { format!("{cut}…") } else { cut }
+    const HEAD: usize = 120;
+    const TAIL: usize = 480;
+    let letters: Vec<char> = line.chars().collect();
+    if letters.len() <= HEAD + TAIL {
+        return line.to_owned();
+    }
+    let text = |part: &[char]| part.iter().collect::<String>();
+    format!("{} … {}", text(&letters[..HEAD]), text(&letters[letters.len() - TAIL..]))
 }

@@ -4,21 +4,25 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
-use super::arena::{Arena, observe};
+use super::arena::{Arena, look};
 use super::clock::Skew;
 use super::drive::{Clock, Driven, Load, wall_ms};
 use super::fault::Fault;
 use super::history::{Call, Cell, State};
 use super::judge::{Finding, Judged, MayLose};
-use super::server::{Program, Server, copy, in_words};
-use super::volume::{Armed, Doomed, Faults, Moment};
+use super::server::{Program, Server, StartError, copy, in_words};
+use super::volume::{Armed, Calls, Doomed, Faults, Moment};
 
 /// Longest time of a round before its fault has struck.
 const STRIKE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A server that refuses writes, or whose disk is slow, is given so long.
+const SHORT: Duration = Duration::from_millis(600);
 
 /// How rounds are run.
 #[derive(Clone, Copy, Debug)]
@@ -37,9 +41,13 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Whether the server may end by itself: where its disk fails, or the fault itself kills it.
-    fn may_end(&self) -> bool {
-        self.fault == Fault::Eio || (self.fault == Fault::Kill && self.strikes_at.is_some())
+    /// Whether the server may end so by itself: in order where its disk fails, and where the fault itself kills it.
+    fn may_end(&self, status: ExitStatus) -> bool {
+        match self.fault {
+            Fault::Eio => status.code().is_some(),
+            Fault::Kill => self.strikes_at.is_some(),
+            _ => false,
+        }
     }
 }
 
@@ -88,12 +96,17 @@ impl<'a> Rounds<'a> {
         Ok(Self { program, plan, arena, clock, skew, rng, round: 0, known: BTreeMap::new() })
     }
 
-    fn start(&self) -> Result<Server, String> {
+    fn start(&self) -> Result<Server, StartError> {
         let program = match &self.skew {
             Some(skew) => &skew.around(self.program),
             None => self.program,
         };
-        self.arena.start(program).map_err(|error| error.to_string())
+        self.arena.start(program)
+    }
+
+    /// What the next round draws from.
+    pub fn seed(&self) -> u64 {
+        self.plan.load.seed
     }
 
     /// One round.
@@ -104,16 +117,17 @@ impl<'a> Rounds<'a> {
         }
         let mut server = match self.start() {
             Ok(server) => server,
-            Err(why) if self.plan.strikes_at.is_some() => return self.without_a_start(why),
-            Err(why) if self.round > 0 => return self.refuses(why),
-            Err(why) => return Err(io::Error::other(why)),
+            Err(error) if error.is_of_the_lab() => return Err(io::Error::other(error)),
+            Err(error) if self.plan.strikes_at.is_some() => return self.without_a_start(&error),
+            Err(error) if self.round > 0 => return self.refuses(&error),
+            Err(error) => return Err(io::Error::other(error)),
         };
         let driven = self.plan.load.start(server.port(), &self.clock, self.round);
         self.round += 1;
         let mut findings = Vec::new();
         driven.wait_for(self.rng.u64(1..=self.plan.operations), STRIKE_TIMEOUT);
         self.disturb(&server);
-        self.strike(&driven);
+        self.strike(&server, &driven);
         let end = match self.plan.fault {
             Fault::Stop => {
                 // The clients go on until they are cut off.
@@ -128,7 +142,7 @@ impl<'a> Rounds<'a> {
             // Where no client can go on, its end may be a moment behind theirs.
             _ => match if driven.all_ended() { server.wait(Duration::from_secs(1))? } else { server.ended() } {
                 Some(status) => {
-                    if !self.plan.may_end() {
+                    if !self.plan.may_end(status) {
                         findings.push(Finding::Misbehaved(format!("it ended by itself: {}", in_words(status))));
                     }
                     in_words(status)
@@ -147,24 +161,27 @@ impl<'a> Rounds<'a> {
     }
 
     /// A round in which the server met the fault before it served.
-    fn without_a_start(&mut self, why: String) -> io::Result<Round> {
+    fn without_a_start(&mut self, error: &StartError) -> io::Result<Round> {
         let struck = self.arena.volume().map_or(0, |volume| {
             volume.arm(Faults::default());
             volume.struck()
         });
         if struck == 0 {
-            return Err(io::Error::other(why));
+            return Err(io::Error::other(error.to_string()));
         }
         let at = self.clock.ticks.now();
-        self.judge(Vec::new(), format!("did not start: {why}"), struck, Vec::new(), at)
+        let mut findings = Vec::new();
+        if self.plan.fault != Fault::Kill && !error.is_orderly() {
+            findings.push(Finding::Misbehaved(error.to_string()));
+        }
+        self.judge(Vec::new(), format!("did not start: {error}"), struck, findings, at)
     }
 
     /// A server that held everything a moment ago, was killed, and does not start.
-    fn refuses(&mut self, why: String) -> io::Result<Round> {
+    fn refuses(&mut self, error: &StartError) -> io::Result<Round> {
         let at = self.clock.ticks.now();
-        let mut round = self.judge(Vec::new(), "did not start".into(), 0, Vec::new(), at)?;
-        round.findings.push(Finding::Refused(why));
-        Ok(round)
+        let findings = vec![Finding::Refused(error.to_string())];
+        self.judge(Vec::new(), "did not start".into(), 0, findings, at)
     }
 
     /// What goes wrong at a call. Every second one goes on failing.
@@ -178,7 +195,7 @@ impl<'a> Rounds<'a> {
             after: call,
             error: if is_full { libc::ENOSPC } else { libc::EIO },
             times: if is_full || call % 2 == 1 { u64::MAX } else { 1 },
-            needs_room: is_full,
+            calls: if is_full { Calls::Growing } else { Calls::All },
         };
         Faults { failure: Some(failure), ..Faults::default() }
     }
@@ -201,17 +218,12 @@ impl<'a> Rounds<'a> {
         let (judged, unexplained) =
             Judged::new(std::mem::take(&mut self.known), calls, wall_ms(), self.plan.fault.skew_ms());
         findings.extend(unexplained);
-        let found = self.start().and_then(|server| {
-            let found = observe(&server);
-            let _ = server.kill();
-            found
-        });
-        match found {
+        match look(self.start())? {
             Ok(found) => {
                 findings.extend(judged.judge(&found, at, self.plan.may_lose));
                 self.known = found.cells;
             }
-            Err(why) => findings.push(Finding::Refused(why)),
+            Err(finding) => findings.push(finding),
         }
         Ok(Round { acked, refused, end, struck, findings, judged, at, files })
     }
@@ -228,14 +240,15 @@ impl<'a> Rounds<'a> {
         std::thread::sleep(Duration::from_millis(self.rng.u64(..30)));
     }
 
-    fn strike(&mut self, driven: &Driven) {
+    fn strike(&mut self, server: &Server, driven: &Driven) {
         if self.plan.strikes_at.is_some() {
             // It is armed already.
-            driven.wait_for(self.plan.operations, Duration::from_millis(600));
+            driven.wait_for(self.plan.operations, SHORT);
             return;
         }
         let more = self.rng.u64(1..=self.plan.operations.max(2) / 2);
-        let drawn = self.rng.u64(..60);
+        // Clients that wait together share a call.
+        let drawn = self.rng.u64(..=more / u64::from(self.plan.load.clients));
         let Some(volume) = self.arena.volume() else {
             if let Some(skew) = &self.skew {
                 skew.jump(&mut self.rng);
@@ -255,8 +268,13 @@ impl<'a> Rounds<'a> {
             _ => {}
         }
         volume.arm(faults);
-        let short = Duration::from_millis(if self.plan.fault == Fault::Slow { 5000 } else { 600 });
-        driven.wait_for(more, short);
+        if self.plan.fault == Fault::Full && self.rng.bool() {
+            // It needs room; where that is refused nothing happens.
+            let _ = server.client().and_then(|mut client| client.call(&["BGREWRITEAOF"]));
+        }
+        let deadline = Instant::now() + STRIKE_TIMEOUT;
+        let before = volume.struck();
+        while driven.wait_for(more, SHORT) && volume.struck() == before && Instant::now() < deadline {}
         if self.plan.fault == Fault::Full && self.rng.bool() {
             // Room again: writes resume by themselves.
             volume.arm(Faults::default());

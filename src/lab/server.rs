@@ -105,7 +105,7 @@ impl Program {
         let mut server = Server { child, port, log: log.to_owned(), from };
         let deadline = Instant::now() + START_TIMEOUT;
         let mut pause = Duration::from_millis(1);
-        while !server.answers() {
+        while !server.answers() || !server.is_the_one_that_answers() {
             if let Some(status) = server.child.try_wait().map_err(StartError::Io)? {
                 return Err(StartError::Exited { status, output: server.output() });
             }
@@ -145,7 +145,7 @@ pub enum StartError {
         error: io::Error,
     },
     /// It ended.
-    #[error("it ended with {status}: {output}")]
+    #[error("it ended with {}: {output}", in_words(*status))]
     Exited {
         /// How.
         status: ExitStatus,
@@ -161,6 +161,20 @@ pub enum StartError {
     /// Something of the lab's own failed.
     #[error("the lab: {0}")]
     Io(io::Error),
+}
+
+impl StartError {
+    /// True when the server said why it does not serve, and ended by itself. One that was ended by a signal or a panic,
+    /// or hangs, found out nothing.
+    pub fn is_orderly(&self) -> bool {
+        matches!(self, Self::Exited { status, output }
+            if status.code().is_some_and(|code| code != 0) && !output.is_empty() && !output.contains("panicked at"))
+    }
+
+    /// True when it says nothing about the server.
+    pub fn is_of_the_lab(&self) -> bool {
+        matches!(self, Self::Program { .. } | Self::Io(_))
+    }
 }
 
 /// A running server. Dropping it kills it.
@@ -187,6 +201,22 @@ impl Server {
     fn answers(&self) -> bool {
         let pong = self.client().and_then(|mut client| client.call(&["PING"]));
         matches!(pong, Ok(Value::Simple(text)) if text == b"PONG")
+    }
+
+    /// What INFO tells under a name.
+    pub fn info(&self, name: &str) -> Option<String> {
+        let info = self.client().and_then(|mut client| client.call(&["INFO"])).ok()?.text()?;
+        info.lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(':')?.trim().to_owned()))
+    }
+
+    /// Whether it is this server, and none that took the port between its choice and its use. One that does not tell its
+    /// process is believed.
+    fn is_the_one_that_answers(&self) -> bool {
+        let number = self.info("process_id").and_then(|number| number.parse().ok());
+        let process = number.and_then(rustix::process::Pid::from_raw);
+        process.is_none_or(|process| {
+            rustix::process::getpgid(Some(process)).ok() == rustix::process::Pid::from_raw(self.child.id() as i32)
+        })
     }
 
     /// `kill -9`, and the end of the process.

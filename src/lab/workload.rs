@@ -16,6 +16,12 @@ const NAMES: u32 = 8;
 /// A blocking pop waits at most so long.
 const BLOCKING_MS: u64 = 40;
 
+/// Keys that expire soon do so within this time; the others not before an [hour](LATER_MS) is over.
+pub const SOON_MS: u64 = 300;
+
+/// See [`SOON_MS`].
+const LATER_MS: u64 = 3_600_000;
+
 /// A mix of operations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mix {
@@ -157,8 +163,9 @@ impl Workload {
     }
 
     fn timed(&mut self, now_ms: u64) -> Operation {
-        // Some expire while clients look, others not before the end.
-        let until = now_ms + if self.rng.u8(..4) == 0 { 3_600_000 } else { self.rng.u64(20..300) };
+        // Some expire while clients look. The others are there, with their time, after any crash.
+        let until =
+            now_ms + if self.rng.bool() { self.rng.u64(20..SOON_MS) } else { self.rng.u64(LATER_MS..2 * LATER_MS) };
         match self.rng.u8(..10) {
             0..4 => Operation::SetUntil(Kind::Timed, self.value(), until),
             4..7 => Operation::Get(Kind::Timed),
@@ -184,7 +191,7 @@ impl Workload {
 
     fn collection(&mut self) -> Operation {
         let (set, other) = self.either(Kind::Set, Kind::Bag);
-        match self.rng.u8(..30) {
+        match self.rng.u8(..36) {
             0..3 => Operation::Add(set, self.name()),
             3 => Operation::Remove(set, self.name()),
             4 => Operation::MoveMember(set, other, self.name()),
@@ -207,6 +214,15 @@ impl Workload {
             26 => Operation::DeleteEntry(Kind::Stream, (self.id, u64::from(self.client))),
             27 => Operation::TrimEntries(Kind::Stream, self.rng.usize(..LONG)),
             28 => Operation::Entries(Kind::Stream),
+            29 => Operation::CreateGroup(Kind::Stream),
+            30..33 => {
+                let consumer = Word::new(format!("c{}", self.rng.u8(..3)));
+                Operation::ReadGroup(Kind::Stream, consumer, self.rng.usize(1..4))
+            }
+            33..35 => {
+                let id = self.id.saturating_sub(self.rng.u64(..6));
+                Operation::Acknowledge(Kind::Stream, (id, u64::from(self.client)))
+            }
             _ => Operation::Delete([Kind::Hash, Kind::Zset, Kind::Stream, set][self.rng.usize(..4)]),
         }
     }

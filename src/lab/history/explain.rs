@@ -51,6 +51,25 @@ pub enum Explained {
     Never,
 }
 
+/// What of a history is in a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The last moment at which an operation in it was invoked.
+    pub latest_invoked: Moment,
+    /// The first moment at which an operation that is not in it had returned.
+    pub first_missing: Moment,
+}
+
+impl Span {
+    /// Whether there is one moment up to which everything happened, in all cells, and nothing later: each has several
+    /// ways to come to what was found in it.
+    pub fn have_one_end(cells: &[Vec<Self>]) -> bool {
+        let fits = |span: &Self, end: Moment| span.latest_invoked <= end && end <= span.first_missing;
+        let mut ends = cells.iter().flatten().map(|span| span.latest_invoked);
+        cells.is_empty() || ends.any(|end| cells.iter().all(|spans| spans.iter().any(|span| fits(span, end))))
+    }
+}
+
 /// A state that some order leads to.
 #[derive(Clone, Debug)]
 struct Reached {
@@ -241,12 +260,20 @@ impl Reachable {
         ends.all(|other| other.state == end).then_some(end)
     }
 
+    /// All ways to come to what was found in `window`, before a moment.
+    pub fn spans(&self, found: &State, window: Window, before: Moment) -> impl Iterator<Item = Span> {
+        let candidates = self.by_digest.get(&found.digest()).into_iter().flatten();
+        let fitting = candidates.filter(move |reached| reached.latest_invoked < before && reached.fits(found, window));
+        fitting.map(|Reached { latest_invoked, first_missing, .. }| Span {
+            latest_invoked: *latest_invoked,
+            first_missing: *first_missing,
+        })
+    }
+
     /// Explains what was found in `window` after a crash. Replies up to `acked` had been read by then; what was invoked
     /// at `before` or later had not been sent.
     pub fn explain(&self, found: &State, window: Window, acked: Moment, before: Moment) -> Explained {
-        let candidates = self.by_digest.get(&found.digest()).into_iter().flatten();
-        let fitting = candidates.filter(|reached| reached.latest_invoked < before && reached.fits(found, window));
-        match fitting.map(|reached| reached.first_missing).max() {
+        match self.spans(found, window, before).map(|span| span.first_missing).max() {
             None => Explained::Never,
             Some(first_missing) if first_missing > acked => Explained::Whole,
             Some(first_missing) => Explained::Lost { from: first_missing },

@@ -7,8 +7,8 @@ mod operation;
 #[cfg(test)]
 mod tests;
 
-pub use explain::{Explained, LIMIT, Reachable, Search, Unexplained};
-pub use model::{Content, Entry, State, Window};
+pub use explain::{Explained, LIMIT, Reachable, Search, Span, Unexplained};
+pub use model::{CLOCK_SLACK_MS, Content, Entry, State, Window};
 pub use observe::Observation;
 pub use operation::{End, Kind, Operation, Word, in_words};
 
@@ -90,6 +90,7 @@ impl Call {
     pub fn was_refused(&self) -> bool {
         const REFUSALS: &[&[u8]] = &[b"MISCONF", b"LOADING", b"EXECABORT", b"OOM", b"BUSY", b"READONLY", b"MASTERDOWN"];
         let Some((_, Value::Error(text))) = &self.returned else { return false };
-        REFUSALS.iter().any(|refusal| text.starts_with(refusal))
+        let code = text.split(|byte| *byte == b' ').next().unwrap_or_default();
+        REFUSALS.contains(&code)
     }
 }

@@ -31,7 +31,19 @@ pub enum Content {
         entries: BTreeMap<(u64, u64), Word>,
         /// The last ID that was ever added.
         last: (u64, u64),
+        /// Its consumer group.
+        group: Option<Group>,
     },
+}
+
+/// A consumer group of a stream: who was given what and has not acknowledged it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// The last ID that was given to anyone.
+    pub delivered: (u64, u64),
+    /// Given, not acknowledged: to this consumer.
+    #[serde(with = "pairs")]
+    pub pending: BTreeMap<(u64, u64), Word>,
 }
 
 /// A key's value, and until when it is there.
@@ -95,6 +107,8 @@ enum Answer {
     /// Pairs, in any order.
     Map(Vec<(Vec<u8>, Vec<u8>)>),
     Entries(Vec<(String, Vec<u8>)>),
+    /// The same below the name of a key.
+    Delivered(Vec<(String, Vec<u8>)>),
     Error,
 }
 
@@ -342,9 +356,9 @@ impl State {
                 Answer::List(self.ranked(*kind).into_iter().flat_map(pair).collect())
             }
             Operation::AddEntry(kind, id, value) => {
-                let stream = self.entry(*kind, || Content::Stream { entries: BTreeMap::new(), last: (0, 0) });
+                let stream = self.entry(*kind, Content::new_stream);
                 match stream {
-                    Content::Stream { entries, last } if *id > *last => {
+                    Content::Stream { entries, last, .. } if *id > *last => {
                         entries.insert(*id, value.clone());
                         *last = *id;
                         Answer::Bulk(id_text(*id).into_bytes())
@@ -370,6 +384,30 @@ impl State {
                     Answer::Entries(entries.iter().map(|(id, value)| (id_text(*id), value.to_vec())).collect())
                 }
                 _ => Answer::Entries(Vec::new()),
+            },
+            Operation::CreateGroup(kind) => match self.entry(*kind, Content::new_stream) {
+                Content::Stream { group: group @ None, .. } => {
+                    *group = Some(Group::default());
+                    Answer::Ok
+                }
+                _ => Answer::Error,
+            },
+            Operation::ReadGroup(kind, consumer, count) => match self.content_mut(*kind) {
+                Some(Content::Stream { entries, group: Some(group), .. }) => {
+                    let new = entries.iter().filter(|(id, _)| **id > group.delivered).take(*count);
+                    let new: Vec<_> = new.map(|(id, value)| (*id, value.to_vec())).collect();
+                    let Some((last, _)) = new.last() else { return Answer::Nil };
+                    group.delivered = *last;
+                    group.pending.extend(new.iter().map(|(id, _)| (*id, consumer.clone())));
+                    Answer::Delivered(new.into_iter().map(|(id, value)| (id_text(id), value)).collect())
+                }
+                _ => Answer::Error,
+            },
+            Operation::Acknowledge(kind, id) => match self.content_mut(*kind) {
+                Some(Content::Stream { group: Some(group), .. }) => {
+                    Answer::Integer(i64::from(group.pending.remove(id).is_some()))
+                }
+                _ => Answer::Integer(0),
             },
             Operation::PopAny(_) | Operation::Transaction(_) => unreachable!("they have no one outcome"),
         }
@@ -476,6 +514,10 @@ impl State {
 }
 
 impl Content {
+    fn new_stream() -> Self {
+        Self::Stream { entries: BTreeMap::new(), last: (0, 0), group: None }
+    }
+
     fn hash(&self, hash: &mut Xxh3) {
         let mut word = |word: &[u8]| {
             hash.update(&(word.len() as u64).to_le_bytes());
@@ -493,12 +535,19 @@ impl Content {
                 word(member);
                 word(&score.to_le_bytes());
             }),
-            Self::Stream { entries, last } => {
+            Self::Stream { entries, last, group } => {
                 for (id, value) in entries {
                     word(id_text(*id).as_bytes());
                     word(value);
                 }
                 word(id_text(*last).as_bytes());
+                if let Some(Group { delivered, pending }) = group {
+                    word(id_text(*delivered).as_bytes());
+                    for (id, consumer) in pending {
+                        word(id_text(*id).as_bytes());
+                        word(consumer);
+                    }
+                }
             }
         }
     }
@@ -548,13 +597,19 @@ impl Answer {
                 rest.is_empty()
                     && found.into_iter().eq(expected.iter().map(|(f, v)| (Some(f.as_slice()), Some(v.as_slice()))))
             }
-            (Self::Entries(expected), Value::Array(items)) => {
-                expected.len() == items.len()
-                    && expected.iter().zip(items).all(|((id, value), item)| is_entry(item, id, value))
+            (Self::Entries(expected), Value::Array(items)) => are_entries(items, expected),
+            (Self::Delivered(expected), value) => {
+                // One key, and what is new of it.
+                let found = || value.elements()?.first()?.elements()?.get(1)?.elements();
+                found().is_some_and(|items| are_entries(items, expected))
             }
             _ => false,
         }
     }
+}
+
+fn are_entries(items: &[Value], expected: &[(String, Vec<u8>)]) -> bool {
+    expected.len() == items.len() && expected.iter().zip(items).all(|((id, value), item)| is_entry(item, id, value))
 }
 
 fn is_entry(item: &Value, id: &str, value: &[u8]) -> bool {

@@ -5,8 +5,8 @@ use std::io;
 use std::sync::Arc;
 
 use super::Cell;
-use super::model::{Content, Entry, State, Window, id_of};
-use super::operation::{FIELD, Kind, Word};
+use super::model::{Content, Entry, Group, State, Window, id_of};
+use super::operation::{FIELD, GROUP, Kind, Word};
 use crate::lab::client::Client;
 use crate::resp::Value;
 
@@ -40,7 +40,7 @@ impl Observation {
         let mut replies = client.pipeline(&commands)?.into_iter();
         for (name, cell, kind) in &keys {
             let (content, expiry) = (replies.next(), replies.next());
-            let last = if *kind == Kind::Stream { replies.next() } else { None };
+            let more: Vec<Value> = replies.by_ref().take(more_of(name, *kind).len()).collect();
             let (Some(content), Some(expiry)) = (content, expiry) else { continue };
             let until = match expiry.integer() {
                 Some(-1) => None,
@@ -49,7 +49,7 @@ impl Observation {
                 Some(ms) => u64::try_from(ms).ok(),
                 None => return Err(unexpected("PEXPIRETIME", &expiry)),
             };
-            match understand(*kind, &content, last.as_ref()) {
+            match understand(*kind, &content, &more) {
                 Ok(Some(content)) => {
                     let state = found.cells.entry(*cell).or_default();
                     state.keys.insert(*kind, Arc::new(Entry { content, until }));
@@ -78,14 +78,21 @@ fn reading(key: &str, kind: Kind) -> Vec<Vec<String>> {
         Kind::Zset => line(&["ZRANGE", key, "0", "-1", "WITHSCORES"]),
         Kind::Stream => line(&["XRANGE", key, "-", "+"]),
     };
-    let mut commands = vec![content, line(&["PEXPIRETIME", key])];
-    if kind == Kind::Stream {
-        commands.push(line(&["XINFO", "STREAM", key]));
-    }
-    commands
+    [vec![content, line(&["PEXPIRETIME", key])], more_of(key, kind)].concat()
 }
 
-fn understand(kind: Kind, value: &Value, last: Option<&Value>) -> Result<Option<Content>, ()> {
+/// What else is asked of a key.
+fn more_of(key: &str, kind: Kind) -> Vec<Vec<String>> {
+    let commands: &[&[&str]] = match kind {
+        Kind::Stream => {
+            &[&["XINFO", "STREAM", key], &["XINFO", "GROUPS", key], &["XPENDING", key, GROUP, "-", "+", "1000000"]]
+        }
+        _ => &[],
+    };
+    commands.iter().map(|words| words.iter().map(|word| (*word).to_owned()).collect()).collect()
+}
+
+fn understand(kind: Kind, value: &Value, more: &[Value]) -> Result<Option<Content>, ()> {
     let word = |value: &Value| value.bytes().map(Word::new).ok_or(());
     let items = || value.elements().ok_or(());
     let (content, empty) = match kind {
@@ -121,7 +128,9 @@ fn understand(kind: Kind, value: &Value, last: Option<&Value>) -> Result<Option<
         }
         Kind::Stream => {
             let entries = items()?.iter().map(entry).collect::<Option<_>>().ok_or(())?;
-            (Content::Stream { entries, last: last.and_then(last_id).ok_or(())? }, false)
+            let [info, groups, pending] = more else { return Err(()) };
+            let last = id_in(info, "last-generated-id").ok_or(())?;
+            (Content::Stream { entries, last, group: group(groups, pending)? }, false)
         }
     };
     Ok((!empty).then_some(content))
@@ -134,8 +143,25 @@ fn entry(item: &Value) -> Option<((u64, u64), Word)> {
     Some((id_of(id.bytes()?)?, Word::new(value.bytes()?)))
 }
 
-fn last_id(info: &Value) -> Option<(u64, u64)> {
+fn id_in(info: &Value, name: &str) -> Option<(u64, u64)> {
     let pairs = info.pairs()?;
-    let (_, id) = pairs.iter().find(|(name, _)| name.bytes() == Some(b"last-generated-id"))?;
+    let (_, id) = pairs.iter().find(|(found, _)| found.bytes() == Some(name.as_bytes()))?;
     id_of(id.bytes()?)
+}
+
+/// The only group, where there is one.
+fn group(groups: &Value, pending: &Value) -> Result<Option<Group>, ()> {
+    match groups.elements().ok_or(())? {
+        [] => Ok(None),
+        [one] => {
+            let delivered = id_in(one, "last-delivered-id").ok_or(())?;
+            let given = |item: &Value| match item.elements()? {
+                [id, consumer, _idle, _count] => Some((id_of(id.bytes()?)?, Word::new(consumer.bytes()?))),
+                _ => None,
+            };
+            let pending = pending.elements().ok_or(())?.iter().map(given).collect::<Option<_>>().ok_or(())?;
+            Ok(Some(Group { delivered, pending }))
+        }
+        _ => Err(()),
+    }
 }

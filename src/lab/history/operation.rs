@@ -192,6 +192,12 @@ pub enum Operation {
     TrimEntries(Kind, usize),
     /// `XRANGE key - +`
     Entries(Kind),
+    /// `XGROUP CREATE key group 0 MKSTREAM`
+    CreateGroup(Kind),
+    /// `XREADGROUP GROUP group consumer COUNT N STREAMS key >`
+    ReadGroup(Kind, Word, usize),
+    /// `XACK`
+    Acknowledge(Kind, (u64, u64)),
     /// `MULTI … EXEC`
     Transaction(Vec<Operation>),
 }
@@ -220,6 +226,9 @@ impl End {
 
 /// The field of stream entries.
 pub const FIELD: &str = "f";
+
+/// The consumer group of streams.
+pub const GROUP: &str = "g";
 
 impl Operation {
     /// The commands to send, one after the other; the last one's reply is the answer.
@@ -279,6 +288,16 @@ impl Operation {
             Self::DeleteEntry(kind, (ms, seq)) => line.text("XDEL").text(key(kind)).text(format!("{ms}-{seq}")),
             Self::TrimEntries(kind, count) => line.text("XTRIM").text(key(kind)).text("MAXLEN").text(count),
             Self::Entries(kind) => line.text("XRANGE").text(key(kind)).text("-").text("+"),
+            Self::CreateGroup(kind) => {
+                line.text("XGROUP").text("CREATE").text(key(kind)).text(GROUP).text(0).text("MKSTREAM")
+            }
+            Self::ReadGroup(kind, consumer, count) => {
+                let line = line.text("XREADGROUP").text("GROUP").text(GROUP).word(consumer).text("COUNT").text(count);
+                line.text("STREAMS").text(key(kind)).text(">")
+            }
+            Self::Acknowledge(kind, (ms, seq)) => {
+                line.text("XACK").text(key(kind)).text(GROUP).text(format!("{ms}-{seq}"))
+            }
             // A transaction in a transaction is not made.
             Self::Transaction(_) => line.text("PING"),
         }

@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::model::Entry;
+use super::model::{Entry, Group};
 use super::{
-    Call, Content, End, Explained, Kind, Operation, Reachable, Search, Stamp, State, Unexplained, Window, Word,
+    Call, Content, End, Explained, Kind, Operation, Reachable, Search, Span, Stamp, State, Unexplained, Window, Word,
 };
 use crate::resp::Value;
 
@@ -178,4 +178,46 @@ fn a_key_may_expire_within_a_transaction() {
     assert!(explore(&[call(1, both(NOW - 1000), 1, reply(Value::NullBulk))]).is_ok());
     assert!(explore(&[call(1, both(NOW + 1000), 1, reply(bulk("v")))]).is_ok());
     assert!(explore(&[call(1, both(NOW + 1000), 1, reply(Value::NullBulk))]).is_err());
+}
+
+#[test]
+fn what_is_lost_must_be_younger_than_all_that_is_there() {
+    let span = |latest_invoked, first_missing| Span { latest_invoked, first_missing };
+    // One cell's state is of 10 to 20, the other's of 15 on.
+    assert!(Span::have_one_end(&[vec![span(10, 20)], vec![span(15, u64::MAX)]]));
+    // Something invoked at 21 is there, and something that had returned at 20 is not.
+    assert!(!Span::have_one_end(&[vec![span(10, 20)], vec![span(21, u64::MAX)]]));
+    // One of two ways is enough.
+    assert!(Span::have_one_end(&[vec![span(10, 20), span(10, 30)], vec![span(21, u64::MAX)]]));
+    assert!(Span::have_one_end(&[]));
+}
+
+#[test]
+fn an_entry_is_given_to_one_consumer_and_is_pending_until_it_is_acknowledged() {
+    let read = |consumer: &str| Operation::ReadGroup(Kind::Stream, Word::new(consumer), 9);
+    let given = || {
+        let entry = Value::Array(vec![bulk("1-1"), Value::Array(vec![bulk("f"), bulk("v")])]);
+        Value::Array(vec![Value::Array(vec![bulk("key"), Value::Array(vec![entry])])])
+    };
+    let history = |second: Value| {
+        [
+            call(1, Operation::AddEntry(Kind::Stream, (1, 1), Word::new("v")), 1, Some((2, bulk("1-1")))),
+            call(1, Operation::CreateGroup(Kind::Stream), 3, Some((4, ok()))),
+            call(1, read("a"), 5, Some((6, given()))),
+            call(1, read("b"), 7, Some((8, second))),
+        ]
+    };
+    assert!(matches!(explore(&history(given())), Err(Unexplained::NoOrder { .. })));
+    let mut calls = history(Value::NullArray).to_vec();
+    let reachable = explore(&calls).unwrap();
+    let found = |pending: &[((u64, u64), Word)]| {
+        let group = Group { delivered: (1, 1), pending: pending.iter().cloned().collect() };
+        let entries = BTreeMap::from([((1, 1), Word::new("v"))]);
+        holding(Kind::Stream, Content::Stream { entries, last: (1, 1), group: Some(group) }, None)
+    };
+    assert_eq!(after_crash(&reachable, &found(&[((1, 1), Word::new("a"))]), 8, 9), Explained::Whole);
+    assert_eq!(after_crash(&reachable, &found(&[((1, 1), Word::new("b"))]), 8, 9), Explained::Never);
+    assert_eq!(after_crash(&reachable, &found(&[]), 8, 9), Explained::Never);
+    calls.push(call(1, Operation::Acknowledge(Kind::Stream, (1, 1)), 9, Some((10, Value::Integer(1)))));
+    assert_eq!(after_crash(&explore(&calls).unwrap(), &found(&[]), 10, 11), Explained::Whole);
 }

@@ -5,8 +5,12 @@
 //! ended before it began, once it has ended; an `O_DSYNC` write covers itself; names of files are made durable by a
 //! sync of their directory, and only by that (of a rename between two, by a sync of the one it goes to; kinder rules
 //! for names can be [chosen](Names)); a rename is whole or not at all.
+//!
+//! What a sync that fails should have made durable no later sync does, for the kernel counts it as written from then on
+//! (Linux; Rebello et al., "Can applications recover from fsync failures?", ATC 2020): only writing it again helps.
+//! A write that fails may be there in part.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::record::{Change, Moment, Trace, What};
 use super::tree::{Ino, Tree};
@@ -34,6 +38,8 @@ pub enum Kept {
     Whole,
     /// Of a write, these sectors.
     Sectors(Vec<bool>),
+    /// Of a write that made a file longer, only that: zeros stand where its bytes should be.
+    Size,
 }
 
 /// What becomes of each [pending](Timeline::pending) change.
@@ -50,6 +56,8 @@ pub struct Pending {
     pub in_flight: bool,
     /// True for one of a directory.
     pub is_of_names: bool,
+    /// True for a write that makes a file longer than what cannot be lost.
+    pub extends: bool,
 }
 
 /// A run of a server, looked at from one moment after the other.
@@ -71,6 +79,8 @@ pub struct Timeline<'a> {
     synced: HashMap<Ino, Moment>,
     /// The same, of any file.
     last_sync: Moment,
+    /// Changes that a sync which failed should have made durable.
+    doomed: HashSet<usize>,
 }
 
 impl<'a> Timeline<'a> {
@@ -87,6 +97,7 @@ impl<'a> Timeline<'a> {
             syncs_in_flight: Vec::new(),
             synced: HashMap::new(),
             last_sync: 0,
+            doomed: HashSet::new(),
         }
     }
 
@@ -114,6 +125,7 @@ impl<'a> Timeline<'a> {
         while let Some(event) = self.trace.events.get(self.begun).filter(|event| event.begun < at) {
             match &event.what {
                 What::Sync { .. } => self.syncs_in_flight.push(self.begun),
+                What::FailedSync { ino } => self.doom(*ino),
                 What::Change { change, .. } => {
                     // What has no name harms nobody, and a later name may be kept though the first was lost.
                     if let Change::Link { ino, made: Some(made), .. } = change {
@@ -143,6 +155,18 @@ impl<'a> Timeline<'a> {
         self.fold();
     }
 
+    /// What is not durable yet of a file or directory will not be. A journal writes names whatever becomes of data.
+    fn doom(&mut self, ino: Ino) {
+        let is_concerned = |number: &&usize| {
+            let change = self.change(**number);
+            change.is_some_and(|change| {
+                change.synced_by() == ino && !(self.names == Names::Journal && change.is_of_names())
+            }) && !self.is_durable(**number)
+        };
+        let doomed: Vec<usize> = self.window.iter().filter(is_concerned).copied().collect();
+        self.doomed.extend(doomed);
+    }
+
     /// Moves what cannot be lost any more, and has nothing before it on the same object that can, into the base.
     fn fold(&mut self) {
         // Changes of names are kept in one order, whatever their directories: they are few.
@@ -167,13 +191,16 @@ impl<'a> Timeline<'a> {
     fn change(&self, number: usize) -> Option<&'a Change> {
         match &self.trace.events[number].what {
             What::Change { change, .. } => Some(change),
-            What::Sync { .. } => None,
+            What::Sync { .. } | What::FailedSync { .. } => None,
         }
     }
 
     fn is_durable(&self, number: usize) -> bool {
         let event = &self.trace.events[number];
         let What::Change { change, synchronous } = &event.what else { return true };
+        if self.doomed.contains(&number) {
+            return false;
+        }
         if *synchronous && event.ended < self.at && event.begun < self.lies_from {
             return true;
         }
@@ -189,12 +216,16 @@ impl<'a> Timeline<'a> {
         pending
             .filter_map(|number| {
                 let change = self.change(*number)?;
-                let sectors = match change {
-                    Change::Write { offset, data, .. } => sectors(*offset, data.len() as u64),
-                    _ => 0,
+                let (sectors, extends) = match change {
+                    Change::Write { ino, offset, data } => {
+                        let length = data.len() as u64;
+                        let durable = self.base.content(*ino).map_or(0, |content| content.len() as u64);
+                        (sectors(*offset, length), offset + length > durable)
+                    }
+                    _ => (0, false),
                 };
                 let in_flight = self.trace.events[*number].ended >= self.at;
-                Some(Pending { event: *number, sectors, in_flight, is_of_names: change.is_of_names() })
+                Some(Pending { event: *number, sectors, in_flight, is_of_names: change.is_of_names(), extends })
             })
             .collect()
     }
@@ -229,6 +260,12 @@ impl<'a> Timeline<'a> {
                 (Some(Kept::Sectors(kept)), Change::Write { ino, offset, data }) => {
                     write_sectors(&mut tree, *ino, *offset, data, kept);
                 }
+                (Some(Kept::Size), Change::Write { ino, offset, data }) => {
+                    let size = offset + data.len() as u64;
+                    if tree.content(*ino).is_some_and(|content| (content.len() as u64) < size) {
+                        tree.apply(&Change::Resize { ino: *ino, size });
+                    }
+                }
                 _ => {}
             }
         }
@@ -248,6 +285,7 @@ impl Timeline<'_> {
                 Kept::Sectors(kept) => {
                     format!("only sectors {:?} of", (0..kept.len()).filter(|at| kept[*at]).collect::<Vec<_>>())
                 }
+                Kept::Size => "only the size, with zeros, of".to_owned(),
                 _ => "lost:".to_owned(),
             };
             let what = match self.change(pending.event) {

@@ -19,8 +19,19 @@ pub struct Armed {
     pub error: Errno,
     /// … so many times.
     pub times: u64,
-    /// Only calls that need room count.
-    pub needs_room: bool,
+    /// Only these count.
+    pub calls: Calls,
+}
+
+/// Calls that an error may strike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Calls {
+    /// All that change or sync something.
+    All,
+    /// Those that need room.
+    Growing,
+    /// Those whose success says that something is durable: syncs and synchronous writes.
+    Vouching,
 }
 
 /// A process that is killed when its call comes.
@@ -61,11 +72,16 @@ pub struct Faults {
 
 impl Faults {
     /// Fails a call if its time has come.
-    pub(super) fn strike(&mut self, needs_room: bool) -> Result<(), Errno> {
+    pub(super) fn strike(&mut self, needs_room: bool, vouches: bool) -> Result<(), Errno> {
         if let Some(doomed) = &mut self.kill {
             doomed.meet()?;
         }
-        let Some(armed) = self.failure.as_mut().filter(|armed| needs_room || !armed.needs_room) else { return Ok(()) };
+        let counts = |armed: &&mut Armed| match armed.calls {
+            Calls::All => true,
+            Calls::Growing => needs_room,
+            Calls::Vouching => vouches,
+        };
+        let Some(armed) = self.failure.as_mut().filter(counts) else { return Ok(()) };
         if armed.after > 0 {
             armed.after -= 1;
             return Ok(());

@@ -13,7 +13,7 @@ mod tests;
 mod tree;
 
 pub use crash::{Keep, Kept, Names, Pending, SECTOR, Timeline};
-pub use faults::{Armed, Doomed, Faults};
+pub use faults::{Armed, Calls, Doomed, Faults};
 pub use record::{Change, Event, Made, Moment, Ticks, Trace, What};
 pub use states::{Budget, keeps};
 pub use tree::{Ino, Kind, Node, ROOT, Tree, digest_of};
@@ -40,17 +40,25 @@ struct State {
     faults: Faults,
     /// How often a fault has struck.
     struck: u64,
+    /// Of them, errors that were answered.
+    failed: u64,
     /// How often each file is open.
     open: HashMap<Ino, u32>,
 }
 
 impl State {
-    fn strike(&mut self, needs_room: bool) -> Result<(), Errno> {
-        self.faults.strike(needs_room).inspect_err(|_| self.struck += 1)
+    fn strike(&mut self, needs_room: bool, vouches: bool) -> Result<(), Errno> {
+        self.faults.strike(needs_room, vouches).inspect_err(|_| {
+            self.struck += 1;
+            self.failed += 1;
+        })
     }
 
     fn fits(&mut self, change: &Change) -> Result<(), Errno> {
-        self.faults.fits(&self.tree, change).inspect_err(|_| self.struck += 1)
+        self.faults.fits(&self.tree, change).inspect_err(|_| {
+            self.struck += 1;
+            self.failed += 1;
+        })
     }
 
     fn delay(&mut self) -> Duration {
@@ -80,6 +88,7 @@ impl Volume {
             recording: false,
             faults: Faults::default(),
             struck: 0,
+            failed: 0,
             open: HashMap::new(),
         };
         Self { ticks, state: Mutex::new(state) }
@@ -162,6 +171,11 @@ impl Volume {
         self.state().struck
     }
 
+    /// How often a call failed that would have succeeded otherwise.
+    pub fn failed(&self) -> u64 {
+        self.state().failed
+    }
+
     /// Looks at the files, without changing them.
     pub fn look<T>(&self, look: impl FnOnce(&Tree) -> T) -> T {
         look(&self.state().tree)
@@ -179,7 +193,13 @@ impl Volume {
             let mut state = self.state();
             let (answer, change) = plan(&mut state.tree)?;
             let needs_room = faults::needs_room(&state.tree, &change);
-            state.strike(needs_room)?;
+            if let Err(error) = state.strike(needs_room, synchronous) {
+                // A write that fails may be on the disk in part, though nobody reads it before.
+                if matches!(change, Change::Write { .. }) {
+                    self.begin(&mut state, What::Change { change, synchronous });
+                }
+                return Err(error);
+            }
             state.fits(&change)?;
             let delay = if synchronous { state.delay() } else { Duration::ZERO };
             let nameless = state.tree.apply(&change);
@@ -197,8 +217,11 @@ impl Volume {
     pub fn sync(&self, ino: Ino) -> Result<(), Errno> {
         let (event, delay) = {
             let mut state = self.state();
-            state.strike(false)?;
             state.tree.node(ino).ok_or(libc::ESTALE)?;
+            if let Err(error) = state.strike(false, true) {
+                self.begin(&mut state, What::FailedSync { ino });
+                return Err(error);
+            }
             let delay = state.delay();
             (self.begin(&mut state, What::Sync { ino }), delay)
         };

@@ -111,6 +111,11 @@ pub enum What {
         /// Of which.
         ino: Ino,
     },
+    /// They were not, and the server was told so.
+    FailedSync {
+        /// Of which.
+        ino: Ino,
+    },
 }
 
 /// Something that was done, from its beginning to its end.
@@ -118,7 +123,7 @@ pub enum What {
 pub struct Event {
     /// When the file system took it up; from then on it may be on the disk.
     pub begun: Moment,
-    /// When the server was told of its success; `Moment::MAX` when it was not.
+    /// When the server was told of its success; `Moment::MAX` when it was not, or when it was told that it failed.
     pub ended: Moment,
     /// What it was.
     pub what: What,

@@ -2,8 +2,10 @@
 //!
 //! All subsets of what is pending are legal, and too many. The ones tried first are those in which the literature found
 //! its bugs: a prefix of the order of writes, one write missing or one alone (ALICE: atomicity and ordering), states at
-//! syncs (CrashMonkey and B3), names without data and data without names, and a write torn at each sector. The rest of
-//! the budget is drawn at random.
+//! syncs (CrashMonkey and B3), names without data and data without names, the size of a file without its data, and a
+//! write torn at each sector. The rest of the budget is drawn at random.
+
+use std::cmp::Ordering;
 
 use fastrand::Rng;
 
@@ -56,6 +58,13 @@ pub fn keeps(pending: &[Pending], budget: Budget, rng: &mut Rng) -> Vec<Keep> {
         found.push(pending.iter().map(|p| if p.is_of_names { Kept::Whole } else { Kept::Lost }).collect());
         found.push(pending.iter().map(|p| if p.is_of_names { Kept::Lost } else { Kept::Whole }).collect());
     }
+    if pending.iter().any(|p| p.extends) {
+        found.push(pending.iter().map(|p| if p.extends { Kept::Size } else { Kept::Whole }).collect());
+        let longer: Vec<usize> = (0..count).filter(|i| pending[*i].extends).collect();
+        for one in spread(0, longer.len(), budget.family).map(|place| longer[place]) {
+            found.push((0..count).map(|i| before(i, one, Kept::Size)).collect());
+        }
+    }
     if budget.torn {
         torn(pending, budget, &mut found);
     }
@@ -63,6 +72,15 @@ pub fn keeps(pending: &[Pending], budget: Budget, rng: &mut Rng) -> Vec<Keep> {
         found.push(drawn(pending, budget.torn, rng));
     }
     found
+}
+
+/// All is there up to `one`, of which this is kept, and nothing behind it.
+fn before(place: usize, one: usize, kept: Kept) -> Kept {
+    match place.cmp(&one) {
+        Ordering::Less => Kept::Whole,
+        Ordering::Equal => kept,
+        Ordering::Greater => Kept::Lost,
+    }
 }
 
 /// Tears the last writes: those in flight, or the last one where none is.
@@ -75,12 +93,7 @@ fn torn(pending: &[Pending], budget: Budget, found: &mut Vec<Keep>) {
         let sectors = pending[victim].sectors;
         let mut tear = |kept: &dyn Fn(usize) -> bool| {
             let kept = Kept::Sectors((0..sectors).map(kept).collect());
-            let keep = (0..pending.len()).map(|i| match i.cmp(&victim) {
-                std::cmp::Ordering::Less => Kept::Whole,
-                std::cmp::Ordering::Equal => kept.clone(),
-                std::cmp::Ordering::Greater => Kept::Lost,
-            });
-            found.push(keep.collect());
+            found.push((0..pending.len()).map(|i| before(i, victim, kept.clone())).collect());
         };
         for cut in spread(1, sectors, budget.family) {
             tear(&|sector| sector < cut);

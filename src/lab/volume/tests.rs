@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::{Armed, Ino};
+use super::{Armed, Calls, Ino};
 use super::{Budget, Change, Faults, Kept, Made, Names, ROOT, Ticks, Timeline, Trace, Tree, Volume, digest_of, keeps};
 
 struct Machine {
@@ -174,7 +174,7 @@ fn faults_strike_when_they_are_due() {
     machine.volume.arm(Faults { capacity: Some(10), ..Faults::default() });
     assert_eq!(write(&[1; 10]), Ok(()));
     assert_eq!(write(&[1; 11]), Err(libc::ENOSPC));
-    let failure = Some(Armed { after: 1, error: libc::EIO, times: 1, needs_room: false });
+    let failure = Some(Armed { after: 1, error: libc::EIO, times: 1, calls: Calls::All });
     machine.volume.arm(Faults { failure, ..Faults::default() });
     assert_eq!(write(b"a"), Ok(()));
     assert_eq!(machine.volume.sync(file), Err(libc::EIO));
@@ -193,4 +193,40 @@ fn equal_trees_have_equal_digests_whatever_their_numbers() {
     assert_eq!(tree.digest(|content| digest_of(content)), other.digest(|content| digest_of(content)));
     machine.write(file, 0, b"y", false);
     assert_ne!(machine.volume.tree().digest(|content| digest_of(content)), other.digest(|content| digest_of(content)));
+}
+
+#[test]
+fn what_a_failed_sync_should_have_made_durable_no_later_sync_does() {
+    let machine = Machine::new();
+    let file = machine.make(ROOT, "file", false);
+    machine.sync(ROOT);
+    machine.write(file, 0, b"lost", false);
+    let failure = Some(Armed { after: 0, error: libc::EIO, times: 1, calls: Calls::Vouching });
+    machine.volume.arm(Faults { failure, ..Faults::default() });
+    assert_eq!(machine.volume.sync(file), Err(libc::EIO));
+    machine.write(file, 4, b"kept", false);
+    machine.sync(file);
+    let trace = machine.volume.take_trace();
+    let (pending, left) = at_the_end(&trace, &machine.ticks, Names::Posix);
+    assert_eq!(pending, 1, "what was written behind the failure is durable");
+    assert_eq!(content(&left, "file").unwrap(), b"\0\0\0\0kept");
+}
+
+#[test]
+fn a_write_that_fails_may_be_there_in_part() {
+    let machine = Machine::new();
+    let file = machine.make(ROOT, "file", false);
+    machine.sync(ROOT);
+    let failure = Some(Armed { after: 0, error: libc::EIO, times: 1, calls: Calls::Vouching });
+    machine.volume.arm(Faults { failure, ..Faults::default() });
+    let change = Change::Write { ino: file, offset: 0, data: b"half"[..].into() };
+    assert_eq!(machine.volume.change(true, |_| Ok(((), change))), Err(libc::EIO));
+    assert!(machine.volume.look(|tree| tree.content(file).unwrap().is_empty()), "nobody reads it before");
+    machine.sync(file);
+    let trace = machine.volume.take_trace();
+    let mut timeline = Timeline::new(&trace);
+    timeline.advance(machine.ticks.now());
+    assert_eq!(timeline.pending().len(), 1);
+    assert_eq!(content(&timeline.image(&[Kept::Whole]), "file").unwrap(), b"half");
+    assert_eq!(content(&timeline.image(&[Kept::Size]), "file").unwrap(), b"\0\0\0\0");
 }
