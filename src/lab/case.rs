@@ -141,7 +141,7 @@ fn write_tree(tree: &Tree, to: &Path) -> io::Result<()> {
     tree.walk(super::volume::ROOT, "", &mut |path, _, node| {
         let write = || match &node.kind {
             Kind::Directory(_) => std::fs::create_dir_all(to.join(path)),
-            Kind::File(content) => std::fs::write(to.join(path), content.as_slice()),
+            Kind::File(content) => std::fs::write(to.join(path), content.to_vec()),
         };
         if result.is_ok() {
             result = write();

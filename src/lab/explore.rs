@@ -17,7 +17,7 @@ use super::drive::{Clock, Load, wall_ms};
 use super::history::Call;
 use super::judge::{Finding, Judged, MayLose};
 use super::server::{Program, in_words};
-use super::volume::{Armed, Budget, Calls, Faults, Keep, Kept, Moment, Names, Timeline, Trace, Tree, digest_of, keeps};
+use super::volume::{Armed, Budget, Calls, Faults, Keep, Kept, Moment, Names, Timeline, Trace, Tree, keeps};
 
 /// What a disk does besides losing what was not synced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -221,7 +221,6 @@ impl Explorer<'_> {
         known: impl Fn(u128) -> bool,
     ) -> io::Result<States> {
         let mut distinct = States::new();
-        let mut contents = Contents::default();
         let mut timeline = recorded.timeline();
         for (number, moment) in moments.iter().copied().enumerate() {
             if self.stop.load(Ordering::Relaxed) {
@@ -237,7 +236,7 @@ impl Explorer<'_> {
                 let keep = timeline.settle(keep);
                 let tree = timeline.image(&keep);
                 self.built += 1;
-                let digest = tree.digest(|content| contents.digest(content));
+                let digest = tree.digest();
                 if let Some(state) = distinct.get_mut(&digest) {
                     if state.moments.last() != Some(&moment) {
                         state.moments.push(moment);
@@ -254,7 +253,6 @@ impl Explorer<'_> {
                 self.given += 1;
                 (self.tell)(self.given, self.plan.states);
             }
-            contents.forget();
         }
         Ok(distinct)
     }
@@ -477,23 +475,4 @@ fn evenly<T: Clone>(all: Vec<T>, most: usize) -> Vec<T> {
         return all;
     }
     (0..most).map(|place| all[place * (count - 1) / (most - 1)].clone()).collect()
-}
-
-/// Digests of contents, by where they are in memory: most files are the same from one state to the next.
-#[derive(Default)]
-struct Contents {
-    known: HashMap<usize, (Arc<Vec<u8>>, u128)>,
-}
-
-impl Contents {
-    fn digest(&mut self, content: &Arc<Vec<u8>>) -> u128 {
-        let place = Arc::as_ptr(content) as usize;
-        // The content is held, so that its place stays its own.
-        self.known.entry(place).or_insert_with(|| (content.clone(), digest_of(content))).1
-    }
-
-    /// Lets go of what nobody else holds.
-    fn forget(&mut self) {
-        self.known.retain(|_, (content, _)| Arc::strong_count(content) > 1);
-    }
 }

@@ -17,7 +17,7 @@ use fuser::{
     WriteFlags,
 };
 
-use super::volume::{Change, Errno, Ino, Kind, Made, Node, ROOT, Tree, Volume};
+use super::volume::{Change, Content, Errno, Ino, Kind, Made, Node, ROOT, Tree, Volume};
 
 /// Threads that serve the file system: as many calls can be under way at once.
 const THREADS: usize = 4;
@@ -74,7 +74,7 @@ fn text(name: &OsStr) -> Result<String, Errno> {
 
 fn attributes(ino: Ino, node: &Node, links: u32) -> FileAttr {
     let (kind, size) = match &node.kind {
-        Kind::File(content) => (FileType::RegularFile, content.len() as u64),
+        Kind::File(content) => (FileType::RegularFile, content.len()),
         Kind::Directory(_) => (FileType::Directory, 0),
     };
     FileAttr {
@@ -325,12 +325,10 @@ impl Filesystem for Served {
         _: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        let Some(content) = self.volume.look(|tree| tree.content(ino.0).cloned()) else {
-            return reply.error(errno(libc::ESTALE));
-        };
-        let from = content.len().min(offset as usize);
-        let to = content.len().min(from + size as usize);
-        reply.data(&content[from..to]);
+        match self.volume.look(|tree| tree.content(ino.0).map(|content| content.read(offset, size as usize))) {
+            Some(bytes) => reply.data(&bytes),
+            None => reply.error(errno(libc::ESTALE)),
+        }
     }
 
     fn write(
@@ -375,7 +373,7 @@ impl Filesystem for Served {
         mode: i32,
         reply: ReplyEmpty,
     ) {
-        let size = self.volume.look(|tree| tree.content(ino.0).map(|content| content.len() as u64));
+        let size = self.volume.look(|tree| tree.content(ino.0).map(Content::len));
         answer(
             reply,
             match size {

@@ -12,6 +12,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::content::Content;
 use super::record::{Change, Moment, Trace, What};
 use super::tree::{Ino, Tree};
 
@@ -219,7 +220,7 @@ impl<'a> Timeline<'a> {
                 let (sectors, extends) = match change {
                     Change::Write { ino, offset, data } => {
                         let length = data.len() as u64;
-                        let durable = self.base.content(*ino).map_or(0, |content| content.len() as u64);
+                        let durable = self.base.content(*ino).map_or(0, Content::len);
                         (sectors(*offset, length), offset + length > durable)
                     }
                     _ => (0, false),
@@ -262,7 +263,7 @@ impl<'a> Timeline<'a> {
                 }
                 (Some(Kept::Size), Change::Write { ino, offset, data }) => {
                     let size = offset + data.len() as u64;
-                    if tree.content(*ino).is_some_and(|content| (content.len() as u64) < size) {
+                    if tree.content(*ino).is_some_and(|content| content.len() < size) {
                         tree.apply(&Change::Resize { ino: *ino, size });
                     }
                 }

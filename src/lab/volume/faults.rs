@@ -7,6 +7,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::Errno;
+use super::content::Content;
 use super::record::Change;
 use super::tree::Tree;
 
@@ -113,7 +114,7 @@ fn growth(tree: &Tree, change: &Change) -> u64 {
         Change::Resize { ino, size } => (*ino, *size),
         _ => return 0,
     };
-    end.saturating_sub(tree.content(ino).map_or(0, |content| content.len() as u64))
+    end.saturating_sub(tree.content(ino).map_or(0, Content::len))
 }
 
 /// Whether a change needs room on the disk: what grows, and new names.

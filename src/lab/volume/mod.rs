@@ -4,6 +4,7 @@
 //! recorded: each change and each sync with the moments at which it began and ended, on the same [clock](Ticks) as the
 //! operations of the clients. From that record [`Timeline`] builds what a power cut may leave.
 
+mod content;
 mod crash;
 mod faults;
 mod record;
@@ -12,11 +13,12 @@ mod states;
 mod tests;
 mod tree;
 
+pub use content::Content;
 pub use crash::{Keep, Kept, Names, Pending, SECTOR, Timeline};
 pub use faults::{Armed, Calls, Doomed, Faults};
 pub use record::{Change, Event, Made, Moment, Ticks, Trace, What};
 pub use states::{Budget, keeps};
-pub use tree::{Ino, Kind, Node, ROOT, Tree, digest_of};
+pub use tree::{Ino, Kind, Node, ROOT, Tree};
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

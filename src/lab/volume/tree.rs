@@ -1,10 +1,10 @@
 //! Files and directories, without a history.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
-use xxhash_rust::xxh3::{Xxh3, xxh3_128};
+use xxhash_rust::xxh3::Xxh3;
 
+use super::content::Content;
 use super::record::{Change, Made};
 
 /// The number of a file or directory.
@@ -16,8 +16,8 @@ pub const ROOT: Ino = 1;
 /// What a number stands for.
 #[derive(Clone, Debug)]
 pub enum Kind {
-    /// A file. Trees share contents until they change them.
-    File(Arc<Vec<u8>>),
+    /// A file.
+    File(Content),
     /// A directory: names and their numbers.
     Directory(BTreeMap<String, Ino>),
 }
@@ -72,7 +72,7 @@ impl Tree {
     }
 
     /// What a file holds.
-    pub fn content(&self, ino: Ino) -> Option<&Arc<Vec<u8>>> {
+    pub fn content(&self, ino: Ino) -> Option<&Content> {
         match &self.nodes.get(&ino)?.kind {
             Kind::File(content) => Some(content),
             Kind::Directory(_) => None,
@@ -81,7 +81,7 @@ impl Tree {
 
     /// The bytes of all files.
     pub fn size(&self) -> u64 {
-        self.nodes.keys().filter_map(|ino| self.content(*ino)).map(|content| content.len() as u64).sum()
+        self.nodes.keys().filter_map(|ino| self.content(*ino)).map(Content::len).sum()
     }
 
     /// Number of names of a file or directory (at least one, as long as somebody may have it open).
@@ -93,9 +93,9 @@ impl Tree {
         self.nodes.values().map(named).sum()
     }
 
-    fn bytes_mut(&mut self, ino: Ino) -> Option<&mut Vec<u8>> {
+    fn content_mut(&mut self, ino: Ino) -> Option<&mut Content> {
         match &mut self.nodes.get_mut(&ino)?.kind {
-            Kind::File(content) => Some(Arc::make_mut(content)),
+            Kind::File(content) => Some(content),
             Kind::Directory(_) => None,
         }
     }
@@ -118,8 +118,8 @@ impl Tree {
         match change {
             Change::Write { ino, offset, data } => self.write(*ino, *offset, data),
             Change::Resize { ino, size } => {
-                if let Some(bytes) = self.bytes_mut(*ino) {
-                    bytes.resize(*size as usize, 0);
+                if let Some(content) = self.content_mut(*ino) {
+                    content.resize(*size);
                 }
             }
             Change::Link { directory, name, ino, made } => {
@@ -144,17 +144,14 @@ impl Tree {
 
     /// Bytes of a file, which grows as needed.
     pub fn write(&mut self, ino: Ino, offset: u64, data: &[u8]) {
-        let Some(bytes) = self.bytes_mut(ino) else { return };
-        let (from, to) = (offset as usize, offset as usize + data.len());
-        if bytes.len() < to {
-            bytes.resize(to, 0);
+        if let Some(content) = self.content_mut(ino) {
+            content.write(offset, data);
         }
-        bytes[from..to].copy_from_slice(data);
     }
 
     /// A node as it was made: without a name, empty. One that is there already stays.
     pub(super) fn adopt(&mut self, ino: Ino, made: Made) {
-        let kind = if made.directory { Kind::Directory(BTreeMap::new()) } else { Kind::File(Arc::default()) };
+        let kind = if made.directory { Kind::Directory(BTreeMap::new()) } else { Kind::File(Content::default()) };
         self.nodes.entry(ino).or_insert(Node { kind, mode: made.mode });
         self.next = self.next.max(ino + 1);
     }
@@ -204,24 +201,19 @@ impl Tree {
         }
     }
 
-    /// Two trees with equal names and contents have an equal one; `of_content` may remember digests of contents.
-    pub fn digest(&self, mut of_content: impl FnMut(&Arc<Vec<u8>>) -> u128) -> u128 {
+    /// Two trees with equal names and contents have an equal one.
+    pub fn digest(&self) -> u128 {
         let mut hash = Xxh3::new();
         self.walk(ROOT, "", &mut |path, _, node| {
             hash.update(path.as_bytes());
             match &node.kind {
                 Kind::File(content) => {
                     hash.update(&[0, 1]);
-                    hash.update(&of_content(content).to_le_bytes());
+                    hash.update(&content.digest().to_le_bytes());
                 }
                 Kind::Directory(_) => hash.update(&[0, 2]),
             }
         });
         hash.digest128()
     }
-}
-
-/// The digest of a content.
-pub fn digest_of(content: &[u8]) -> u128 {
-    xxh3_128(content)
 }
