@@ -94,8 +94,7 @@ pub type Looked = Result<Observation, Finding>;
 pub fn look(started: Result<Server, StartError>) -> io::Result<Looked> {
     let server = match started {
         Err(error) if error.is_of_the_lab() => return Err(io::Error::other(error)),
-        Err(error) if error.is_orderly() => return Ok(Err(Finding::Refused(error.to_string()))),
-        Err(error) => return Ok(Err(Finding::Crashed(error.to_string()))),
+        Err(error) => return Ok(Err(Finding::of_start(&error))),
         Ok(server) => server,
     };
     let read = || Observation::read(&mut server.client()?, wall_ms);

@@ -226,7 +226,8 @@ impl Campaign<'_> {
                     break;
                 }
             }
-            let refused = round.findings.iter().any(|finding| matches!(finding, Finding::Refused(_)));
+            let refused =
+                round.findings.iter().any(|finding| matches!(finding, Finding::Refused(_) | Finding::Crashed(_)));
             if sweep || refused {
                 rounds = Rounds::new(&self.options.program, plan(self))?;
             }

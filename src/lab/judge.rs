@@ -6,6 +6,7 @@ use std::fmt;
 use super::history::{
     Call, Cell, Explained, History, Observation, Reachable, Search, Span, State, Unexplained, Window, in_words,
 };
+use super::server::StartError;
 use super::volume::Moment;
 
 /// The calls of a run, by cell, with all states that they can lead to.
@@ -58,6 +59,11 @@ pub enum Finding {
 }
 
 impl Finding {
+    /// A start that came to nothing.
+    pub fn of_start(error: &StartError) -> Self {
+        if error.is_orderly() { Self::Refused(error.to_string()) } else { Self::Crashed(error.to_string()) }
+    }
+
     /// The keys concerned.
     pub fn cell(&self) -> Option<Cell> {
         match self {

@@ -180,8 +180,7 @@ impl<'a> Rounds<'a> {
     /// A server that held everything a moment ago, was killed, and does not start.
     fn refuses(&mut self, error: &StartError) -> io::Result<Round> {
         let at = self.clock.ticks.now();
-        let findings = vec![Finding::Refused(error.to_string())];
-        self.judge(Vec::new(), "did not start".into(), 0, findings, at)
+        self.judge(Vec::new(), "did not start".into(), 0, vec![Finding::of_start(error)], at)
     }
 
     /// What goes wrong at a call. Every second one goes on failing.

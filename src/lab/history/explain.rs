@@ -5,7 +5,8 @@
 //! (linearizability is local) and keeps every state that some order leads to, with what must have happened for it. So
 //! one search answers for each moment of a run whether what was found after a crash at that moment can be explained.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -156,17 +157,14 @@ impl<'a> Search<'a> {
         if self.open.len() > MOST_OPEN {
             return Err(Unexplained::TooMany);
         }
-        let mut reachable = Reachable { by_digest: HashMap::new() };
-        let mut seen = HashSet::new();
+        let mut nodes = Nodes::default();
+        nodes.add(identity(&Done::default(), initial), None);
         let mut stack = vec![(Done::default(), initial.clone(), 0_usize)];
-        // Of the longest order: its end, and how it was reached.
-        let mut parents: Vec<(usize, usize)> = vec![(0, usize::MAX)];
+        let mut reached = Vec::new();
+        // Of the longest order, its end.
         let mut longest = (Done::default(), initial.clone(), 0_usize);
         while let Some((done, state, node)) = stack.pop() {
-            if !seen.insert(identity(&done, &state)) {
-                continue;
-            }
-            if seen.len() > LIMIT {
+            if nodes.count() > LIMIT {
                 return Err(Unexplained::TooMany);
             }
             let (candidates, first_missing) = self.candidates(&done);
@@ -177,8 +175,9 @@ impl<'a> Search<'a> {
                 let answered = call.returned.as_ref().map(|(_, value)| value);
                 let window = window.widened(self.skew_ms);
                 for next in state.after(&call.operation, answered, window) {
-                    parents.push((node, place));
-                    stack.push((done.clone(), next, parents.len() - 1));
+                    if let Some(new) = nodes.add(identity(done, &next), Some((node, place))) {
+                        stack.push((done.clone(), next, new));
+                    }
                 }
             };
             for number in candidates {
@@ -195,23 +194,22 @@ impl<'a> Search<'a> {
                     step(*place, call, &next, Window { from_ms: call.invoked.wall_ms, to_ms: self.end_ms });
                 }
             }
-            reachable.add(Reached { state, latest_invoked: done.latest_invoked, first_missing });
+            let is_end = done.count() == self.returned.len();
+            reached.push((node, is_end, Reached { state, latest_invoked: done.latest_invoked, first_missing }));
         }
         if longest.0.count() == self.returned.len() {
+            // The server was only where it could go on to all that it answered later.
+            let ends = reached.iter().filter(|(_, is_end, _)| *is_end).map(|(node, ..)| *node);
+            let lead_on = nodes.leading_to(ends);
+            let mut reachable = Reachable { by_digest: HashMap::new() };
+            for (_, _, reached) in reached.into_iter().filter(|(node, ..)| lead_on[*node]) {
+                reachable.add(reached);
+            }
             return Ok(reachable);
         }
         let (next, _) = self.candidates(&longest.0);
-        let mut order = Vec::new();
-        let mut node = longest.2;
-        while let (parent, place) = parents[node]
-            && place != usize::MAX
-        {
-            order.push(place);
-            node = parent;
-        }
-        order.reverse();
         let next = next.into_iter().map(|call| self.returned[call].0).collect();
-        Err(Unexplained::NoOrder { longest: order, state: longest.1, next })
+        Err(Unexplained::NoOrder { longest: nodes.way_to(longest.2), state: longest.1, next })
     }
 
     /// Returned calls that may come next, and when the first of all that are to come had returned.
@@ -229,6 +227,67 @@ impl<'a> Search<'a> {
             found.push(number);
         }
         (found, first)
+    }
+}
+
+/// Where a search was, and the ways by which it came there.
+#[derive(Default)]
+struct Nodes {
+    numbers: HashMap<u128, usize>,
+    /// The first way to each: from which other one, by which call.
+    first: Vec<Option<(usize, usize)>>,
+    /// The others: from, to.
+    others: Vec<(usize, usize)>,
+}
+
+impl Nodes {
+    fn count(&self) -> usize {
+        self.first.len()
+    }
+
+    /// Notes a way to somewhere, and answers its number when nobody was there before.
+    fn add(&mut self, identity: u128, way: Option<(usize, usize)>) -> Option<usize> {
+        let new = self.first.len();
+        match self.numbers.entry(identity) {
+            Entry::Vacant(entry) => {
+                entry.insert(new);
+                self.first.push(way);
+                Some(new)
+            }
+            Entry::Occupied(entry) => {
+                self.others.extend(way.map(|(from, _)| (from, *entry.get())));
+                None
+            }
+        }
+    }
+
+    /// The calls of the first way there, in order.
+    fn way_to(&self, mut node: usize) -> Vec<usize> {
+        let mut calls = Vec::new();
+        while let Some((from, call)) = self.first[node] {
+            calls.push(call);
+            node = from;
+        }
+        calls.reverse();
+        calls
+    }
+
+    /// From which ones some way leads to one of these.
+    fn leading_to(&self, ends: impl Iterator<Item = usize>) -> Vec<bool> {
+        let mut others: HashMap<usize, Vec<usize>> = HashMap::new();
+        for (from, to) in &self.others {
+            others.entry(*to).or_default().push(*from);
+        }
+        let mut lead_on = vec![false; self.count()];
+        let mut waiting: Vec<usize> = ends.collect();
+        while let Some(node) = waiting.pop() {
+            if std::mem::replace(&mut lead_on[node], true) {
+                continue;
+            }
+            waiting.extend(self.first[node].map(|(from, _)| from));
+            waiting.extend(others.get(&node).into_iter().flatten());
+        }
+        lead_on
     }
 }
 

@@ -108,6 +108,7 @@ fn understand(kind: Kind, value: &Value, more: &[Value]) -> Result<Option<Conten
         }
         Kind::Set | Kind::Bag => {
             let set: BTreeSet<Word> = items()?.iter().map(word).collect::<Result<_, _>>()?;
+            once_each(set.len(), items()?.len())?;
             let empty = set.is_empty();
             (Content::Set(set), empty)
         }
@@ -115,6 +116,7 @@ fn understand(kind: Kind, value: &Value, more: &[Value]) -> Result<Option<Conten
             let pairs = value.pairs().ok_or(())?;
             let hash: BTreeMap<Word, Word> =
                 pairs.iter().map(|(field, value)| Ok((word(field)?, word(value)?))).collect::<Result<_, _>>()?;
+            once_each(hash.len(), pairs.len())?;
             let empty = hash.is_empty();
             (Content::Hash(hash), empty)
         }
@@ -123,6 +125,7 @@ fn understand(kind: Kind, value: &Value, more: &[Value]) -> Result<Option<Conten
             let score = |value: &Value| value.text().and_then(|text| text.parse::<i64>().ok()).ok_or(());
             let zset: BTreeMap<Word, i64> =
                 pairs.iter().map(|(member, value)| Ok((word(member)?, score(value)?))).collect::<Result<_, _>>()?;
+            once_each(zset.len(), pairs.len())?;
             let empty = zset.is_empty();
             (Content::Zset(zset), empty)
         }
@@ -134,6 +137,11 @@ fn understand(kind: Kind, value: &Value, more: &[Value]) -> Result<Option<Conten
         }
     };
     Ok((!empty).then_some(content))
+}
+
+/// What is told twice is not what it is said to be.
+fn once_each(different: usize, told: usize) -> Result<(), ()> {
+    if different == told { Ok(()) } else { Err(()) }
 }
 
 fn entry(item: &Value) -> Option<((u64, u64), Word)> {

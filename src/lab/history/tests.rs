@@ -221,3 +221,19 @@ fn an_entry_is_given_to_one_consumer_and_is_pending_until_it_is_acknowledged() {
     calls.push(call(1, Operation::Acknowledge(Kind::Stream, (1, 1)), 9, Some((10, Value::Integer(1)))));
     assert_eq!(after_crash(&explore(&calls).unwrap(), &found(&[]), 10, 11), Explained::Whole);
 }
+
+#[test]
+fn an_order_that_later_replies_contradict_explains_no_crash() {
+    // Of two writes side by side the second one won, as a later read tells.
+    let calls = [
+        call(1, set("a"), 1, Some((10, ok()))),
+        call(2, set("b"), 2, Some((9, ok()))),
+        call(1, Operation::Get(Kind::Text), 11, Some((12, bulk("b")))),
+    ];
+    let reachable = explore(&calls).unwrap();
+    assert_eq!(after_crash(&reachable, &text("b"), 12, 13), Explained::Whole);
+    assert_eq!(after_crash(&reachable, &text("a"), 12, 13), Explained::Lost { from: 9 });
+    // Without the read nobody knows.
+    let reachable = explore(&calls[..2]).unwrap();
+    assert_eq!(after_crash(&reachable, &text("a"), 10, 11), Explained::Whole);
+}
