@@ -116,6 +116,12 @@ pub fn finish(mut ctx: Ctx<'_>, reply_start: usize) {
         blocking::end_by_another(ctx.engine, id, how, end.unwrap_or(0));
     }
     queue_reply(&mut ctx, reply_start, reveals);
+    if !ctx.pushes.is_empty() {
+        // What is told may rest on what the connection wrote before, though nobody knows of that yet.
+        let offset = reveals.max(ctx.client.last_write);
+        let pushes = std::mem::take(&mut ctx.pushes);
+        ctx.engine.deliver(&pushes, offset, ctx.client);
+    }
     let (client, level) = (ctx.client.id, ctx.level());
     if !runs_anew(ctx.client) {
         ctx.engine.trial.observe(Event::Executed { client, level, wrote: end.is_some() });
@@ -124,7 +130,7 @@ pub fn finish(mut ctx: Ctx<'_>, reply_start: usize) {
 
 /// Takes back what was written since `start`, if CLIENT REPLY says so.
 pub fn leave_out(ctx: &mut Ctx<'_>, start: usize) {
-    if ctx.client.reply_mode.is_silent() {
+    if !std::mem::take(&mut ctx.answers_by_push) && ctx.client.reply_mode.is_silent() {
         ctx.reply.truncate(start);
     }
 }

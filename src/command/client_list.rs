@@ -6,6 +6,7 @@ use super::failure::SYNTAX;
 use super::{Ctx, Failure};
 use crate::base::number;
 use crate::engine::client::{Client, ClientId};
+use crate::engine::pubsub::Kind;
 
 /// Redis keeps up to this many bytes of replies in a buffer of the connection, and what is more in a list of such blocks.
 /// The figures are shown as if it were so here, for tools watch them.
@@ -36,9 +37,9 @@ impl Type {
         }
     }
 
-    /// The kind of this connection: neither subscribers nor replicas exist.
-    pub fn of(_: &Client) -> Self {
-        Self::Normal
+    /// The kind of this connection: there are no replicas.
+    pub fn of(client: &Client) -> Self {
+        if client.subscriptions.is_empty() { Self::Normal } else { Self::Pubsub }
     }
 }
 
@@ -63,9 +64,13 @@ pub fn list(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     let now_us = engine.monotonic_us();
     let own_id = ctx.client.id;
     match wanted {
-        Wanted::All | Wanted::Type(Type::Normal) => {
-            let mut own = Some(own);
-            for client in engine.clients.iter().filter(|client| !client.killed) {
+        Wanted::All | Wanted::Type(_) => {
+            let is_wanted = |client: &Client| match wanted {
+                Wanted::Type(kind) => Type::of(client) == kind,
+                _ => true,
+            };
+            let mut own = Some(own).filter(|_| is_wanted(ctx.client));
+            for client in engine.clients.iter().filter(|client| !client.killed && is_wanted(client)) {
                 if client.id > own_id {
                     text.extend(own.take());
                 }
@@ -73,7 +78,6 @@ pub fn list(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
             }
             text.extend(own);
         }
-        Wanted::Type(_) => {}
         Wanted::Ids(ids) => {
             for id in ids {
                 if id == own_id {
@@ -147,11 +151,11 @@ fn write_line(to: &mut String, client: &Client, now_us: u64, hand: &Hand) {
     let in_list = hand.backlog - in_buffer;
     // The buffer is as large as the most that it has held since it last shrank.
     let buffer = hand.replies.min(REPLY_BLOCK);
-    let memory =
-        size_of::<Client>() + query + query_free + hand.replies + hand.arguments + queued_bytes + client.name.len();
+    let held = query + query_free + hand.replies + hand.arguments + queued_bytes;
+    let memory = size_of::<Client>() + held + client.name.len() + client.subscriptions.memory();
     let written = writeln!(
         to,
-        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi={queued} \
+        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={queued} \
          qbuf={query} qbuf-free={query_free} argv-mem={} multi-mem={queued_bytes} rbs={buffer} rbp={buffer} \
          obl={in_buffer} oll={} omem={in_list} tot-mem={memory} events={} cmd={} user={} redir=-1 \
          resp={} lib-name={} lib-ver={}",
@@ -164,6 +168,9 @@ fn write_line(to: &mut String, client: &Client, now_us: u64, hand: &Hand) {
         seconds_since(client.active_us),
         flags(client),
         client.db,
+        client.subscriptions.count(Kind::Channel),
+        client.subscriptions.count(Kind::Pattern),
+        client.subscriptions.count(Kind::Shard),
         hand.arguments,
         in_list.div_ceil(REPLY_BLOCK),
         if hand.sends { "rw" } else { "r" },
@@ -179,6 +186,7 @@ fn write_line(to: &mut String, client: &Client, now_us: u64, hand: &Hand) {
 /// The letters of `flags=`, in Redis' order.
 fn flags(client: &Client) -> String {
     let letters = [
+        ('P', !client.subscriptions.is_empty()),
         ('x', client.transaction.is_some() || client.executing.is_some()),
         ('b', client.blocked.is_some()),
         ('d', client.watch_broken),

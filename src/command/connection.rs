@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::client::set_name;
+use super::dispatch::listens_only;
 use super::{Ctx, Failure};
 use crate::base::number;
 use crate::engine::client::{Client, ReplyMode};
@@ -29,6 +30,11 @@ const NO_PASSWORD_SET: &str = "ERR AUTH <password> called without any password c
 /// PING [message]
 pub fn ping(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     match arguments {
+        [_, rest @ ..] if rest.len() < 2 && listens_only(ctx.client) => {
+            ctx.reply.array(2);
+            ctx.reply.bulk(b"pong");
+            ctx.reply.bulk(rest.first().copied().unwrap_or_default());
+        }
         [_] => ctx.reply.simple("PONG"),
         [_, message] => ctx.reply.bulk(message),
         _ => return Err("ERR wrong number of arguments for 'ping' command".into()),
@@ -52,6 +58,7 @@ pub fn quit(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
 /// RESET: all that a connection can change about itself is as after it opened; only the library's name stays.
 pub fn reset(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
     ctx.engine.watches.unwatch_all(ctx.client);
+    ctx.engine.pubsub.unsubscribe_all(ctx.client);
     let needs_password = !ctx.engine.config.requirepass().is_empty();
     let client = &mut *ctx.client;
     client.transaction = None;

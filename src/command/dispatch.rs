@@ -114,6 +114,15 @@ fn runs_inside_multi(row: &Row) -> bool {
     matches!(row.spec.name, "exec" | "discard" | "multi" | "watch" | "quit" | "reset")
 }
 
+/// Whether a connection listens to something and speaks RESP2, where a reply cannot be told from a message.
+pub fn listens_only(client: &Client) -> bool {
+    !client.resp3 && !client.subscriptions.is_empty()
+}
+
+fn is_allowed_while_listening(row: &Row) -> bool {
+    row.spec.name.ends_with("subscribe") || matches!(row.spec.name, "ping" | "quit" | "reset")
+}
+
 fn allowed(engine: &Engine, client: &Client, row: &Row, arguments: &[&[u8]]) -> Result<(), Failure> {
     let has = |flag: Flags| row.spec.flags.has(flag);
     if row.spec.name == "debug" {
@@ -121,6 +130,10 @@ fn allowed(engine: &Engine, client: &Client, row: &Row, arguments: &[&[u8]]) -> 
     }
     if engine.needs_password(client) && !has(spec::NO_AUTH) {
         return Err(failure::NO_AUTH);
+    }
+    if listens_only(client) && !is_allowed_while_listening(row) {
+        let text = "only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context";
+        return Err(Failure::new(format!("ERR Can't execute '{}': {text}", row.spec.name)));
     }
     let queue_needs_data =
         row.spec.name == "exec" && client.transaction.as_ref().is_some_and(|transaction| transaction.needs_data);

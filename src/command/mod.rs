@@ -48,6 +48,9 @@ pub mod lists;
 pub mod memory;
 pub mod migrate;
 pub mod parse;
+pub mod pubsub;
+#[cfg(test)]
+mod pubsub_tests;
 #[cfg(test)]
 mod reveal_tests;
 pub mod scan;
@@ -74,6 +77,7 @@ use smallvec::SmallVec;
 use crate::engine::Engine;
 use crate::engine::client::{Client, ClientId, Unblock};
 use crate::engine::gate::Level;
+use crate::engine::pubsub::Push;
 use crate::keyspace::{self, Db, Entry};
 use crate::resp::Reply;
 pub use failure::Failure;
@@ -125,6 +129,10 @@ pub struct Ctx<'a> {
     ran_transaction: bool,
     /// Whose waits end with this unit.
     unblocked: Vec<(ClientId, Unblock)>,
+    /// What is sent to others when the unit is over.
+    pushes: Vec<Push>,
+    /// What the command that runs wrote is no reply, so CLIENT REPLY does not silence it.
+    answers_by_push: bool,
 }
 
 impl<'a> Ctx<'a> {
@@ -146,6 +154,8 @@ impl<'a> Ctx<'a> {
             level_before,
             ran_transaction: false,
             unblocked: Vec::new(),
+            pushes: Vec::new(),
+            answers_by_push: false,
         }
     }
 

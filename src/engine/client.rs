@@ -5,9 +5,11 @@ use std::task::Waker;
 
 use bytes::Bytes;
 
+use super::config::{BufferLimit, Config};
 use super::gate::Level;
 use super::migration::Migration;
 use super::output::Output;
+use super::pubsub::Subscriptions;
 use super::watch::Watched;
 
 /// Identifies a connection for as long as the process lives; never used twice.
@@ -182,6 +184,8 @@ pub struct Client {
     pub executing: Option<(usize, usize)>,
     /// Keys of WATCH.
     pub watched: Watched,
+    /// What it listens to.
+    pub subscriptions: Subscriptions,
     /// A watched key was changed.
     pub watch_broken: bool,
     /// The blocking command under way.
@@ -241,6 +245,7 @@ impl Client {
             transaction: None,
             executing: None,
             watched: Watched::new(),
+            subscriptions: Subscriptions::default(),
             watch_broken: false,
             blocked: None,
             migration: None,
@@ -261,6 +266,24 @@ impl Client {
             bytes_out: 0,
             query_buffer: (0, 0),
         }
+    }
+
+    /// How much of replies may wait to be sent.
+    pub fn output_limit(&self, config: &Config) -> BufferLimit {
+        let [normal, _replica, pubsub] = config.output_buffer_limits();
+        if self.subscriptions.is_empty() { normal } else { pubsub }
+    }
+
+    /// Whether replies that were not sent exceed the hard limit, or for too long the soft one.
+    pub fn output_exceeds(&mut self, config: &Config, now_us: u64) -> bool {
+        let (limit, waiting) = (self.output_limit(config), self.output.backlog() as u64);
+        if limit.soft == 0 || waiting <= limit.soft {
+            self.over_soft_limit_since_us = None;
+        } else {
+            self.over_soft_limit_since_us.get_or_insert(now_us);
+        }
+        let seconds_over = self.over_soft_limit_since_us.map(|since| now_us.saturating_sub(since) / 1_000_000);
+        limit.hard != 0 && waiting >= limit.hard || seconds_over.is_some_and(|seconds| seconds > limit.soft_seconds)
     }
 
     /// Wakes the connection's task.

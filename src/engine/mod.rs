@@ -13,6 +13,7 @@ pub mod gate;
 pub mod lazyfree;
 pub mod migration;
 pub mod output;
+pub mod pubsub;
 pub mod serial;
 pub mod snapshots;
 pub mod stats;
@@ -32,6 +33,7 @@ use client::{BlockedOn, Client, Clients};
 use config::{AppendFsync, Changes, Config, Shutdown};
 use gate::{Gate, Level};
 use lazyfree::Lazyfree;
+use pubsub::PubSub;
 use snapshots::{Ended, Snapshots};
 use stats::{Latencies, Stats};
 use stream::Stream;
@@ -153,6 +155,8 @@ pub struct Engine {
     pub next_field_expiry_db: usize,
     /// WATCH.
     pub watches: Watches,
+    /// SUBSCRIBE.
+    pub pubsub: PubSub,
     /// BLPOP and its like.
     pub blocked_keys: BlockedKeys,
     /// Counters.
@@ -238,6 +242,7 @@ impl Engine {
             next_expiry_db: 0,
             next_field_expiry_db: 0,
             watches: Watches::default(),
+            pubsub: PubSub::default(),
             blocked_keys: BlockedKeys::default(),
             stats: Stats::default(),
             lazyfree: Lazyfree::default(),

@@ -79,6 +79,7 @@ impl Drop for Registration {
             && let Some(mut client) = engine.clients.remove(self.id)
         {
             engine.watches.unwatch_all(&mut client);
+            engine.pubsub.unsubscribe_all(&mut client);
             engine.blocked_keys.remove(self.id);
         }
     }
@@ -231,7 +232,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     fn execute(&mut self, engine: &mut Engine, client: &mut Client, cx: &mut Context<'_>) -> Turn {
         let began_us = *self.began_us.get_or_insert(engine.monotonic_us());
-        let output_ahead = limits::output_ahead(engine.config.output_buffer_limit());
+        let output_ahead = limits::output_ahead(client.output_limit(&engine.config));
         for _ in 0..REQUESTS_A_TURN {
             if client.blocked.is_some_and(|blocked| blocked.on == BlockedOn::Migration)
                 && !self.carrier.go_on(engine, client, cx)
@@ -365,7 +366,7 @@ fn exceeds_limits(engine: &mut Engine, client: &mut Client, query: &QueryBuffer)
         tracing::warn!(client = client.id, "Closing client that reached max query buffer length");
         return true;
     }
-    let over = limits::output_exceeds(engine.config.output_buffer_limit(), client, engine.monotonic_us());
+    let over = client.output_exceeds(&engine.config, engine.monotonic_us());
     if over {
         engine.stats.output_buffer_disconnections += 1;
         tracing::warn!(client = client.id, "Closing client that reached its output buffer limit");

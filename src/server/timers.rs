@@ -3,8 +3,8 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::Node;
 use super::query::READ_AHEAD;
-use super::{Node, limits};
 use crate::command::{expiry, info, key_waits};
 use crate::engine::Engine;
 use crate::engine::client::Client;
@@ -53,11 +53,10 @@ const LINGER_US: u64 = 5 * SECOND_US;
 /// Ends connections that have hung up, exceed their limits or are idle, and takes back memory that they do not need.
 fn look_after_clients(engine: &mut Engine) {
     let now_us = engine.monotonic_us();
-    let output_limit = engine.config.output_buffer_limit();
     let timeout_us = engine.config.timeout() * SECOND_US;
     for client in engine.clients.iter_mut() {
         let idle_us = now_us.saturating_sub(client.active_us);
-        let end = if limits::output_exceeds(output_limit, client, now_us) {
+        let end = if client.output_exceeds(&engine.config, now_us) {
             engine.stats.output_buffer_disconnections += 1;
             tracing::warn!(client = client.id, "Closing client that reached its output buffer limit");
             true
@@ -85,7 +84,7 @@ fn look_after_clients(engine: &mut Engine) {
     }
 }
 
-/// Whether it is not the client's fault that nothing is sent or received.
+/// Whether it is not the client's fault that nothing is sent or received: it may listen to what comes, too.
 fn waits_for_the_server(client: &Client) -> bool {
-    client.waiting || client.output.blocked_by().is_some()
+    client.waiting || client.output.blocked_by().is_some() || !client.subscriptions.is_empty()
 }

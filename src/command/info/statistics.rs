@@ -2,6 +2,7 @@
 
 use super::{Fields, View};
 use crate::command::table;
+use crate::engine::pubsub::Kind;
 
 pub(super) fn stats(view: &View<'_>, fields: &mut Fields) {
     let stats = &view.engine.stats;
@@ -35,9 +36,10 @@ pub(super) fn stats(view: &View<'_>, fields: &mut Fields) {
     fields.put("current_eviction_exceeded_time", 0);
     fields.put("keyspace_hits", stats.keyspace_hits);
     fields.put("keyspace_misses", stats.keyspace_misses);
-    fields.put("pubsub_channels", 0);
-    fields.put("pubsub_patterns", 0);
-    fields.put("pubsubshard_channels", 0);
+    let pubsub = &view.engine.pubsub;
+    fields.put("pubsub_channels", pubsub.len(Kind::Channel));
+    fields.put("pubsub_patterns", pubsub.len(Kind::Pattern));
+    fields.put("pubsubshard_channels", pubsub.len(Kind::Shard));
     fields.put("latest_fork_usec", view.engine.snapshots.fork_us);
     fields.put("total_forks", view.engine.snapshots.forks);
     fields.put("migrate_cached_sockets", 0);

@@ -11,6 +11,7 @@ mod hashes;
 mod hyperloglog;
 mod keys;
 mod lists;
+mod pubsub;
 mod scripting;
 mod server;
 mod sets;
@@ -36,6 +37,7 @@ static FAMILIES: &[&[Spec]] = &[
     connection::CONNECTION,
     server::SERVER,
     transactions::TRANSACTIONS,
+    pubsub::PUBSUB,
     scripting::SCRIPTING,
     cluster::CLUSTER,
 ];

@@ -243,12 +243,6 @@ impl Config {
         &self.live.requirepass
     }
 
-    /// The output buffer limit of ordinary clients.
-    #[inline]
-    pub fn output_buffer_limit(&self) -> BufferLimit {
-        self.live.output_buffer_limits[0]
-    }
-
     /// The output buffer limits by [`CLIENT_CLASSES`].
     #[inline]
     pub fn output_buffer_limits(&self) -> [BufferLimit; 3] {

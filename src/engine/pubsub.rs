@@ -1,0 +1,193 @@
+//! Who listens to which channels, and what is sent to them.
+//!
+//! A message is a *push*: it goes to other connections than the one that caused it, when the unit under way is over and
+//! its effects have their offset. It leaves behind the gate like any reply, at the level of the connection that
+//! receives it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use super::Engine;
+use super::client::{Client, ClientId};
+use super::gate::Gate;
+use crate::base::glob;
+use crate::resp::Reply;
+
+/// What a name to listen to stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A channel.
+    Channel,
+    /// All channels that match a pattern.
+    Pattern,
+    /// A channel of one slot of a cluster.
+    Shard,
+}
+
+type Names = BTreeSet<Rc<[u8]>>;
+
+/// What a connection listens to.
+#[derive(Debug, Default)]
+pub struct Subscriptions {
+    /// By [`Kind`].
+    names: [Names; 3],
+}
+
+impl Subscriptions {
+    fn of(&self, kind: Kind) -> &Names {
+        &self.names[kind as usize]
+    }
+
+    /// One of the names of that kind.
+    pub fn first(&self, kind: Kind) -> Option<Rc<[u8]>> {
+        self.of(kind).first().cloned()
+    }
+
+    /// How many names of that kind.
+    pub fn count(&self, kind: Kind) -> usize {
+        self.of(kind).len()
+    }
+
+    /// The count that a reply about a name of that kind tells.
+    pub fn told(&self, kind: Kind) -> usize {
+        match kind {
+            Kind::Channel | Kind::Pattern => self.count(Kind::Channel) + self.count(Kind::Pattern),
+            Kind::Shard => self.count(Kind::Shard),
+        }
+    }
+
+    /// Whether it listens to nothing.
+    pub fn is_empty(&self) -> bool {
+        self.names.iter().all(BTreeSet::is_empty)
+    }
+
+    /// Memory held, in bytes: names count for each who listens to them.
+    pub fn memory(&self) -> usize {
+        self.names.iter().flatten().map(|name| name.len() + size_of::<Rc<[u8]>>()).sum()
+    }
+}
+
+type Listeners = BTreeMap<Rc<[u8]>, BTreeSet<ClientId>>;
+
+/// Who listens, by name.
+#[derive(Default)]
+pub struct PubSub {
+    /// By [`Kind`].
+    listeners: [Listeners; 3],
+}
+
+impl PubSub {
+    fn of(&self, kind: Kind) -> &Listeners {
+        &self.listeners[kind as usize]
+    }
+
+    /// Lets a connection listen to a name.
+    pub fn subscribe(&mut self, client: &mut Client, kind: Kind, name: &[u8]) {
+        let listeners = &mut self.listeners[kind as usize];
+        let name = listeners.get_key_value(name).map_or_else(|| Rc::from(name), |(known, _)| known.clone());
+        listeners.entry(name.clone()).or_default().insert(client.id);
+        client.subscriptions.names[kind as usize].insert(name);
+    }
+
+    /// Lets it listen to a name no more.
+    pub fn unsubscribe(&mut self, client: &mut Client, kind: Kind, name: &[u8]) {
+        client.subscriptions.names[kind as usize].remove(name);
+        let listeners = &mut self.listeners[kind as usize];
+        if let Some(ids) = listeners.get_mut(name) {
+            ids.remove(&client.id);
+            if ids.is_empty() {
+                listeners.remove(name);
+            }
+        }
+    }
+
+    /// Lets it listen to nothing.
+    pub fn unsubscribe_all(&mut self, client: &mut Client) {
+        for kind in [Kind::Channel, Kind::Pattern, Kind::Shard] {
+            while let Some(name) = client.subscriptions.first(kind) {
+                self.unsubscribe(client, kind, &name);
+            }
+        }
+    }
+
+    /// How many names of that kind somebody listens to.
+    pub fn len(&self, kind: Kind) -> usize {
+        self.of(kind).len()
+    }
+
+    /// How many listen to this name.
+    pub fn count(&self, kind: Kind, name: &[u8]) -> usize {
+        self.of(kind).get(name).map_or(0, BTreeSet::len)
+    }
+
+    /// The names of that kind that somebody listens to.
+    pub fn names(&self, kind: Kind) -> impl Iterator<Item = &[u8]> {
+        self.of(kind).keys().map(|name| &**name)
+    }
+
+    /// A message on a channel, as it goes to all who listen: first to those that named it, then pattern by pattern.
+    pub fn message(&self, kind: Kind, channel: &[u8], message: &[u8]) -> Vec<Push> {
+        let mut pushes = Vec::new();
+        if let Some(ids) = self.of(kind).get(channel) {
+            let event: &[u8] = if kind == Kind::Shard { b"smessage" } else { b"message" };
+            pushes.push(Push::new(ids, &[event, channel, message]));
+        }
+        if kind == Kind::Channel {
+            for (pattern, ids) in self.of(Kind::Pattern).iter().filter(|(pattern, _)| glob::matches(pattern, channel)) {
+                pushes.push(Push::new(ids, &[b"pmessage", pattern, channel, message]));
+            }
+        }
+        pushes
+    }
+}
+
+/// Something that is sent to connections which did not ask for it just now.
+#[derive(Debug)]
+pub struct Push {
+    receivers: Vec<ClientId>,
+    /// From its second byte on: the first one tells the protocol.
+    body: Vec<u8>,
+}
+
+impl Push {
+    fn new(receivers: &BTreeSet<ClientId>, words: &[&[u8]]) -> Self {
+        let mut reply = Reply::resp3();
+        reply.push(words.len());
+        words.iter().for_each(|word| reply.bulk(word));
+        Self { receivers: receivers.iter().copied().collect(), body: reply.into_bytes().split_off(1) }
+    }
+
+    /// To how many it goes.
+    pub fn receivers(&self) -> usize {
+        self.receivers.len()
+    }
+}
+
+impl Engine {
+    /// Sends pushes, which tell of what happened up to `offset`. `current` is the connection that is out.
+    pub fn deliver(&mut self, pushes: &[Push], offset: u64, current: &mut Client) {
+        let default = self.default_level();
+        let batch = self.stream.batch_start();
+        for push in pushes {
+            for id in &push.receivers {
+                let client = if *id == current.id { Some(&mut *current) } else { self.clients.get_mut(*id) };
+                let Some(client) = client else { continue };
+                if client.killed || client.close_after_reply {
+                    continue;
+                }
+                let mut buffer = client.output.take();
+                buffer.push(if client.resp3 { b'>' } else { b'*' });
+                buffer.extend_from_slice(&push.body);
+                let ticket = Gate::ticket(offset, client.level.unwrap_or(default));
+                client.output.put(buffer, ticket, &self.gate, batch);
+                // It may have no turn before the next message comes.
+                if client.output_exceeds(&self.config, self.monotonic_us) {
+                    self.stats.output_buffer_disconnections += 1;
+                    tracing::warn!(client = client.id, "Closing client that reached its output buffer limit");
+                    client.killed = true;
+                }
+                client.wake();
+            }
+        }
+    }
+}
