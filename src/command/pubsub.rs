@@ -20,6 +20,9 @@ pub fn psubscribe(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure>
 
 /// SSUBSCRIBE shardchannel [shardchannel …]
 pub fn ssubscribe(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
+    if ctx.in_transaction() {
+        return Err("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client".into());
+    }
     listen(ctx, Kind::Shard, arguments)
 }
 

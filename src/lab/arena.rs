@@ -97,11 +97,16 @@ pub fn look(started: Result<Server, StartError>) -> io::Result<Looked> {
         Err(error) => return Ok(Err(Finding::of_start(&error))),
         Ok(server) => server,
     };
-    let read = || Observation::read(&mut server.client()?, wall_ms);
-    let found = read().map_err(|error| {
-        Finding::Crashed(format!("its content cannot be read: {error}; it printed: {}", server.output()))
-    });
+    let found = observe(&server);
     // It may have ended by itself; what it answered counts.
     let _ = server.kill();
     Ok(found)
+}
+
+/// Reads all that a server holds.
+pub fn observe(server: &Server) -> Looked {
+    let read = || Observation::read(&mut server.client()?, wall_ms);
+    read().map_err(|error| {
+        Finding::Crashed(format!("its content cannot be read: {error}; it printed: {}", server.output()))
+    })
 }

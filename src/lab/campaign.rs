@@ -72,6 +72,8 @@ pub struct Part {
     pub refused_operations: u64,
     /// Crash states that were built.
     pub states: usize,
+    /// Those that differ within their run.
+    pub distinct: usize,
     /// Of those that were tried, the ones left by a second power cut within the recovery from a first.
     pub of_recoveries: usize,
     /// Starts of a server that were judged: one a round, distinct state or flip.
@@ -138,10 +140,11 @@ struct Campaign<'a> {
 pub fn run(options: &Options, stop: &AtomicBool, tell: &mut dyn FnMut(Progress)) -> Vec<Part> {
     let mut parts = Vec::new();
     for fault in &options.faults {
-        if stop.load(Ordering::Relaxed) {
-            break;
-        }
         let part = Part { fault: fault.name().into(), ..Part::default() };
+        if stop.load(Ordering::Relaxed) {
+            parts.push(Part { skipped: Some("the campaign was ended before".into()), ..part });
+            continue;
+        }
         let mut campaign = Campaign { options, fault: *fault, part, began: Instant::now(), stop, tell };
         let done = match fault {
             fault if fault.is_explored() => campaign.explore(),
@@ -151,6 +154,9 @@ pub fn run(options: &Options, stop: &AtomicBool, tell: &mut dyn FnMut(Progress))
         let mut part = campaign.part;
         if let Err(error) = done {
             part.skipped = Some(error.to_string());
+        }
+        if part.rounds > 0 && part.rounds == part.missed {
+            part.untested = Some("the fault never struck".into());
         }
         part.seconds = campaign.began.elapsed().as_secs_f64();
         parts.push(part);
@@ -164,6 +170,9 @@ impl Campaign<'_> {
         if self.stop.load(Ordering::Relaxed) {
             return false;
         }
+        if self.sweeps() && self.options.duration.is_none() && self.options.rounds.is_none() {
+            return true;
+        }
         match (self.options.rounds, self.options.duration) {
             (Some(rounds), _) if self.part.rounds >= rounds => false,
             (_, Some(duration)) => self.began.elapsed() < duration,
@@ -172,6 +181,11 @@ impl Campaign<'_> {
                 self.part.rounds < if self.fault.is_explored() || self.fault == Fault::Flip { 1 } else { ROUNDS }
             }
         }
+    }
+
+    /// Whether it strikes at each call, one after the other.
+    fn sweeps(&self) -> bool {
+        self.options.sweep && matches!(self.fault, Fault::Kill | Fault::Eio | Fault::Full)
     }
 
     fn tell(&mut self, done: u64, of: Option<u64>) {
@@ -189,7 +203,7 @@ impl Campaign<'_> {
 
     fn strike(&mut self) -> io::Result<()> {
         let Options { operations, may_lose, .. } = *self.options;
-        let sweep = self.options.sweep && matches!(self.fault, Fault::Kill | Fault::Eio | Fault::Full);
+        let sweep = self.sweeps();
         let plan = |campaign: &Self| rounds::Plan {
             fault: campaign.fault,
             load: campaign.load(),
@@ -220,10 +234,10 @@ impl Campaign<'_> {
             if sweep {
                 unstruck = if round.struck == 0 { unstruck + 1 } else { 0 };
                 if unstruck == SWEPT {
-                    let calls = self.part.rounds - SWEPT;
+                    let calls = self.part.rounds - self.part.missed;
                     self.part.missed -= SWEPT;
                     self.part.remarks.push(format!("struck at {calls} calls, until {SWEPT} runs had no later one"));
-                    break;
+                    return Ok(());
                 }
             }
             let refused =
@@ -231,6 +245,9 @@ impl Campaign<'_> {
             if sweep || refused {
                 rounds = Rounds::new(&self.options.program, plan(self))?;
             }
+        }
+        if sweep {
+            self.part.untested = Some("the sweep ended before a run had no later call".into());
         }
         Ok(())
     }
@@ -269,7 +286,8 @@ impl Campaign<'_> {
             if !explored.judged.is_longer_than(self.options.may_lose) {
                 self.part.untested = Some("a run was over before any ack was old enough to be missed".into());
             }
-            let sound = explored.distinct - explored.failures.len();
+            self.part.distinct += explored.distinct;
+            let sound = explored.started - explored.failures.len();
             self.part.judged += sound;
             *self.part.outcomes.entry("sound".into()).or_default() += sound;
             if !explored.findings.is_empty() {
@@ -277,7 +295,7 @@ impl Campaign<'_> {
             }
             for failure in &explored.failures {
                 let files = Some(Files::Tree(&failure.tree));
-                self.note(seed, &explored.judged, &failure.findings, failure.at, failure.damage.clone(), files)?;
+                self.note(seed, &failure.judged, &failure.findings, failure.at, failure.damage.clone(), files)?;
             }
         }
         Ok(())
@@ -319,11 +337,7 @@ impl Campaign<'_> {
     }
 
     fn is_allowed(&self, findings: &[Finding]) -> bool {
-        findings.iter().all(|finding| match finding {
-            Finding::Refused(_) => self.fault.allows_refusal(),
-            Finding::Lost { .. } => self.fault.allows_loss(),
-            _ => false,
-        })
+        findings.iter().all(|finding| finding.is_allowed_by(self.fault))
     }
 
     /// Counts what a start led to, and writes it down where the promise is broken.
@@ -357,7 +371,7 @@ impl Campaign<'_> {
         let mut case = Case::new(&self.options.program, self.fault, seed, judged, findings, at);
         case.may_lose_ms = self.options.may_lose.as_millis() as u64;
         case.damage = damage;
-        if self.fault != Fault::Flip {
+        if self.fault != Fault::Flip && !findings.iter().any(|finding| matches!(finding, Finding::Reordered)) {
             case.histories =
                 case.histories.iter().map(|history| shorter(history, findings, at, self.fault.skew_ms())).collect();
         }
@@ -372,7 +386,12 @@ impl Campaign<'_> {
 fn shorter(history: &History, findings: &[Finding], at: Moment, skew_ms: u64) -> History {
     let replies_are_wrong =
         findings.iter().any(|finding| matches!(finding, Finding::Replies { cell, .. } if *cell == history.cell));
-    history.cut(at, skew_ms, |cut| {
+    // What is lost must be seen to be acked.
+    let lost = findings.iter().filter_map(|finding| match finding {
+        Finding::Lost { cell, from, .. } if *cell == history.cell => Some(*from),
+        _ => None,
+    });
+    history.cut(lost.min().unwrap_or(at), skew_ms, |cut| {
         // Where the state is wrong the replies are right, before and after the cut.
         replies_are_wrong == Search::new(&cut.calls, u64::MAX, skew_ms).explore(&cut.initial).is_err()
     })

@@ -20,7 +20,7 @@ use super::volume::{Kind, Moment, Tree};
 pub const FILE: &str = "case.json";
 
 /// The form of these files.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// A failure.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -43,6 +43,8 @@ pub struct Case {
     pub at: Moment,
     /// What was acked longer ago than this before the crash must be there.
     pub may_lose_ms: u64,
+    /// When the crash was, in milliseconds since 1970.
+    pub crash_ms: u64,
     /// When the run had ended, in milliseconds since 1970.
     pub end_ms: u64,
     /// What the clients did to the keys concerned.
@@ -64,6 +66,9 @@ impl Case {
     /// Of these findings. Histories are cut to what is needed to see them.
     pub fn new(program: &Program, fault: Fault, seed: u64, judged: &Judged, findings: &[Finding], at: Moment) -> Self {
         let mut cells: Vec<Cell> = findings.iter().filter_map(Finding::cell).collect();
+        if findings.iter().any(|finding| matches!(finding, Finding::Reordered)) {
+            cells = judged.all_cells();
+        }
         cells.sort_unstable();
         cells.dedup();
         Self {
@@ -76,6 +81,7 @@ impl Case {
             damage: Vec::new(),
             at,
             may_lose_ms: 0,
+            crash_ms: judged.crash_ms(at),
             end_ms: super::drive::wall_ms(),
             histories: cells.into_iter().map(|cell| judged.history(cell)).collect(),
             has_files: false,
@@ -109,7 +115,7 @@ impl Case {
         Ok(case)
     }
 
-    /// Starts the server on the files again, and judges.
+    /// Starts the server on the files again, and judges. What the fault allows is no finding.
     pub fn replay(&self, file: &Path) -> io::Result<Vec<Finding>> {
         let fault: Fault = self.fault.parse().map_err(io::Error::other)?;
         let mut program = Program::from_words(self.server.clone()).map_err(io::Error::other)?;
@@ -126,11 +132,11 @@ impl Case {
         match arena.look(&program)? {
             Ok(found) => {
                 let may_lose = std::time::Duration::from_millis(self.may_lose_ms);
-                let judged = judged.judge_only(&found, self.at, may_lose);
-                findings.extend(judged);
+                findings.extend(judged.crashed_at(self.crash_ms).judge_only(&found, self.at, may_lose));
             }
             Err(finding) => findings.push(finding),
         }
+        findings.retain(|finding| !finding.is_allowed_by(fault));
         Ok(findings)
     }
 }

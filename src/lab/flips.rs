@@ -12,7 +12,7 @@ use super::arena::Arena;
 use super::drive::{Clock, Load, wall_ms};
 use super::history::CLOCK_SLACK_MS;
 use super::judge::{Finding, Judged};
-use super::server::{Program, copy};
+use super::server::{Program, copy, ended_in_order};
 use super::volume::Moment;
 use super::workload::SOON_MS;
 
@@ -79,16 +79,26 @@ pub fn run(
     let server = arena.start(program).map_err(io::Error::other)?;
     let driven = plan.load.start(server.port(), &clock, 0);
     driven.wait_for(plan.operations, Duration::from_secs(60));
-    let (calls, _) = driven.finish();
+    let (calls, errors) = driven.finish();
     // What expires soon would be there for one start and not for the next, whatever the flip.
     thread::sleep(Duration::from_millis(SOON_MS + CLOCK_SLACK_MS));
-    let acked = calls.len() as u64;
-    server.stop()?;
+    let acked = calls.iter().filter(|call| call.returned.is_some() && !call.was_refused()).count() as u64;
+    let status = server.stop()?;
     let whole = arena.beside().join("whole");
     copy(arena.data(), &whole)?;
     let (judged, mut findings) = Judged::new(Default::default(), calls, wall_ms(), 0);
+    findings.extend(errors.into_iter().map(Finding::Misbehaved));
+    if !status.is_some_and(|status| ended_in_order(status, "")) {
+        findings.push(Finding::Misbehaved("SIGTERM did not end it in order".into()));
+    }
     let at = clock.ticks.now();
-    let expected = arena.look(program)?.map_err(|finding| io::Error::other(finding.to_string()))?;
+    let expected = match arena.look(program)? {
+        Ok(found) => found,
+        Err(finding) => {
+            findings.push(finding);
+            return Ok(Flipped { acked, findings, flips: Vec::new(), judged, at, whole, arena });
+        }
+    };
     findings.extend(judged.judge(&expected, at, Default::default()));
     // What was found then is what must be found again.
     let judged = Judged::at_rest(expected.cells);

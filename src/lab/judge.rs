@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
+use super::fault::Fault;
 use super::history::{
     Call, Cell, Explained, History, Observation, Reachable, Search, Span, State, Unexplained, Window, in_words,
 };
@@ -20,6 +21,8 @@ pub struct Judged {
     skew_ms: u64,
     /// Returns of all operations: tick, wall clock.
     returns: Vec<(Moment, u64)>,
+    /// The time of the crash, where the calls do not tell: not all of them are here.
+    crash_ms: Option<u64>,
 }
 
 /// Something that must not be.
@@ -40,6 +43,8 @@ pub enum Finding {
         operations: usize,
         /// How long before the crash the first of them was acked.
         oldest_ms: u64,
+        /// When its reply was read.
+        from: Moment,
     },
     /// A state that no order of the operations leads to.
     Wrong {
@@ -62,6 +67,15 @@ impl Finding {
     /// A start that came to nothing.
     pub fn of_start(error: &StartError) -> Self {
         if error.is_orderly() { Self::Refused(error.to_string()) } else { Self::Crashed(error.to_string()) }
+    }
+
+    /// Whether no server can do better under this fault.
+    pub fn is_allowed_by(&self, fault: Fault) -> bool {
+        match self {
+            Self::Refused(_) => fault.allows_refusal(),
+            Self::Lost { .. } => fault.allows_loss(),
+            _ => false,
+        }
     }
 
     /// The keys concerned.
@@ -107,7 +121,7 @@ impl fmt::Display for Finding {
             Self::Replies { cell, why: Unexplained::NoOrder { longest, .. } } => {
                 write!(f, "keys {{{cell}}}: no order of the operations explains the replies beyond {}", longest.len())
             }
-            Self::Lost { cell, operations, oldest_ms } => write!(
+            Self::Lost { cell, operations, oldest_ms, .. } => write!(
                 f,
                 "keys {{{cell}}}: acked operations are lost: {operations}, the first of them acked {oldest_ms} ms before the crash",
             ),
@@ -169,12 +183,29 @@ impl Judged {
                 }
             }
         }
-        (Self { initial, cells, unexplained, returns, skew_ms }, findings)
+        (Self { initial, cells, unexplained, returns, skew_ms, crash_ms: None }, findings)
     }
 
     /// Of a state that is known, and that nothing has changed since.
     pub fn at_rest(known: BTreeMap<Cell, State>) -> Self {
         Self::new(known, Vec::new(), u64::MAX, 0).0
+    }
+
+    /// The same for a crash at this time.
+    #[must_use]
+    pub fn crashed_at(self, crash_ms: u64) -> Self {
+        Self { crash_ms: Some(crash_ms), ..self }
+    }
+
+    /// The time of a crash at that moment: that of the last reply before.
+    pub fn crash_ms(&self, at: Moment) -> u64 {
+        let before = self.returns.partition_point(|(tick, _)| *tick < at);
+        self.crash_ms.or(self.returns[..before].last().map(|(_, ms)| *ms)).unwrap_or_default()
+    }
+
+    /// All cells that have a history.
+    pub fn all_cells(&self) -> Vec<Cell> {
+        self.cells.keys().chain(self.unexplained.keys()).copied().collect()
     }
 
     /// The calls of a cell and the state before them.
@@ -198,7 +229,8 @@ impl Judged {
     /// Everything that was acked at least `may_lose` before this moment had been acked by the moment that is answered.
     fn acked_by(&self, at: Moment, may_lose: MayLose) -> (Moment, u64) {
         let by_then = &self.returns[..self.returns.partition_point(|(tick, _)| *tick < at)];
-        let Some((last, crash_ms)) = by_then.last().copied() else { return (0, 0) };
+        let Some((last, _)) = by_then.last().copied() else { return (0, 0) };
+        let crash_ms = self.crash_ms(at);
         let until = crash_ms.saturating_sub(may_lose.as_millis() as u64);
         let bound = if may_lose.is_zero() {
             last
@@ -237,6 +269,7 @@ impl Judged {
                         cell: *cell,
                         operations: lost.len(),
                         oldest_ms: crash_ms.saturating_sub(oldest),
+                        from,
                     });
                 }
             }

@@ -29,12 +29,12 @@ fn escape(text: &str) -> String {
 /// A campaign.
 pub fn of_report(report: &Report) -> String {
     let mut body = String::new();
-    let verdict = if report.is_sound() { ("good", "Nothing was lost.") } else { ("bad", "A promise was broken.") };
+    let class = if report.is_sound() && !report.is_incomplete() { "good" } else { "bad" };
     let _ = write!(
         body,
         "<p class=\"{}\"><strong>{}</strong></p><p><code>{}</code></p><p>{}; seed {}; promised: {}</p>",
-        verdict.0,
-        verdict.1,
+        class,
+        report.verdict(),
         escape(&report.server),
         escape(&report.load),
         report.seed,
@@ -42,7 +42,7 @@ pub fn of_report(report: &Report) -> String {
     );
     body.push_str("<table><tr><th>fault<th>rounds<th>acked<th>judged<th>outcome<th>seconds</tr>");
     for part in &report.parts {
-        let class = if part.broken > 0 { "bad" } else { "good" };
+        let class = if part.broken > 0 || part.is_incomplete() { "bad" } else { "good" };
         let _ = write!(
             body,
             "<tr><td>{}<td>{}<td>{}<td>{}<td class=\"{class}\">{}<td>{:.1}</tr>",
@@ -55,6 +55,11 @@ pub fn of_report(report: &Report) -> String {
         );
     }
     body.push_str("</table>");
+    for part in &report.parts {
+        for remark in part.remarks.iter().chain(&part.untested) {
+            let _ = write!(body, "<p>{}: {}</p>", part.fault, escape(remark));
+        }
+    }
     for part in report.parts.iter().filter(|part| part.broken > 0) {
         let _ = write!(
             body,

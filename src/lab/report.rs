@@ -59,13 +59,17 @@ impl Report {
                 let _ = writeln!(text, "\n{}: {remark}", part.fault);
             }
         }
-        let verdict = match (self.is_sound(), self.is_incomplete()) {
+        let _ = writeln!(text, "\n{}", self.verdict());
+        text
+    }
+
+    /// All of it in a sentence.
+    pub fn verdict(&self) -> &'static str {
+        match (self.is_sound(), self.is_incomplete()) {
             (false, _) => "BROKEN: something that was promised was not kept",
             (true, true) => "nothing was lost, but not everything was tried",
             (true, false) => "nothing was lost",
-        };
-        let _ = writeln!(text, "\n{verdict}");
-        text
+        }
     }
 
     /// For programs.
@@ -77,6 +81,7 @@ impl Report {
                 "acked": part.acked,
                 "refused_operations": part.refused_operations,
                 "states": part.states,
+                "distinct": part.distinct,
                 "of_recoveries": part.of_recoveries,
                 "judged": part.judged,
                 "struck": part.struck,
@@ -120,10 +125,10 @@ pub fn outcome(part: &Part) -> String {
     let mut words: Vec<String> =
         part.outcomes.iter().filter(|(_, count)| **count > 0).map(|(name, count)| format!("{count} {name}")).collect();
     if part.states > 0 {
-        words.push(format!("of {} states built", part.states));
+        words.push(format!("of {} states built {} differ", part.states, part.distinct));
     }
     if part.of_recoveries > 0 {
-        words.push(format!("{} of those tried within recoveries", part.of_recoveries));
+        words.push(format!("{} of those tried were left by a second power cut", part.of_recoveries));
     }
     if part.struck > 0 {
         words.push(format!("struck {} times", part.struck));

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use super::drive::{Clock, Driven, Load, wall_ms};
 use super::fault::Fault;
 use super::history::{Call, Cell, State};
 use super::judge::{Finding, Judged, MayLose};
-use super::server::{Program, Server, StartError, copy, in_words};
+use super::server::{Program, Server, StartError, copy, ended_in_order, in_words};
 use super::volume::{Armed, Calls, Doomed, Faults, Moment};
 
 /// Longest time of a round before its fault has struck.
@@ -42,10 +43,10 @@ pub struct Plan {
 
 impl Plan {
     /// Whether the server may end so by itself: in order where its disk fails, and where the fault itself kills it.
-    fn may_end(&self, status: ExitStatus) -> bool {
+    fn may_end(&self, status: ExitStatus, output: &str) -> bool {
         match self.fault {
-            Fault::Eio => status.code().is_some(),
-            Fault::Kill => self.strikes_at.is_some(),
+            Fault::Eio => ended_in_order(status, output),
+            Fault::Kill => self.strikes_at.is_some() && status.signal() == Some(libc::SIGKILL),
             _ => false,
         }
     }
@@ -131,18 +132,24 @@ impl<'a> Rounds<'a> {
         let end = match self.plan.fault {
             Fault::Stop => {
                 // The clients go on until they are cut off.
-                server.stop()?.map_or_else(
-                    || {
+                match server.stop()? {
+                    Some(status) => {
+                        if !ended_in_order(status, "") {
+                            findings
+                                .push(Finding::Misbehaved(format!("on SIGTERM it ended with {}", in_words(status))));
+                        }
+                        in_words(status)
+                    }
+                    None => {
                         findings.push(Finding::Misbehaved("SIGTERM did not end it".into()));
                         "killed after SIGTERM".into()
-                    },
-                    in_words,
-                )
+                    }
+                }
             }
             // Where no client can go on, its end may be a moment behind theirs.
             _ => match if driven.all_ended() { server.wait(Duration::from_secs(1))? } else { server.ended() } {
                 Some(status) => {
-                    if !self.plan.may_end(status) {
+                    if !self.plan.may_end(status, &server.output()) {
                         findings.push(Finding::Misbehaved(format!("it ended by itself: {}", in_words(status))));
                     }
                     in_words(status)

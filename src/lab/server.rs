@@ -168,7 +168,7 @@ impl StartError {
     /// or hangs, found out nothing.
     pub fn is_orderly(&self) -> bool {
         matches!(self, Self::Exited { status, output }
-            if status.code().is_some_and(|code| code != 0) && !output.is_empty() && !output.contains("panicked at"))
+            if !status.success() && !output.is_empty() && ended_in_order(*status, output))
     }
 
     /// True when it says nothing about the server.
@@ -209,14 +209,22 @@ impl Server {
         info.lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(':')?.trim().to_owned()))
     }
 
-    /// Whether it is this server, and none that took the port between its choice and its use. One that does not tell its
-    /// process is believed.
+    /// Whether it is this server or a child of it, and none that took the port between its choice and its use. One that
+    /// does not tell its process is believed.
     fn is_the_one_that_answers(&self) -> bool {
-        let number = self.info("process_id").and_then(|number| number.parse().ok());
-        let process = number.and_then(rustix::process::Pid::from_raw);
-        process.is_none_or(|process| {
-            rustix::process::getpgid(Some(process)).ok() == rustix::process::Pid::from_raw(self.child.id() as i32)
-        })
+        let Some(mut process) = self.info("process_id").and_then(|number| number.parse::<u32>().ok()) else {
+            return true;
+        };
+        let mut is_known = false;
+        while process != self.child.id() {
+            match parent(process) {
+                Some(parent) => process = parent,
+                // The number may be of another namespace, where a wrapper made one.
+                None => return !is_known,
+            }
+            is_known = true;
+        }
+        true
     }
 
     /// `kill -9`, and the end of the process.
@@ -283,6 +291,20 @@ impl Drop for Server {
         self.kill_all();
         let _ = self.child.wait();
     }
+}
+
+/// The parent of a process.
+fn parent(process: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // Behind the name, which may hold anything: state, parent.
+    let parent = status.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()?;
+    (parent != 0).then_some(parent)
+}
+
+/// Whether a process ended by itself and as it was meant to end. A panic (101 in Rust) or a signal, also one that a
+/// shell tells as 128 and more, is none of that.
+pub fn ended_in_order(status: ExitStatus, output: &str) -> bool {
+    status.code().is_some_and(|code| code < 128 && code != 101) && !output.contains("panicked at")
 }
 
 /// How a process ended, in words.

@@ -19,6 +19,9 @@ use crate::lab::volume::Moment;
 /// More states than this, of one cell in one run, are not searched. The answer is then [`Unexplained::TooMany`].
 pub const LIMIT: usize = 2_000_000;
 
+/// And not so many ways to each of them, on average.
+const WAYS: usize = 8;
+
 /// Calls without a reply that one cell may have in one run.
 const MOST_OPEN: usize = 64;
 
@@ -164,7 +167,7 @@ impl<'a> Search<'a> {
         // Of the longest order, its end.
         let mut longest = (Done::default(), initial.clone(), 0_usize);
         while let Some((done, state, node)) = stack.pop() {
-            if nodes.count() > LIMIT {
+            if nodes.count() > LIMIT || nodes.others.len() > WAYS * LIMIT {
                 return Err(Unexplained::TooMany);
             }
             let (candidates, first_missing) = self.candidates(&done);
@@ -298,12 +301,7 @@ fn identity(done: &Done, state: &State) -> u128 {
     for call in &done.beyond {
         hash.update(&call.to_le_bytes());
     }
-    hash.update(&state.digest().to_le_bytes());
-    for (kind, entry) in state.timed() {
-        hash.update(&[*kind as u8]);
-        hash.update(&entry.until.unwrap_or_default().to_le_bytes());
-        hash.update(&State { keys: [(*kind, Arc::new(entry.without_end()))].into() }.digest().to_le_bytes());
-    }
+    hash.update(&state.identity().to_le_bytes());
     hash.digest128()
 }
 

@@ -183,6 +183,18 @@ impl State {
         hash.digest128()
     }
 
+    /// What only equal states have in common.
+    pub fn identity(&self) -> u128 {
+        let mut hash = Xxh3::new();
+        hash.update(&self.digest().to_le_bytes());
+        for (kind, entry) in self.timed() {
+            hash.update(&[*kind as u8]);
+            hash.update(&entry.until.unwrap_or_default().to_le_bytes());
+            entry.content.hash(&mut hash);
+        }
+        hash.digest128()
+    }
+
     /// The keys that expire.
     pub fn timed(&self) -> impl Iterator<Item = (&Kind, &Arc<Entry>)> {
         self.keys.iter().filter(|(_, entry)| entry.until.is_some())
@@ -616,13 +628,6 @@ fn is_entry(item: &Value, id: &str, value: &[u8]) -> bool {
     let Some([found, fields]) = item.elements() else { return false };
     let Some([field, text]) = fields.elements() else { return false };
     found.bytes() == Some(id.as_bytes()) && field.bytes() == Some(FIELD.as_bytes()) && text.bytes() == Some(value)
-}
-
-impl Entry {
-    /// The same for ever.
-    pub fn without_end(&self) -> Self {
-        Self { content: self.content.clone(), until: None }
-    }
 }
 
 /// Maps as lists of pairs: JSON knows only text as a key.

@@ -13,7 +13,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::content::Content;
-use super::record::{Change, Moment, Trace, What};
+use super::record::{Change, Event, Moment, Trace, What};
 use super::tree::{Ino, Tree};
 
 /// The unit that a disk writes whole or not at all.
@@ -122,11 +122,25 @@ impl<'a> Timeline<'a> {
     /// Goes on to a later moment: what began before it has begun, what ended before it has ended.
     pub fn advance(&mut self, at: Moment) {
         assert!(at >= self.at, "a timeline goes forward");
+        // What a failed sync dooms depends on what was durable when it began.
+        let failed = |event: &&Event| matches!(event.what, What::FailedSync { .. });
+        let trace = self.trace;
+        for event in trace.events[self.begun..].iter().take_while(|event| event.begun < at).filter(failed) {
+            self.step(event.begun);
+            if let What::FailedSync { ino } = event.what {
+                self.doom(ino);
+            }
+        }
+        self.step(at);
+    }
+
+    /// [`Timeline::advance`] without a look at failed syncs.
+    fn step(&mut self, at: Moment) {
         self.at = at;
         while let Some(event) = self.trace.events.get(self.begun).filter(|event| event.begun < at) {
             match &event.what {
                 What::Sync { .. } => self.syncs_in_flight.push(self.begun),
-                What::FailedSync { ino } => self.doom(*ino),
+                What::FailedSync { .. } => {}
                 What::Change { change, .. } => {
                     // What has no name harms nobody, and a later name may be kept though the first was lost.
                     if let Change::Link { ino, made: Some(made), .. } = change {
@@ -156,13 +170,15 @@ impl<'a> Timeline<'a> {
         self.fold();
     }
 
-    /// What is not durable yet of a file or directory will not be. A journal writes names whatever becomes of data.
+    /// What had ended by now of a file or directory and is not durable yet will not be. A journal writes names whatever
+    /// becomes of data.
     fn doom(&mut self, ino: Ino) {
         let is_concerned = |number: &&usize| {
             let change = self.change(**number);
             change.is_some_and(|change| {
                 change.synced_by() == ino && !(self.names == Names::Journal && change.is_of_names())
-            }) && !self.is_durable(**number)
+            }) && self.trace.events[**number].ended < self.at
+                && !self.is_durable(**number)
         };
         let doomed: Vec<usize> = self.window.iter().filter(is_concerned).copied().collect();
         self.doomed.extend(doomed);

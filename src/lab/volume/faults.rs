@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::Errno;
 use super::content::Content;
@@ -40,7 +40,7 @@ pub enum Calls {
 pub struct Doomed {
     /// So many calls are still carried out; the next one is not.
     pub after: u64,
-    /// Its number; 0 as long as it has none.
+    /// Its number, which is that of its group; 0 as long as it has none.
     pub pid: Arc<AtomicU32>,
 }
 
@@ -53,7 +53,7 @@ impl Doomed {
         }
         let pid = i32::try_from(self.pid.load(Ordering::SeqCst)).ok().and_then(Pid::from_raw);
         // Whoever is dead already cannot be killed again.
-        let _ = pid.map(|pid| kill_process(pid, Signal::KILL));
+        let _ = pid.map(|pid| kill_process_group(pid, Signal::KILL));
         Err(libc::EIO)
     }
 }

@@ -230,3 +230,27 @@ fn a_write_that_fails_may_be_there_in_part() {
     assert_eq!(content(&timeline.image(&[Kept::Whole]), "file").unwrap(), b"half");
     assert_eq!(content(&timeline.image(&[Kept::Size]), "file").unwrap(), b"\0\0\0\0");
 }
+
+#[test]
+fn what_was_synced_before_another_sync_fails_stays_durable_however_far_one_looks_at_once() {
+    let machine = Machine::new();
+    let file = machine.make(ROOT, "file", false);
+    machine.sync(ROOT);
+    machine.write(file, 0, b"kept", false);
+    machine.sync(file);
+    machine.write(file, 4, b"lost", false);
+    let failure = Some(Armed { after: 0, error: libc::EIO, times: 1, calls: Calls::Vouching });
+    machine.volume.arm(Faults { failure, ..Faults::default() });
+    assert_eq!(machine.volume.sync(file), Err(libc::EIO));
+    machine.sync(file);
+    let trace = machine.volume.take_trace();
+    let end = machine.ticks.now();
+    let mut stepwise = Timeline::new(&trace);
+    (0..=end).for_each(|at| stepwise.advance(at));
+    let mut at_once = Timeline::new(&trace);
+    at_once.advance(end);
+    for timeline in [stepwise, at_once] {
+        assert_eq!(timeline.pending().len(), 1);
+        assert_eq!(content(&timeline.image(&[Kept::Lost]), "file").unwrap(), b"kept");
+    }
+}
