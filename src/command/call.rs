@@ -118,7 +118,7 @@ pub fn finish(mut ctx: Ctx<'_>, reply_start: usize) {
     queue_reply(&mut ctx, reply_start, reveals);
     if !ctx.pushes.is_empty() {
         // What is told may rest on what the connection wrote before, though nobody knows of that yet.
-        let offset = reveals.max(ctx.client.last_write);
+        let offset = if ctx.engine.trial.planted.tell_early { 0 } else { reveals.max(ctx.client.last_write) };
         let pushes = std::mem::take(&mut ctx.pushes);
         ctx.engine.deliver(&pushes, offset, ctx.client);
     }

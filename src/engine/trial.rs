@@ -38,6 +38,8 @@ pub struct Planted {
     pub ack_before_sync: bool,
     /// A read does not wait for the last change of what it reads.
     pub open_reads_early: bool,
+    /// A message does not wait for what it tells of.
+    pub tell_early: bool,
     /// A copy of the process keeps the files that it inherited.
     pub inherit_lock: bool,
 }

@@ -44,6 +44,15 @@ pub struct SimClient {
     /// The end of its last write.
     pub last_write: u64,
     pub closed: bool,
+    /// It only listens to messages.
+    pub listens: bool,
+}
+
+/// What comes from a server.
+pub enum Received {
+    Reply(Executed, Vec<u8>),
+    /// The number that was published.
+    Message(u64),
 }
 
 impl SimClient {
@@ -58,6 +67,7 @@ impl SimClient {
             session: Session::default(),
             last_write: 0,
             closed: false,
+            listens: false,
         }
     }
 
@@ -106,12 +116,19 @@ impl SimClient {
         }
     }
 
-    /// The next whole reply, with the request that it answers.
-    pub fn next_reply(&mut self) -> Option<Result<(Executed, Vec<u8>), String>> {
+    /// The next message, or the next whole reply, with the request that it answers.
+    pub fn next(&mut self) -> Option<Result<Received, String>> {
         let len = reply_len(&self.received)?;
         let reply: Vec<u8> = self.received.drain(..len).collect();
+        if reply.starts_with(b"*3\r\n$7\r\nmessage\r\n") {
+            let number =
+                std::str::from_utf8(&reply).ok().and_then(|text| text.trim_end().rsplit('\n').next()?.parse().ok());
+            return Some(
+                number.map(Received::Message).ok_or_else(|| format!("a message of nobody: {}", reply.escape_ascii())),
+            );
+        }
         match self.executed.pop_front() {
-            Some(executed) => Some(Ok((executed, reply))),
+            Some(executed) => Some(Ok(Received::Reply(executed, reply))),
             None => Some(Err(format!("a reply to nothing: {}", reply.escape_ascii()))),
         }
     }

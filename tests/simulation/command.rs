@@ -53,7 +53,12 @@ pub struct Request {
     pub words: Vec<Vec<u8>>,
     pub touch: Touch,
     pub meaning: Meaning,
+    /// The numbers that it publishes.
+    pub publishes: Vec<u64>,
 }
+
+/// The channel of all messages.
+pub const CHANNEL: &[u8] = b"n";
 
 /// What a client knows of its connection's state.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +66,8 @@ pub struct Session {
     db: usize,
     /// What the commands queued since MULTI touch.
     queued: Option<Touch>,
+    /// The numbers that they publish.
+    publishes: Vec<u64>,
     watched: Vec<usize>,
 }
 
@@ -90,7 +97,18 @@ impl Generator {
     /// CONFIG SET appendfsync.
     pub fn policy(&self, to: AppendFsync) -> Request {
         let words = words(&[b"CONFIG", b"SET", b"appendfsync", policy_name(to).as_bytes()]);
-        Request { words, touch: Touch::Nothing, meaning: Meaning::Policy(to) }
+        Request { meaning: Meaning::Policy(to), ..plain(words, Touch::Nothing) }
+    }
+
+    /// SUBSCRIBE.
+    pub fn subscribe(&self) -> Request {
+        plain(words(&[b"SUBSCRIBE", CHANNEL]), Touch::Nothing)
+    }
+
+    fn publish(&mut self) -> Request {
+        self.values += 1;
+        let words = words(&[b"PUBLISH", CHANNEL, self.values.to_string().as_bytes()]);
+        Request { publishes: vec![self.values], ..plain(words, Touch::Nothing) }
     }
 
     /// The next command of a session.
@@ -99,6 +117,7 @@ impl Generator {
             return match rng.u8(..10) {
                 0 => {
                     session.queued = None;
+                    session.publishes.clear();
                     session.watched.clear();
                     plain(words(&[b"DISCARD"]), Touch::Nothing)
                 }
@@ -106,7 +125,13 @@ impl Generator {
                     let touch = std::mem::replace(queued, Touch::Nothing);
                     session.queued = None;
                     let watched = std::mem::take(&mut session.watched);
-                    Request { words: words(&[b"EXEC"]), touch, meaning: Meaning::Exec(watched) }
+                    let publishes = std::mem::take(&mut session.publishes);
+                    Request { words: words(&[b"EXEC"]), touch, meaning: Meaning::Exec(watched), publishes }
+                }
+                5 => {
+                    let mut request = self.publish();
+                    session.publishes.append(&mut request.publishes);
+                    request
                 }
                 _ => {
                     let db = session.db;
@@ -139,8 +164,9 @@ impl Generator {
             13..=14 => {
                 let timeout = rng.u32(1..100).to_string();
                 let words = words(&[b"WAITAOF", b"1", b"0", timeout.as_bytes()]);
-                Request { words, touch: Touch::Nothing, meaning: Meaning::WaitAof }
+                Request { meaning: Meaning::WaitAof, ..plain(words, Touch::Nothing) }
             }
+            23..=26 => self.publish(),
             15 => plain(words(&[b"PING"]), Touch::Nothing),
             16..=22 => {
                 let command: &[&[u8]] = match rng.u8(..6) {
@@ -189,7 +215,7 @@ impl Generator {
                 }
                 plain(list, slots(&[one]))
             }
-            16..=29 => Request { words: words(&[b"GET", &a]), touch: slots(&[one]), meaning: Meaning::Get(one) },
+            16..=29 => Request { meaning: Meaning::Get(one), ..plain(words(&[b"GET", &a]), slots(&[one])) },
             30..=31 => plain(words(&[b"DEL", &a, &b]), slots(&[one, two])),
             32..=34 => plain(words(&[b"INCRBY", &a, &number(rng.u64(1..9))]), slots(&[one])),
             35..=36 => {
@@ -248,7 +274,7 @@ impl Generator {
 }
 
 pub(super) fn plain(words: Vec<Vec<u8>>, touch: Touch) -> Request {
-    Request { words, touch, meaning: Meaning::Plain }
+    Request { words, touch, meaning: Meaning::Plain, publishes: Vec::new() }
 }
 
 fn slot(rng: &mut fastrand::Rng, db: usize) -> usize {

@@ -15,6 +15,7 @@ pub enum Bug {
     DropWatermark,
     TrustCache,
     OpenReadsEarly,
+    TellEarly,
     ReadWithoutLock,
     InstallUndurable,
     RecycleListed,
@@ -28,6 +29,7 @@ impl Bug {
         let switch = match self {
             Self::AckBeforeSync => &mut planted.ack_before_sync,
             Self::OpenReadsEarly => &mut planted.open_reads_early,
+            Self::TellEarly => &mut planted.tell_early,
             Self::IgnoreFailedSync => &mut planted.log.ignore_failed_sync,
             Self::RewriteAcked => &mut planted.log.rewrite_acked,
             Self::SkipDirectorySync => &mut planted.log.skip_directory_sync,

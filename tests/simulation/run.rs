@@ -4,6 +4,7 @@ use ackd::disk::sim::{Crash, World};
 use ackd::engine::config::AppendFsync;
 use ackd::engine::gate::Level;
 use ackd::engine::trial::Planted;
+use std::collections::HashMap;
 use std::path::Path;
 use std::task::{Context, Waker};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use ackd::base::clock::Clock;
 
-use super::client::{Executed, SimClient};
+use super::client::{Executed, Received, SimClient};
 use super::command::{Generator, Meaning};
 use super::crash::{Moment, Tried};
 use super::fork::Copy;
@@ -96,6 +97,8 @@ pub struct Simulation {
     trace: Xxh3,
     /// Copies whose server has died.
     orphans: Vec<Copy>,
+    /// What the numbers that were published tell of: everything up to an offset, at a level.
+    published: HashMap<u64, (Level, u64)>,
 }
 
 /// Runs one seed.
@@ -148,6 +151,7 @@ impl Simulation {
             lives: 0,
             trace: Xxh3::new(),
             orphans: Vec::new(),
+            published: HashMap::new(),
             rng,
         }
     }
@@ -320,9 +324,18 @@ impl Simulation {
         Ok(())
     }
 
+    /// A client that sends commands and, now and then, one that only listens.
     fn connect(&mut self) {
         let (id, stream) = self.server.connect();
         self.clients.push(SimClient::new(id, stream));
+        if self.rng.u8(..4) == 0 {
+            let (id, stream) = self.server.connect();
+            let mut listener = SimClient::new(id, stream);
+            listener.listens = true;
+            listener.send(self.generator.subscribe());
+            listener.push(usize::MAX);
+            self.clients.push(listener);
+        }
     }
 
     fn take_happenings(&mut self) -> Result<(), String> {
@@ -345,6 +358,13 @@ impl Simulation {
                     if wrote {
                         client.last_write = at;
                     }
+                    // Who listens has asked for no level: messages come at the server's.
+                    let level_of_listeners = match self.policy {
+                        AppendFsync::Always if !self.policy_in_flight => Level::Disk,
+                        _ => Level::Os,
+                    };
+                    let told = (level_of_listeners, client.last_write);
+                    self.published.extend(request.publishes.iter().map(|number| (*number, told)));
                     let own = if wrote { at } else { 0 };
                     let expected = match request.meaning {
                         Meaning::Get(slot) => self.model.get_reply(slot),
@@ -367,19 +387,27 @@ impl Simulation {
     }
 
     fn take_replies(&mut self) -> Result<(), String> {
-        let mut replies = Vec::new();
+        let mut received = Vec::new();
         for client in &mut self.clients {
             client.receive();
-            while let Some(reply) = client.next_reply() {
-                replies.push(reply?);
+            while let Some(next) = client.next() {
+                received.push(next?);
             }
             if client.closed && !self.server.node.engine.borrow().stopping {
                 return Err("the server closed a connection".into());
             }
         }
-        for (executed, reply) in replies {
-            self.trace.update(&reply);
-            self.understand(&executed, &reply)?;
+        for received in received {
+            match received {
+                Received::Reply(executed, reply) => {
+                    self.trace.update(&reply);
+                    self.understand(&executed, &reply)?;
+                }
+                Received::Message(number) => {
+                    let (level, offset) = self.published.get(&number).ok_or("a message that nobody published")?;
+                    self.model.promise(*level, *offset);
+                }
+            }
         }
         Ok(())
     }
@@ -484,7 +512,7 @@ impl Simulation {
         let now_ms = self.world.clock().wall_ms();
         let at = self.rng.usize(..self.clients.len());
         let client = &mut self.clients[at];
-        if client.outstanding() < 12 && !client.has_unsent() {
+        if !client.listens && client.outstanding() < 12 && !client.has_unsent() {
             for _ in 0..self.rng.u8(1..4) {
                 let request = self.generator.next(&mut self.rng, &mut client.session, now_ms);
                 client.send(request);
