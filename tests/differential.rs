@@ -5,7 +5,7 @@
 mod differential;
 mod support;
 
-use differential::accepted;
+use differential::accepted::{self, Against};
 use differential::campaign::Campaign;
 use support::oracle::Oracle;
 use support::process::Program;
@@ -73,4 +73,12 @@ fn the_documentation_shows_the_table_that_the_tests_read() {
         }
         panic!("docs/compatibility.md is out of date: run this test with ACKD_BLESS=1");
     }
+}
+
+#[test]
+fn key_events_are_those_of_the_oracle() {
+    // Valkey tells of a time that is set in the past as `expired`, Redis as `del`.
+    let Some(oracle) = Oracle::Redis7.program() else { return };
+    let (seed, commands) = (variable("ACKD_DIFF_SEED", 1), variable("ACKD_DIFF_COMMANDS", 3_000));
+    differential::events::compare(&oracle.start(), &Program::ackd().start(), Against::Redis7, seed, commands);
 }

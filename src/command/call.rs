@@ -28,6 +28,7 @@ pub fn run(ctx: &mut Ctx<'_>, row: &Row, arguments: &[&[u8]]) {
     let reply_start = ctx.reply.len();
     let db = ctx.client.db;
     (ctx.dirty, ctx.has_effects) = (0, false);
+    ctx.missing.clear();
     let databases = ctx.changed_databases.len();
     let result = handler(ctx, arguments);
     if ctx.origin == Origin::Client {

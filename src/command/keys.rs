@@ -73,6 +73,7 @@ pub fn renamenx(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
 fn give(ctx: &mut Ctx<'_>, from: &[u8], to: &[u8]) {
     if let Some(displaced) = ctx.db().remove(keyspace::hash(to), to) {
         ctx.discard_displaced(displaced);
+        ctx.replaces(ctx.client.db, to);
     }
     ctx.db().rename((keyspace::hash(from), from), (keyspace::hash(to), to));
     ctx.modified(from);
@@ -107,9 +108,10 @@ pub fn copy(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     if let Some(copy) = found.map(|entry| entry.duplicate(to, entry.expiry())) {
         if let Some(displaced) = ctx.engine.dbs[target].insert(keyspace::hash(to), copy) {
             ctx.discard_displaced(displaced);
+            ctx.replaces(target, to);
         }
         ctx.modified_in(target, to);
-        ctx.event("copy_to", to);
+        ctx.event_in(target, "copy_to", to);
     }
     ctx.reply.integer(free.into());
     Ok(())
@@ -132,7 +134,7 @@ pub fn move_to(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
         ctx.modified_in(target, key);
         ctx.counts_as(1);
         ctx.event("move_from", key);
-        ctx.event("move_to", key);
+        ctx.event_in(target, "move_to", key);
     }
     ctx.reply.integer(movable.into());
     Ok(())
@@ -257,7 +259,7 @@ pub fn randomkey(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
 
 /// OBJECT ENCODING key
 pub fn object_encoding(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
-    let (entry, reply) = ctx.peek_reply(arguments[2]);
+    let (entry, reply) = ctx.inspect_reply(arguments[2]);
     match entry {
         Some(entry) => reply.bulk(entry.encoding().name().as_bytes()),
         None => reply.null(),
@@ -270,7 +272,7 @@ const SHARED_INTEGERS: i64 = 10_000;
 
 /// OBJECT REFCOUNT key
 pub fn object_refcount(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
-    let (entry, reply) = ctx.peek_reply(arguments[2]);
+    let (entry, reply) = ctx.inspect_reply(arguments[2]);
     let shared = |value: i64| (0..SHARED_INTEGERS).contains(&value);
     match entry.map(Entry::text) {
         Some(Some(keyspace::Text::Int(value))) if shared(value) => reply.integer(i32::MAX.into()),
@@ -283,7 +285,7 @@ pub fn object_refcount(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Fai
 /// OBJECT FREQ key
 pub fn object_freq(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     let access = ctx.engine.access;
-    let (entry, reply) = ctx.peek_reply(arguments[2]);
+    let (entry, reply) = ctx.inspect_reply(arguments[2]);
     match entry {
         None => reply.null(),
         Some(entry) if access.is_lfu() => reply.integer(access.frequency(entry.used()).into()),
@@ -299,7 +301,7 @@ pub fn object_freq(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure
 /// OBJECT IDLETIME key
 pub fn object_idletime(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     let access = ctx.engine.access;
-    let (entry, reply) = ctx.peek_reply(arguments[2]);
+    let (entry, reply) = ctx.inspect_reply(arguments[2]);
     match entry {
         None => reply.null(),
         Some(entry) if !access.is_lfu() => reply.integer(access.idle_seconds(entry.used()).into()),

@@ -39,6 +39,7 @@ pub mod help;
 pub mod hyperloglog;
 pub mod info;
 pub mod introspection;
+mod key_events;
 pub mod key_positions;
 pub mod key_waits;
 pub mod keys;
@@ -131,6 +132,8 @@ pub struct Ctx<'a> {
     unblocked: Vec<(ClientId, Unblock)>,
     /// What is sent to others when the unit is over.
     pushes: Vec<Push>,
+    /// Keys that were looked for in order to be changed, and were not there, while anybody is told of new ones.
+    missing: SmallVec<[Place; 2]>,
     /// What the command that runs wrote is no reply, so CLIENT REPLY does not silence it.
     answers_by_push: bool,
 }
@@ -155,6 +158,7 @@ impl<'a> Ctx<'a> {
             ran_transaction: false,
             unblocked: Vec::new(),
             pushes: Vec::new(),
+            missing: SmallVec::new(),
             answers_by_push: false,
         }
     }
@@ -211,6 +215,13 @@ impl<'a> Ctx<'a> {
         self.look_up(key, false)
     }
 
+    /// [`Ctx::peek_reply`] by a command that asks how a key is kept: nobody is told that it missed.
+    pub fn inspect_reply(&mut self, key: &[u8]) -> (Option<&Entry>, &mut Reply) {
+        let hash = keyspace::hash(key);
+        let gone = self.look(self.client.db, hash, key, false);
+        self.find(hash, key, gone, false)
+    }
+
     /// [`Ctx::read`] that counts as a use whatever the connection has asked for; answers whether the key is there.
     pub fn touch(&mut self, key: &[u8]) -> bool {
         self.look_up(key, true).0.is_some()
@@ -219,6 +230,15 @@ impl<'a> Ctx<'a> {
     fn look_up(&mut self, key: &[u8], touch: bool) -> (Option<&Entry>, &mut Reply) {
         let hash = keyspace::hash(key);
         let gone = self.look(self.client.db, hash, key, false);
+        if self.engine.config.key_events().has(b'm')
+            && (gone || self.engine.dbs[self.client.db].find(hash, key).is_none())
+        {
+            self.event("keymiss", key);
+        }
+        self.find(hash, key, gone, touch)
+    }
+
+    fn find(&mut self, hash: u64, key: &[u8], gone: bool, touch: bool) -> (Option<&Entry>, &mut Reply) {
         let entry = if gone { None } else { self.engine.dbs[self.client.db].find(hash, key) };
         match entry {
             Some(entry) => {
@@ -284,6 +304,20 @@ impl<'a> Ctx<'a> {
     /// A command that was admitted as a write removes an expired key always: what it does next would otherwise happen
     /// to the old value.
     fn look(&mut self, db: usize, hash: u64, key: &[u8], writes: bool) -> bool {
+        let gone = self.meet(db, hash, key, writes);
+        let tells_new = self.engine.config.key_events().has(b'n');
+        if writes && tells_new && (gone || self.engine.dbs[db].find(hash, key).is_none()) {
+            self.missing.push((db, hash));
+        }
+        gone
+    }
+
+    /// What was there is removed first, so what will be there is a new key, for keyspace notifications.
+    fn replaces(&mut self, db: usize, key: &[u8]) {
+        self.missing.push((db, keyspace::hash(key)));
+    }
+
+    fn meet(&mut self, db: usize, hash: u64, key: &[u8], writes: bool) -> bool {
         if !self.engine.trial.planted.open_reads_early {
             self.reveals = self.reveals.max(self.engine.gate.last_change(db, hash));
         }
@@ -310,6 +344,7 @@ impl<'a> Ctx<'a> {
         }
         self.engine.stats.expired_keys += 1;
         self.engine.stream.effect(db, &[if lazy { b"UNLINK" } else { b"DEL" }, key]);
+        self.event_in(db, "expired", key);
         self.mark(db, hash, key);
         self.engine.watches.key_expired(db, key, &mut self.engine.clients, Some(self.client));
         self.engine.blocked_keys.signal(&self.engine.dbs, db, key);
@@ -324,7 +359,12 @@ impl<'a> Ctx<'a> {
     pub fn modified_in(&mut self, db: usize, key: &[u8]) {
         self.dirty += 1;
         if self.origin == Origin::Client {
-            self.mark(db, keyspace::hash(key), key);
+            let hash = keyspace::hash(key);
+            if self.missing.contains(&(db, hash)) && self.engine.dbs[db].find(hash, key).is_some() {
+                self.missing.retain(|place| *place != (db, hash));
+                self.event_in(db, "new", key);
+            }
+            self.mark(db, hash, key);
             self.engine.watches.key_changed(db, key, &mut self.engine.clients, Some(self.client));
             self.engine.blocked_keys.signal(&self.engine.dbs, db, key);
         }
@@ -346,8 +386,17 @@ impl<'a> Ctx<'a> {
         }
     }
 
-    /// A key event (`set`, `del`, …) for keyspace notifications.
-    pub fn event(&mut self, _event: &'static str, _key: &[u8]) {}
+    /// Something happened to a key of the selected database (`set`, `del`, …): for keyspace notifications.
+    pub fn event(&mut self, event: &'static str, key: &[u8]) {
+        self.event_in(self.client.db, event, key);
+    }
+
+    /// [`Ctx::event`] in another database.
+    pub fn event_in(&mut self, db: usize, event: &'static str, key: &[u8]) {
+        if self.engine.config.key_events().is_on() && self.origin == Origin::Client {
+            key_events::tell(self, db, event, key);
+        }
+    }
 
     /// Logs this command instead of the client's words. Several make a transaction.
     pub fn effect(&mut self, command: &[&[u8]]) {

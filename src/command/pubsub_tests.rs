@@ -145,3 +145,28 @@ fn listeners_are_shown() {
     }
     assert_eq!(harness.run("CLIENT KILL TYPE pubsub"), ":1");
 }
+
+#[test]
+fn key_events_are_told_on_the_channels_that_are_wanted_and_wait_like_replies() {
+    let mut harness = Harness::new();
+    let listener = harness.connect();
+    harness.run_as(listener, "PSUBSCRIBE __key*");
+    harness.run("CONFIG SET notify-keyspace-events K$gx");
+    let writer = harness.client;
+    harness.run_unsynced(writer, "SET k v PX 10");
+    assert_eq!(text(&mut harness, listener), "", "a crash could take it back");
+    harness.sync();
+    let told = |event: &str| format!("*4 $8 pmessage $6 __key* $16 __keyspace@0__:k ${} {event}", event.len());
+    assert_eq!(text(&mut harness, listener), format!("{} {}", told("set"), told("expire")));
+    harness.clock.advance(Duration::from_millis(11));
+    harness.run("GET k");
+    assert_eq!(text(&mut harness, listener), told("expired"));
+    harness.run("LPUSH l a");
+    assert_eq!(text(&mut harness, listener), "", "lists are not wanted");
+    harness.run("CONFIG SET notify-keyspace-events El");
+    harness.run("LPUSH l a");
+    assert_eq!(text(&mut harness, listener), "*4 $8 pmessage $6 __key* $20 __keyevent@0__:lpush $1 l");
+    harness.run("CONFIG SET notify-keyspace-events ''");
+    harness.run("LPUSH l a");
+    assert_eq!(text(&mut harness, listener), "");
+}

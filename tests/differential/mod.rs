@@ -10,6 +10,7 @@ pub mod accepted;
 pub mod campaign;
 pub mod compare;
 pub mod coverage;
+pub mod events;
 pub mod exceptions;
 pub mod generate;
 pub mod not_asked;

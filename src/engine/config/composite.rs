@@ -160,6 +160,30 @@ const ALL_EVENTS: &[u8] = b"g$lshzxetd";
 /// Letters that `A` leaves out: keyspace and keyevent channels, misses, new keys.
 const OTHER_EVENTS: &[u8] = b"KEmn";
 
+/// Key events that are told, and where: see `notify-keyspace-events`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeyEvents(u128);
+
+impl KeyEvents {
+    /// Of the setting's normal form.
+    pub fn of(normal_form: &[u8]) -> Self {
+        let bits = |letters: &[u8]| letters.iter().fold(0, |bits, letter| bits | 1 << letter);
+        Self(bits(normal_form) | if normal_form.contains(&b'A') { bits(ALL_EVENTS) } else { 0 })
+    }
+
+    /// Whether this letter, of a class or a channel, is among them.
+    #[inline]
+    pub fn has(self, letter: u8) -> bool {
+        self.0 & 1 << letter != 0
+    }
+
+    /// Whether any are told anywhere.
+    #[inline]
+    pub fn is_on(self) -> bool {
+        self.has(b'K') || self.has(b'E')
+    }
+}
+
 fn keyspace_events(text: &[u8]) -> Result<Vec<u8>, String> {
     if text.iter().any(|byte| *byte != b'A' && !ALL_EVENTS.contains(byte) && !OTHER_EVENTS.contains(byte)) {
         return Err("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".into());

@@ -2,7 +2,7 @@
 //!
 //! They are derived from the values after each change, so that a hot path loads a field and never looks up a name.
 
-use super::composite::{BufferLimit, buffer_limits};
+use super::composite::{BufferLimit, KeyEvents, buffer_limits};
 use super::setting::Value;
 use super::table;
 
@@ -197,6 +197,7 @@ macro_rules! live {
             pub(super) bind: Vec<String>,
             pub(super) requirepass: Vec<u8>,
             pub(super) output_buffer_limits: [BufferLimit; 3],
+            pub(super) key_events: KeyEvents,
         }
 
         impl Live {
@@ -212,6 +213,7 @@ macro_rules! live {
                     bind: addresses(value("bind").text()),
                     requirepass: value("requirepass").text().to_vec(),
                     output_buffer_limits: buffer_limits(value("client-output-buffer-limit").text()),
+                    key_events: KeyEvents::of(value("notify-keyspace-events").text()),
                 }
             }
         }

@@ -13,7 +13,7 @@ mod rewrite;
 mod setting;
 pub mod table;
 
-pub use composite::{BufferLimit, CLIENT_CLASSES, Composite};
+pub use composite::{BufferLimit, CLIENT_CLASSES, Composite, KeyEvents};
 pub use documentation::configuration;
 pub use file::{Include, LineError, Reader, Source};
 pub use live::{Allowed, AppendFsync, LogLevel, MaxmemoryPolicy, Shutdown, Supervised};
@@ -241,6 +241,12 @@ impl Config {
     #[inline]
     pub fn requirepass(&self) -> &[u8] {
         &self.live.requirepass
+    }
+
+    /// `notify-keyspace-events`.
+    #[inline]
+    pub fn key_events(&self) -> KeyEvents {
+        self.live.key_events
     }
 
     /// The output buffer limits by [`CLIENT_CLASSES`].

@@ -137,8 +137,7 @@ pub static OBSERVATION: Section = Section {
             "",
             Kind::Composite(KeyspaceEvents),
             "Classes of key events that are published, as letters; empty for none.",
-        )
-        .remembered(),
+        ),
         number(
             "slowlog-log-slower-than",
             "10000",
