@@ -142,6 +142,8 @@ fn change(ctx: &mut Ctx<'_>, key: &[u8], steps: &[Step], last_bit: usize) -> Res
     if changes > 0 || grew {
         ctx.modified(key);
         ctx.counts_as(changes.max(1));
+    }
+    if changes > 0 {
         ctx.event("setbit", key);
     }
     ctx.reply.array(replies.len());

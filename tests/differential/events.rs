@@ -106,5 +106,7 @@ fn plain(step: Step) -> Option<Vec<Vec<u8>>> {
     let row = table::resolve(&slices)?;
     let is_on_keys = !row.spec.keys.is_empty() || row.spec.key_finder.is_some();
     let is_plain = is_on_keys && !row.spec.flags.has(spec::BLOCKING) && !row.spec.flags.has(spec::PUBSUB);
-    (is_plain && !LEFT_OUT.contains(&row.spec.name)).then_some(words)
+    // A value that has expired when it is set is not set at all here, nor in later versions of Redis.
+    let has_time = slices.iter().any(|word| word.eq_ignore_ascii_case(b"EXAT") || word.eq_ignore_ascii_case(b"PXAT"));
+    (is_plain && !has_time && !LEFT_OUT.contains(&row.spec.name)).then_some(words)
 }
