@@ -79,6 +79,6 @@ fn the_documentation_shows_the_table_that_the_tests_read() {
 fn key_events_are_those_of_the_oracle() {
     // Valkey tells of a time that is set in the past as `expired`, Redis as `del`.
     let Some(oracle) = Oracle::Redis7.program() else { return };
-    let (seed, commands) = (variable("ACKD_DIFF_SEED", 1), variable("ACKD_DIFF_COMMANDS", 3_000));
+    let (seed, commands) = (variable("ACKD_DIFF_SEED", 1), variable("ACKD_DIFF_COMMANDS", 12_000) / 4);
     differential::events::compare(&oracle.start(), &Program::ackd().start(), Against::Redis7, seed, commands);
 }

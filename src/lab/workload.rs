@@ -16,7 +16,7 @@ const NAMES: u32 = 8;
 /// A blocking pop waits at most so long.
 const BLOCKING_MS: u64 = 40;
 
-/// Keys that expire soon do so within this time; the others not before an [hour](LATER_MS) is over.
+/// Keys that expire soon do so within this time; the others not before an hour is over.
 pub const SOON_MS: u64 = 300;
 
 /// See [`SOON_MS`].
