@@ -190,10 +190,10 @@ pub fn explore(
         let tree = first_cut.image(&lead.keep);
         let recovery = recover(&place, &tree, number as u64 + 1)?;
         explorer.started += 1;
-        if let Some((at, findings)) = verdict(&recovery.found, &state.moments) {
+        if let Some(Wrong { at, findings, judged }) = verdict(&recovery.found, &state.moments) {
             let mut damage = first_cut.damage(&lead.keep);
             damage.push("it was seen when the server was started on that once more".into());
-            failures.push(Failure { at, tree, findings, damage, judged: judged.clone() });
+            failures.push(Failure { at, tree, findings, damage, judged });
             continue;
         }
         let Ok(served) = recovery.found else { continue };
@@ -216,13 +216,11 @@ pub fn explore(
         let (states, found) = explorer.enumerate(&recorded, &moments, most)?;
         for (digest, found) in found {
             let Some(state) = states.get(&digest) else { continue };
-            let wrong = state.moments.iter().find_map(|at| Some((*at, verdict(&found, *at)?)));
-            let Some((moment, wrong)) = wrong else { continue };
+            let Some(wrong) = state.moments.iter().find_map(|at| verdict(&found, *at)) else { continue };
             let mut failure = place.smaller(&recorded, state.lead(), wrong, failures.len(), &verdict)?;
             let before = first_cut.damage(&lead.keep).into_iter();
             let then = "then the server was started, and the power went again:".to_owned();
             failure.damage = before.chain([then]).chain(failure.damage).collect();
-            failure.judged = if moment < recovery.answered { judged.clone() } else { second.clone() };
             failures.push(failure);
         }
     }
@@ -233,17 +231,24 @@ pub fn explore(
     Ok(Explored { acked, states, distinct, started, of_recoveries, struck, disk_path, failures, findings, judged })
 }
 
-type Wrong = (Moment, Vec<Finding>);
+/// Why a state is a failure.
+struct Wrong {
+    at: Moment,
+    findings: Vec<Finding>,
+    /// What was done before.
+    judged: Rc<Judged>,
+}
 
 /// The first moment at which what was found must not be, and why.
-fn verdict(judged: &Judged, found: &Looked, moments: &[Moment], may_lose: MayLose) -> Option<Wrong> {
+fn verdict(judged: &Rc<Judged>, found: &Looked, moments: &[Moment], may_lose: MayLose) -> Option<Wrong> {
+    let wrong = |at: Moment, findings: Vec<Finding>| Wrong { at, findings, judged: judged.clone() };
     let found = match found {
         Ok(found) => found,
-        Err(finding) => return Some((*moments.first()?, vec![finding.clone()])),
+        Err(finding) => return Some(wrong(*moments.first()?, vec![finding.clone()])),
     };
     let judge = |moment: &Moment| {
         let findings = judged.judge(found, *moment, may_lose);
-        (!findings.is_empty()).then_some((*moment, findings))
+        (!findings.is_empty()).then(|| wrong(*moment, findings))
     };
     moments.iter().find_map(judge)
 }
@@ -287,8 +292,8 @@ impl Place<'_> {
                 (lead.keep, wrong) = (keep, still);
             }
         }
-        let (at, findings) = wrong;
+        let Wrong { at, findings, judged } = wrong;
         let (tree, damage) = (timeline.image(&lead.keep), timeline.damage(&lead.keep));
-        Ok(Failure { at, tree, findings, damage, judged: Rc::new(Judged::at_rest(Default::default())) })
+        Ok(Failure { at, tree, findings, damage, judged })
     }
 }
