@@ -205,14 +205,18 @@ impl Server {
 
     /// What INFO tells under a name.
     pub fn info(&self, name: &str) -> Option<String> {
-        let info = self.client().and_then(|mut client| client.call(&["INFO"])).ok()?.text()?;
-        info.lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(':')?.trim().to_owned()))
+        field(&self.all_info()?, name).map(str::to_owned)
+    }
+
+    fn all_info(&self) -> Option<String> {
+        self.client().and_then(|mut client| client.call(&["INFO"])).ok()?.text()
     }
 
     /// Whether it is this server or a child of it, and none that took the port between its choice and its use. One that
     /// does not tell its process is believed.
     fn is_the_one_that_answers(&self) -> bool {
-        let Some(mut process) = self.info("process_id").and_then(|number| number.parse::<u32>().ok()) else {
+        let Some(info) = self.all_info() else { return false };
+        let Some(mut process) = field(&info, "process_id").and_then(|number| number.parse::<u32>().ok()) else {
             return true;
         };
         let mut is_known = false;
@@ -291,6 +295,10 @@ impl Drop for Server {
         self.kill_all();
         let _ = self.child.wait();
     }
+}
+
+fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(':')?.trim()))
 }
 
 /// The parent of a process.
