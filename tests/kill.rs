@@ -171,7 +171,13 @@ fn kill_while_snapshots_are_taken(policy: &str) {
             let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name}:"))).map(str::to_owned);
             line.unwrap().parse::<u64>().unwrap()
         };
-        taken += field(&mut client, "rdb_saves") + field(&mut client, "aof_rewrites");
+        let mut taken_now = || field(&mut client, "rdb_saves") + field(&mut client, "aof_rewrites");
+        // Short rounds may all have been over before a snapshot was.
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while round + 1 == rounds && taken == 0 && taken_now() == 0 && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(1));
+        }
+        taken += taken_now();
         under_way += u64::from(field(&mut client, "current_save_keys_total") > 0);
         drop(client);
         server.kill();
