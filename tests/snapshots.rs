@@ -117,6 +117,8 @@ fn a_copy_that_is_killed_or_fails_is_reported_and_harms_nothing() {
         assert_eq!(client.command("BGSAVE"), Value::Simple(b"Background saving started".to_vec()));
         wait_until("there is a copy", || copy_of(&server).is_some());
         assert_eq!(field(&mut client, "rdb_bgsave_in_progress"), "1");
+        // Until then it has the signal handlers of the server.
+        wait_until("it writes", || field(&mut client, "current_save_keys_processed") != "0");
         kill(copy_of(&server).unwrap(), signal);
         wait_until("it has ended", || field(&mut client, "rdb_bgsave_in_progress") == "0");
         assert_eq!(field(&mut client, "rdb_last_bgsave_status"), "err");
