@@ -193,6 +193,12 @@ impl Campaign<'_> {
         (self.tell)(Progress { fault: self.fault, done, of, acked, broken });
     }
 
+    /// What tells how far a run is: done, of so many.
+    fn progress(&mut self) -> impl FnMut(usize, usize) {
+        let before = self.part.judged as u64;
+        move |done, of| self.tell(before + done as u64, Some(before + of as u64))
+    }
+
     fn load(&self) -> Load {
         let Options { load, operations, may_lose, .. } = *self.options;
         let seed = load.seed.wrapping_add(self.part.rounds.wrapping_mul(0x9e37_79b9));
@@ -268,13 +274,8 @@ impl Campaign<'_> {
                 names: self.options.names,
                 may_lose: self.options.may_lose,
             };
-            let (fault, tell) = (self.fault, &mut self.tell);
-            let (before, acked, broken) = (self.part.judged as u64, self.part.acked, self.part.broken);
-            let mut told = |done: usize, of: usize| {
-                tell(Progress { fault, done: before + done as u64, of: Some(before + of as u64), acked, broken });
-            };
-            let seed = plan.load.seed;
-            let explored = explore::explore(&self.options.program, &plan, &mut told, self.stop)?;
+            let (seed, program, stop) = (plan.load.seed, &self.options.program, self.stop);
+            let explored = explore::explore(program, &plan, &mut self.progress(), stop)?;
             self.part.rounds += 1;
             self.part.acked += explored.acked;
             self.part.states += explored.states;
@@ -305,13 +306,8 @@ impl Campaign<'_> {
         while self.goes_on() {
             let plan =
                 flips::Plan { load: self.load(), operations: self.options.operations, flips: self.options.states };
-            let (fault, tell) = (self.fault, &mut self.tell);
-            let (before, acked, broken) = (self.part.judged as u64, self.part.acked, self.part.broken);
-            let mut told = |done: usize, of: usize| {
-                tell(Progress { fault, done: before + done as u64, of: Some(before + of as u64), acked, broken });
-            };
-            let seed = plan.load.seed;
-            let flipped = flips::run(&self.options.program, &plan, &mut told, self.stop)?;
+            let (seed, program, stop) = (plan.load.seed, &self.options.program, self.stop);
+            let flipped = flips::run(program, &plan, &mut self.progress(), stop)?;
             self.part.rounds += 1;
             self.part.acked += flipped.acked;
             if !flipped.findings.is_empty() {

@@ -166,7 +166,6 @@ impl Generator {
                 let words = words(&[b"WAITAOF", b"1", b"0", timeout.as_bytes()]);
                 Request { meaning: Meaning::WaitAof, ..plain(words, Touch::Nothing) }
             }
-            23..=26 => self.publish(),
             15 => plain(words(&[b"PING"]), Touch::Nothing),
             16..=22 => {
                 let command: &[&[u8]] = match rng.u8(..6) {
@@ -177,6 +176,7 @@ impl Generator {
                 };
                 plain(words(command), Touch::Nothing)
             }
+            23..=26 => self.publish(),
             _ => self.on_keys(rng, session.db, now_ms),
         }
     }

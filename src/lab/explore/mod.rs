@@ -168,18 +168,19 @@ pub fn explore(
     let moments = evenly(moments(&recorded.trace, &judged), first_cuts);
     let (states, found) = explorer.enumerate(&recorded, &moments, first_cuts)?;
     let verdict = |found: &Looked, moments: &[Moment]| verdict(&judged, found, moments, plan.may_lose);
-    let mut survived = Vec::new();
+    let (mut survived, mut failed) = (Vec::new(), Vec::new());
     for (digest, found) in found {
         let Some(state) = states.get(&digest) else { continue };
         match verdict(&found, &state.moments) {
             None => survived.push((state.lead(), digest)),
-            Some(wrong) => {
-                failures.push(
-                    place
-                        .smaller(&recorded, state.lead(), wrong, failures.len(), &|found, at| verdict(found, &[at]))?,
-                )
-            }
+            Some(wrong) => failed.push((wrong, state.lead())),
         }
+    }
+    // The first ones are shown, so it is they that are made smaller.
+    failed.sort_by_key(|(wrong, _)| wrong.at);
+    for (wrong, lead) in failed {
+        let failure = place.smaller(&recorded, lead, wrong, failures.len(), &|found, at| verdict(found, &[at]))?;
+        failures.push(failure);
     }
     survived.sort_by_key(|(lead, digest)| (lead.at, *digest));
     let of_first_cuts = explorer.started;
@@ -197,9 +198,13 @@ pub fn explore(
             continue;
         }
         let Ok(served) = recovery.found else { continue };
-        let (second, wrong) = Judged::new(served.cells, recovery.calls, wall_ms(), 0);
+        let (second, mut wrong) = Judged::new(served.cells, recovery.calls, wall_ms(), 0);
         let second = Rc::new(second);
-        findings.extend(wrong.into_iter().chain(recovery.misbehaved.map(Finding::Misbehaved)));
+        wrong.extend(recovery.misbehaved.map(Finding::Misbehaved));
+        if !wrong.is_empty() {
+            let (at, damage) = (recovery.answered, first_cut.damage(&lead.keep));
+            failures.push(Failure { at, tree, findings: wrong, damage, judged: second.clone() });
+        }
         // Until the server answered, what was there before the first power cut must be there after the second; from then on
         // what it served, and what it acked.
         let verdict = |found: &Looked, at: Moment| {
@@ -224,7 +229,6 @@ pub fn explore(
             failures.push(failure);
         }
     }
-    failures.sort_by_key(|failure| failure.at);
     let Explorer { built, started, distinct, .. } = explorer;
     let (of_recoveries, distinct) = (started - of_first_cuts, distinct.len());
     let states = built;

@@ -119,9 +119,12 @@ pub(super) fn recover(place: &Place<'_>, tree: &Tree, round: u64) -> io::Result<
         let driven = Load { pause: Duration::ZERO, ..place.plan.load }.start(server.port(), place.clock, round);
         driven.wait_for(OPERATIONS_AFTERWARDS, RUN_TIMEOUT);
         let ended = if driven.all_ended() { server.wait(Duration::from_secs(1))? } else { server.ended() };
-        misbehaved = ended.map(|status| format!("it ended by itself after a recovery: {}", in_words(status)));
         server.kill()?;
-        calls = driven.finish().0;
+        let errors;
+        (calls, errors) = driven.finish();
+        misbehaved = ended
+            .map(|status| format!("it ended by itself after a recovery: {}", in_words(status)))
+            .or_else(|| errors.into_iter().next());
     }
     Ok(Recovery { trace: volume.take_trace(), found, answered, calls, misbehaved })
 }
