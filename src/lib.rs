@@ -26,6 +26,7 @@ pub mod keyspace;
 #[doc(hidden)]
 pub mod lab;
 pub mod log;
+pub mod lua;
 pub mod rdb;
 pub mod resp;
 #[doc(hidden)]

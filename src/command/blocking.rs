@@ -82,7 +82,7 @@ fn is_reached(engine: &Engine, on: BlockedOn) -> bool {
         BlockedOn::History { before } => engine.new_histories > before,
         BlockedOn::Snapshot { number } => engine.snapshots.result(number).is_some(),
         BlockedOn::Shutdown { before } => engine.refused_shutdowns > before,
-        BlockedOn::Migration | BlockedOn::Keys => false,
+        BlockedOn::Migration | BlockedOn::Keys | BlockedOn::Script => false,
     }
 }
 
@@ -114,8 +114,8 @@ fn write_end(engine: &Engine, reply: &mut Reply, on: BlockedOn) {
             None => reply.ok(),
             Some(reason) => reply.error(format!("ERR the snapshot failed: {reason}").as_bytes()),
         },
-        // `migrate::finish` answers.
-        BlockedOn::Migration => {}
+        // `migrate::finish` answers, and the script's unit.
+        BlockedOn::Migration | BlockedOn::Script => {}
         BlockedOn::Shutdown { .. } => reply.error(b"ERR Errors trying to SHUTDOWN. Check logs."),
         BlockedOn::Keys => reply.null_array(),
     }

@@ -1,5 +1,6 @@
 //! Runs handlers, and does what all commands share: effects, gate marks, counters, the shadow's check.
 
+use super::scripting::long;
 use super::table::Row;
 use super::{Ctx, Failure, Origin, blocking, shadow};
 use crate::engine::Engine;
@@ -9,7 +10,10 @@ use crate::engine::trial::Event;
 use crate::resp::Reply;
 
 /// Executes one command of a connection as a unit of its own, and queues its reply behind its gate.
-pub fn execute(engine: &mut Engine, client: &mut Client, row: &Row, arguments: &[&[u8]]) {
+pub fn execute(engine: &mut Engine, client: &mut Client, row: &'static Row, arguments: &[&[u8]]) {
+    if long::may_run(client, row) {
+        return long::execute(engine, client, row, arguments);
+    }
     let buffer = client.output.take();
     let start = buffer.len();
     let reply = Reply::continuing(buffer, client.resp3);
@@ -85,6 +89,17 @@ pub fn refuse(ctx: &mut Ctx<'_>, row: &Row, failure: &Failure) {
 pub fn fail(ctx: &mut Ctx<'_>, failure: &Failure) {
     ctx.engine.stats.error(failure.text());
     ctx.reply.error(failure.text());
+}
+
+/// Answers a request by itself, without running anything.
+pub fn answer(engine: &mut Engine, client: &mut Client, write: impl FnOnce(&mut Ctx<'_>)) {
+    let buffer = client.output.take();
+    let start = buffer.len();
+    let reply = Reply::continuing(buffer, client.resp3);
+    engine.stream.begin_unit();
+    let mut ctx = Ctx::new(engine, client, reply, Origin::Client);
+    write(&mut ctx);
+    finish(ctx, start);
 }
 
 /// Ends the unit: gives its effects their offset, marks what they changed, and queues the reply.

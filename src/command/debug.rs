@@ -87,7 +87,7 @@ const TOOLS: [Tool; 28] = [
     tool("REPLYBUFFER", (2, 2), ("PEAK-RESET-TIME <ms>|RESIZING <0|1>", "How reply buffers shrink."), reply_buffer),
     tool("SEGFAULT", (0, 0), ("", "Crashes the server."), segfault),
     tool("SET-ACTIVE-EXPIRE", (1, 1), ("<0|1>", "Whether keys expire that nobody looks at."), set_active_expire),
-    tool("SET-DISABLE-DENY-SCRIPTS", (1, 1), ("<0|1>", "Lets scripts call what they must not."), accept),
+    tool("SET-DISABLE-DENY-SCRIPTS", (1, 1), ("<0|1>", "Lets scripts call what they must not."), disable_deny),
     tool("SET-SKIP-CHECKSUM-VALIDATION", (1, 1), ("<0|1>", "Skips the checksums of dumped values."), accept),
     tool("SLEEP", (1, 1), ("<seconds>", "Stops the server for a while. Fractions are allowed."), sleep),
     tool("STRINGMATCH-LEN", (2, 2), ("<pattern> <string>", "Whether a glob matches."), string_match),
@@ -154,6 +154,11 @@ fn flush_sleep(ctx: &mut Ctx<'_>, words: &[&[u8]]) -> Result<(), Failure> {
 
 fn pause_cron(ctx: &mut Ctx<'_>, words: &[&[u8]]) -> Result<(), Failure> {
     ctx.engine.cron_paused = is_on(words[0]);
+    accept(ctx, words)
+}
+
+fn disable_deny(ctx: &mut Ctx<'_>, words: &[&[u8]]) -> Result<(), Failure> {
+    ctx.engine.scripts.may_call_all = is_on(words[0]);
     accept(ctx, words)
 }
 

@@ -7,13 +7,12 @@ use super::debug;
 use super::failure::{self, Failure};
 use super::key_waits;
 use super::migrate;
+use super::scripting::long;
 use super::spec::{self, Flags};
 use super::table::{self, Row};
-use super::{Ctx, Origin};
 use crate::engine::Engine;
 use crate::engine::admission::Verdict;
 use crate::engine::client::{Client, OwnedCommand, Transaction};
-use crate::resp::Reply;
 
 /// Log bytes that each argument may need besides its own.
 const BYTES_PER_ARGUMENT: u64 = 32;
@@ -66,8 +65,7 @@ pub fn request(engine: &mut Engine, client: &mut Client, arguments: &[&[u8]]) ->
             // What only keeps something for later goes on without.
             Verdict::Refused(_) if !needs_room(client, row, arguments) => {}
             Verdict::Refused(reason) => {
-                let failure = Failure::new(format!("MISCONF Errors writing to the AOF file: {reason}"));
-                answer_failure(engine, client, Some(row), &failure);
+                answer_failure(engine, client, Some(row), &no_room(&reason));
                 return Outcome::Done;
             }
         }
@@ -147,17 +145,38 @@ fn allowed(engine: &Engine, client: &Client, row: &Row, arguments: &[&[u8]]) -> 
     if client.transaction.is_some() && row.spec.name == "migrate" {
         return Err(migrate::IN_TRANSACTION);
     }
+    if !has(spec::ALLOW_BUSY)
+        && let Some(refusal) = long::refusal(engine)
+    {
+        return Err(refusal);
+    }
     if engine.refuses_for_snapshots() {
         let queued = client.transaction.as_ref().filter(|_| row.spec.name == "exec");
         if has(spec::WRITE) || row.spec.name == "ping" || queued.is_some_and(|transaction| transaction.writes) {
             return Err(failure::SNAPSHOT_FAILED);
         }
     }
-    let replicas_needed = engine.config.min_replicas_to_write() > 0 && engine.config.min_replicas_max_lag() > 0;
-    if replicas_needed && has(spec::WRITE) {
+    if has(spec::WRITE) { has_replicas(engine) } else { Ok(()) }
+}
+
+/// Whether the settings let a write through now.
+pub fn may_write(engine: &Engine) -> Result<(), Failure> {
+    if engine.refuses_for_snapshots() {
+        return Err(failure::SNAPSHOT_FAILED);
+    }
+    has_replicas(engine)
+}
+
+fn has_replicas(engine: &Engine) -> Result<(), Failure> {
+    if engine.config.min_replicas_to_write() > 0 && engine.config.min_replicas_max_lag() > 0 {
         return Err("NOREPLICAS Not enough good replicas to write.".into());
     }
     Ok(())
+}
+
+/// What a write is told that the log has no room for.
+pub fn no_room(reason: &str) -> Failure {
+    Failure::new(format!("MISCONF Errors writing to the AOF file: {reason}"))
 }
 
 fn is_debug_write(row: &Row, arguments: &[&[u8]]) -> bool {
@@ -222,10 +241,11 @@ fn queue(engine: &mut Engine, client: &mut Client, row: &Row, arguments: &[&[u8]
         transaction.queue.push(arguments.iter().map(keep).collect());
         transaction.writes |= writes;
         transaction.needs_data |= !row.spec.flags.has(spec::LOADING) || is_debug_write(row, arguments);
+        transaction.runs_scripts |= long::is_script(row);
         transaction.arguments += arguments.len();
         transaction.bytes += arguments.iter().map(|argument| argument.len()).sum::<usize>();
     }
-    answer(engine, client, |ctx| ctx.reply.simple("QUEUED"));
+    call::answer(engine, client, |ctx| ctx.reply.simple("QUEUED"));
 }
 
 /// Answers with an error that came before execution; inside MULTI, it makes EXEC abort.
@@ -238,7 +258,7 @@ fn answer_failure(engine: &mut Engine, client: &mut Client, row: Option<&Row>, f
         client.transaction = None;
         engine.watches.unwatch_all(client);
     }
-    answer(engine, client, |ctx| match row {
+    call::answer(engine, client, |ctx| match row {
         Some(row) if is_exec => {
             let text = [b"EXECABORT Transaction discarded because of: ", without_code(failure.text())].concat();
             call::refuse(ctx, row, &Failure::new(text));
@@ -251,14 +271,4 @@ fn answer_failure(engine: &mut Engine, client: &mut Client, row: Option<&Row>, f
 /// An error text without `ERR `, as it is quoted inside another.
 fn without_code(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"ERR ").unwrap_or(text)
-}
-
-fn answer(engine: &mut Engine, client: &mut Client, write: impl FnOnce(&mut Ctx<'_>)) {
-    let buffer = client.output.take();
-    let start = buffer.len();
-    let reply = Reply::continuing(buffer, client.resp3);
-    engine.stream.begin_unit();
-    let mut ctx = Ctx::new(engine, client, reply, Origin::Client);
-    write(&mut ctx);
-    call::finish(ctx, start);
 }

@@ -8,7 +8,8 @@ use crate::keyspace::{self, Entry};
 use crate::rdb::{self, Event, Reader, Writer};
 
 const BUSY_KEY: Failure = Failure::fixed("BUSYKEY Target key name already exists.");
-const WRONG_FOOTER: Failure = Failure::fixed("ERR DUMP payload version or checksum are wrong");
+/// No payload: its version or its checksum is wrong.
+pub const WRONG_FOOTER: Failure = Failure::fixed("ERR DUMP payload version or checksum are wrong");
 const BAD_DATA: Failure = Failure::fixed("ERR Bad data format");
 
 /// How values that come as pieces of an RDB file are represented at the moment.

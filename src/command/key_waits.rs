@@ -65,7 +65,8 @@ pub fn wait_for_keys(ctx: &mut Ctx<'_>, wait: &Wait<'_>, command: &[&[u8]]) {
 /// one of the others, who may watch what is changed.
 #[inline]
 pub fn serve(engine: &mut Engine, current: Option<&mut Client>) {
-    if !engine.blocked_keys.has_ready() {
+    // A script that is laid aside may have begun what is not over.
+    if !engine.blocked_keys.has_ready() || engine.scripts.busy.is_some() {
         return;
     }
     let Some(current) = current else { return serve_ready(engine) };

@@ -77,6 +77,7 @@ use smallvec::SmallVec;
 
 use crate::engine::Engine;
 use crate::engine::client::{Client, ClientId, Unblock};
+use crate::engine::fiber::Pauser;
 use crate::engine::gate::Level;
 use crate::engine::pubsub::Push;
 use crate::keyspace::{self, Db, Entry};
@@ -136,6 +137,8 @@ pub struct Ctx<'a> {
     missing: SmallVec<[Place; 2]>,
     /// What the command that runs wrote is no reply, so CLIENT REPLY does not silence it.
     answers_by_push: bool,
+    /// Lets a script that runs for long pause, if the unit may.
+    pauser: Option<&'a Pauser<'a>>,
 }
 
 impl<'a> Ctx<'a> {
@@ -160,6 +163,7 @@ impl<'a> Ctx<'a> {
             pushes: Vec::new(),
             missing: SmallVec::new(),
             answers_by_push: false,
+            pauser: None,
         }
     }
 
@@ -429,9 +433,24 @@ impl<'a> Ctx<'a> {
     /// Brackets the commands of a transaction: each has said what it did, and the bracket itself did nothing.
     fn transaction(&mut self, run: impl FnOnce(&mut Self)) {
         self.in_transaction = true;
+        let time = self.engine.hold_time();
         run(self);
+        self.engine.release_time(time);
         self.in_transaction = false;
         self.ran_transaction = true;
         (self.dirty, self.has_effects) = (0, false);
+    }
+
+    /// Brackets what a script does, whose commands say themselves what they did: they do not wait, time stands still, and the
+    /// database that they select is theirs.
+    fn script<R>(&mut self, run: impl FnOnce(&mut Self) -> R) -> R {
+        let before = (self.in_transaction, self.client.db);
+        self.in_transaction = true;
+        let time = self.engine.hold_time();
+        let result = run(self);
+        self.engine.release_time(time);
+        (self.in_transaction, self.client.db) = before;
+        (self.dirty, self.has_effects) = (0, false);
+        result
     }
 }

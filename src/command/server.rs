@@ -3,6 +3,7 @@
 
 use super::connection::REDIS_VERSION;
 use super::failure::SYNTAX;
+use super::scripting::long;
 use super::{Ctx, Failure, blocking, parse};
 use crate::engine::config::Shutdown;
 
@@ -47,6 +48,9 @@ pub fn shutdown(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     }
     if abort {
         return Err("ERR No shutdown in progress.".into());
+    }
+    if !nosave && let Some(refusal) = long::refusal(ctx.engine) {
+        return Err(refusal);
     }
     how.save = (save || nosave).then_some(save);
     blocking::wait_for_shutdown(ctx, how);

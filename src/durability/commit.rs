@@ -266,7 +266,8 @@ async fn next_step(committer: &Committer) -> Step {
             committer.in_flight.set(batch.frame.len() as u64 + FRAME_OVERHEAD_UNITS * committer.log.unit());
             engine.admission.set_room(committer.log.room().saturating_sub(committer.in_flight.get()));
         }
-        if !committer.helpers_end.get() && engine.snapshots.is_due(cx.waker()) {
+        let is_whole = engine.scripts.busy.is_none();
+        if is_whole && !committer.helpers_end.get() && engine.snapshots.is_due(cx.waker()) {
             return Poll::Ready(Step::Snapshot(batch));
         }
         if let Some(batch) = batch {

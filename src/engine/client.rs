@@ -52,6 +52,8 @@ pub struct Transaction {
     pub writes: bool,
     /// A queued command is refused while data are loaded.
     pub needs_data: bool,
+    /// A queued command runs a script.
+    pub runs_scripts: bool,
     /// Number of all arguments.
     pub arguments: usize,
     /// Bytes of all arguments.
@@ -115,6 +117,8 @@ pub enum BlockedOn {
         /// How many had been refused before.
         before: u64,
     },
+    /// EVAL and its like: its own script, which runs for long.
+    Script,
     /// BLPOP and its like: a key that has what is asked for (`blocked_keys.rs` knows which).
     Keys,
 }

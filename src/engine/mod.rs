@@ -9,11 +9,14 @@ pub mod admission;
 pub mod blocked_keys;
 pub mod client;
 pub mod config;
+pub mod fiber;
 pub mod gate;
 pub mod lazyfree;
+pub mod libraries;
 pub mod migration;
 pub mod output;
 pub mod pubsub;
+pub mod scripts;
 pub mod serial;
 pub mod snapshots;
 pub mod stats;
@@ -33,7 +36,9 @@ use client::{BlockedOn, Client, Clients};
 use config::{AppendFsync, Changes, Config, Shutdown};
 use gate::{Gate, Level};
 use lazyfree::Lazyfree;
+use libraries::Libraries;
 use pubsub::PubSub;
+use scripts::Scripts;
 use snapshots::{Ended, Snapshots};
 use stats::{Latencies, Stats};
 use stream::Stream;
@@ -213,10 +218,14 @@ pub struct Engine {
     pub snapshots: Snapshots,
     /// When the last snapshot was taken, in seconds since the Unix epoch (LASTSAVE).
     pub last_save_s: u64,
-    /// The code of libraries of functions: carried from file to file, for they cannot be called yet.
-    pub libraries: Vec<Vec<u8>>,
+    /// The code of libraries of functions.
+    pub libraries: Libraries,
+    /// Scripts and functions, as they run.
+    pub scripts: Scripts,
     /// Expiry never runs behind the time of the newest frame, in milliseconds since the Unix epoch.
     newest_frame_ms: u64,
+    /// The time stands still: a transaction or a script runs, during which nothing is to expire that was there.
+    held_ms: Option<u64>,
     /// The wall clock minus the monotonic clock when it was last read, in microseconds.
     wall_minus_monotonic_us: u64,
     /// When the wall clock was read last, on the monotonic clock.
@@ -271,8 +280,10 @@ impl Engine {
             trial: Trial::default(),
             snapshots: Snapshots::default(),
             last_save_s: started_s,
-            libraries: Vec::new(),
+            libraries: Libraries::default(),
+            scripts: Scripts::default(),
             newest_frame_ms: 0,
+            held_ms: None,
             wall_minus_monotonic_us: 0,
             wall_read_us: 0,
             expiry_is_off: false,
@@ -330,7 +341,18 @@ impl Engine {
     /// The time that expiry goes by, in milliseconds since the Unix epoch: the wall clock as last read, but never
     /// behind the newest frame, so that a clock that steps back brings nothing back from the dead.
     pub fn now_ms(&self) -> u64 {
-        (self.wall_us() / 1000).max(self.newest_frame_ms)
+        self.held_ms.unwrap_or_else(|| (self.wall_us() / 1000).max(self.newest_frame_ms))
+    }
+
+    /// Lets [`Engine::now_ms`] stand still, unless it does; answers what to give to [`Engine::release_time`].
+    pub fn hold_time(&mut self) -> Option<u64> {
+        let now_ms = self.now_ms();
+        self.held_ms.replace(now_ms)
+    }
+
+    /// Time goes on, if it did before.
+    pub fn release_time(&mut self, before: Option<u64>) {
+        self.held_ms = before;
     }
 
     /// The wall clock as last read, in microseconds since the Unix epoch.

@@ -28,14 +28,31 @@ pub struct Stream {
     batch_db: Option<usize>,
     unit_start: usize,
     unit_db: usize,
+    /// The database that was selected where the unit begins, if one was.
+    unit_batch_db: Option<usize>,
     unit_body: usize,
     unit_effects: usize,
     units: u64,
+    /// What was to be said of the unit under way when it paused.
+    paused: Option<PausedUnit>,
     waker: Option<Waker>,
+    /// Whoever waits for a batch is woken although there may be none.
+    wakes_at_end: bool,
     /// Memory in which large arguments of the command under way lie.
     lent: Vec<Bytes>,
     /// From how many bytes on an argument is large.
     pub shared_min: usize,
+}
+
+/// A unit that goes on later.
+#[derive(Clone, Copy)]
+struct PausedUnit {
+    start: usize,
+    db: usize,
+    body: usize,
+    effects: usize,
+    /// The database that the stream had selected before it.
+    batch_db: Option<usize>,
 }
 
 /// Effects that are to become one frame.
@@ -65,10 +82,13 @@ impl Stream {
             batch_db: None,
             unit_start: 0,
             unit_db: 0,
+            unit_batch_db: None,
             unit_body: 0,
             unit_effects: 0,
             units: 0,
+            paused: None,
             waker: None,
+            wakes_at_end: false,
             lent: Vec::new(),
             shared_min: SHARED_MIN,
         }
@@ -152,12 +172,49 @@ impl Stream {
         debug_assert_eq!(self.unit_effects, 0, "the unit before was ended");
         self.unit_start = self.batch.len();
         self.unit_db = self.batch_db.unwrap_or(0);
+        self.unit_batch_db = self.batch_db;
         self.unit_body = self.batch.len();
+    }
+
+    /// Lays the unit under way aside. Until [`Stream::resume_unit`] there are units without effects, and a batch that holds
+    /// some of its effects is not taken.
+    pub fn pause_unit(&mut self) {
+        assert!(self.paused.is_none(), "one unit pauses at a time");
+        let effects = std::mem::take(&mut self.unit_effects);
+        let Self { unit_start, unit_db, unit_batch_db, unit_body, .. } = *self;
+        self.paused =
+            Some(PausedUnit { start: unit_start, db: unit_db, body: unit_body, effects, batch_db: unit_batch_db });
+    }
+
+    /// The unit that was laid aside goes on.
+    pub fn resume_unit(&mut self) {
+        let paused = self.paused.take().expect("a unit was laid aside");
+        assert_eq!(self.unit_effects, 0, "nothing else had effects meanwhile");
+        if paused.effects == 0 {
+            self.begin_unit();
+        } else {
+            self.unit_start = paused.start;
+            self.unit_db = paused.db;
+            self.unit_batch_db = paused.batch_db;
+            self.unit_body = paused.body;
+            self.unit_effects = paused.effects;
+        }
+        // Who was to take a batch meanwhile looks again when the unit is over.
+        self.wakes_at_end = true;
+    }
+
+    /// Forgets the unit that was laid aside, which never goes on, and its effects.
+    pub fn drop_unit(&mut self) {
+        let paused = self.paused.take().expect("a unit was laid aside");
+        if paused.effects > 0 {
+            self.batch.truncate(paused.start);
+            self.batch_db = paused.batch_db;
+        }
     }
 
     /// Lets the committer know that there is a batch to take.
     pub fn wake_committer(&mut self) {
-        if !self.batch.is_empty()
+        if (!self.batch.is_empty() || std::mem::take(&mut self.wakes_at_end))
             && let Some(waker) = self.waker.take()
         {
             waker.wake();
@@ -167,7 +224,7 @@ impl Stream {
     /// Takes the batch, which now is somebody's to write; if it is empty, `waker` is woken when it no longer is.
     pub fn take(&mut self, waker: &Waker) -> Option<Batch> {
         assert_eq!(self.unit_effects, 0, "a frame never splits a unit");
-        if self.batch.is_empty() {
+        if self.batch.is_empty() || self.paused.is_some_and(|paused| paused.effects > 0) {
             self.waker = Some(waker.clone());
             return None;
         }
@@ -254,6 +311,51 @@ mod tests {
             text(&stream),
             "*2 $6 SELECT $1 0 *2 $3 DEL $1 a *2 $6 SELECT $1 3 *1 $5 MULTI *2 $3 DEL $1 b *2 $4 INCR $1 b *1 $4 EXEC "
         );
+    }
+
+    #[test]
+    fn a_unit_that_pauses_is_whole_or_was_never() {
+        for (before, dropped) in [(true, false), (true, true), (false, false), (false, true)] {
+            let mut stream = Stream::new(0);
+            let unit = |stream: &mut Stream, key: &[u8]| {
+                stream.begin_unit();
+                stream.effect(1, &[b"INCR", key]);
+                stream.end_unit();
+            };
+            if before {
+                unit(&mut stream, b"a");
+            }
+            let alone = text(&stream);
+            stream.begin_unit();
+            stream.effect(1, &[b"INCR", b"b"]);
+            stream.pause_unit();
+            stream.begin_unit();
+            assert_eq!(stream.end_unit(), None);
+            assert!(stream.take(Waker::noop()).is_none(), "a frame never splits a unit");
+            if dropped {
+                stream.drop_unit();
+                assert_eq!(text(&stream), alone);
+                unit(&mut stream, b"c");
+                assert!(text(&stream).starts_with("*2 $6 SELECT $1 1 "), "{}", text(&stream));
+            } else {
+                stream.resume_unit();
+                stream.effect(1, &[b"INCR", b"c"]);
+                stream.end_unit();
+                assert!(text(&stream).ends_with("MULTI *2 $4 INCR $1 b *2 $4 INCR $1 c *1 $4 EXEC "));
+            }
+            assert!(stream.take(Waker::noop()).is_some());
+        }
+        let mut stream = Stream::new(0);
+        stream.begin_unit();
+        stream.effect(0, &[b"INCR", b"a"]);
+        stream.end_unit();
+        stream.begin_unit();
+        stream.pause_unit();
+        assert!(stream.take(Waker::noop()).is_some(), "it has no effects yet");
+        stream.resume_unit();
+        stream.effect(0, &[b"INCR", b"b"]);
+        stream.end_unit();
+        assert_eq!(text(&stream), "*2 $6 SELECT $1 0 *2 $4 INCR $1 b ");
     }
 
     #[test]

@@ -63,6 +63,24 @@ impl FrameBuf {
         buf[at..at + bytes.len()].copy_from_slice(bytes);
     }
 
+    /// Takes back what stands behind the first `len` bytes of the payload, which is not inside of a shared piece.
+    pub fn truncate(&mut self, len: usize) {
+        let mut own_len = len;
+        let mut kept = 0;
+        for (place, piece) in &self.shared {
+            if *place >= own_len {
+                break;
+            }
+            own_len -= piece.len();
+            kept += 1;
+        }
+        let dropped: usize = self.shared.drain(kept..).map(|(_, piece)| piece.len()).sum();
+        self.shared_len -= dropped;
+        if let Some(buf) = &mut self.buf {
+            buf.resize(FRAME_HEADER + own_len);
+        }
+    }
+
     #[inline]
     fn memory(&mut self) -> &mut AlignedBuf {
         self.buf.get_or_insert_with(|| cleared(AlignedBuf::with_capacity(4096)))

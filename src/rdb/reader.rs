@@ -585,6 +585,15 @@ impl<'p> Reader<&'p [u8]> {
     /// Reads a payload of DUMP: a value without a key, which may be of any type that is known, and of the version that
     /// stands at its end. `None` if its version or its checksum is wrong.
     pub fn of_dump(payload: &'p [u8]) -> Option<Self> {
+        Self::of_payload(payload, State::Dump)
+    }
+
+    /// Reads a payload of FUNCTION DUMP: an [`Event::Function`] for each library, until [`Reader::is_at_end`]. `None` as above.
+    pub fn of_functions(payload: &'p [u8]) -> Option<Self> {
+        Self::of_payload(payload, State::Between)
+    }
+
+    fn of_payload(payload: &'p [u8], state: State) -> Option<Self> {
         let (value, footer) = payload.split_last_chunk::<FOOTER>()?;
         let [low, high, sum @ ..] = *footer;
         let version = Version::known(u32::from(u16::from_le_bytes([low, high])))?;
@@ -592,7 +601,7 @@ impl<'p> Reader<&'p [u8]> {
         if u64::from_le_bytes(sum) != crc64(0, &payload[..payload.len() - size_of::<u64>()]) {
             return None;
         }
-        Some(Self::with(Input::new(value, value.len()), version, State::Dump))
+        Some(Self::with(Input::new(value, value.len()), version, state))
     }
 
     /// Whether all of it has been read, as it should be behind [`Event::KeyEnd`].

@@ -180,6 +180,11 @@ impl Reply {
         if self.resp3 { self.line(b',', &text) } else { self.bulk(&text) }
     }
 
+    /// An integer of any size, in digits; a bulk string in RESP2.
+    pub fn big_number(&mut self, digits: &[u8]) {
+        if self.resp3 { self.line(b'(', digits) } else { self.bulk(digits) }
+    }
+
     /// Text with a three-letter format (`txt`, `mkd`); a bulk string in RESP2.
     pub fn verbatim(&mut self, format: &str, text: &[u8]) {
         if !self.resp3 {

@@ -22,6 +22,7 @@ use super::{Node, limits};
 use crate::base::clock::Sleep;
 use crate::command::blocking;
 use crate::command::dispatch::{self, Outcome};
+use crate::command::scripting::long;
 use crate::engine::Engine;
 use crate::engine::client::{BlockedOn, Client, ClientId, Peer};
 use crate::engine::gate::{Gate, Level, Ticket};
@@ -188,7 +189,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if client.waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
             client.waker = Some(cx.waker().clone());
         }
-        let mut turn = if client.killed { Turn::Closed } else { self.execute(engine, &mut client, cx) };
+        let mut turn =
+            if client.killed && !long::runs(&client) { Turn::Closed } else { self.execute(engine, &mut client, cx) };
         if !client.killed && !matches!(turn, Turn::Closed) {
             let over = exceeds_limits(engine, &mut client, &self.query) || self.send(engine, &mut client, cx).is_err();
             match turn {
@@ -203,6 +205,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let is_last = self.note_hang_up(engine, &mut client, &turn) || client.close_after_reply;
         if client.killed || is_last && client.output.backlog() == 0 {
             turn = Turn::Closed;
+        }
+        if long::runs(&client) && matches!(turn, Turn::Closed) {
+            // A script goes on to its end, whoever waits for it.
+            client.killed = true;
+            turn = Turn::Yield;
         }
         // The memory of an empty buffer is on loan, and given back at the end of the turn.
         client.query_buffer = if self.query.len() == 0 { (0, 0) } else { (self.query.len(), self.query.free()) };
@@ -234,6 +241,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let began_us = *self.began_us.get_or_insert(engine.monotonic_us());
         let output_ahead = limits::output_ahead(client.output_limit(&engine.config));
         for _ in 0..REQUESTS_A_TURN {
+            if !engine.stopping && !long::go_on(engine, client) {
+                return Turn::Yield;
+            }
             if client.blocked.is_some_and(|blocked| blocked.on == BlockedOn::Migration)
                 && !self.carrier.go_on(engine, client, cx)
             {

@@ -15,6 +15,7 @@ use super::prompt::Prompt;
 use super::shutdown::{Asked, Signal, Stops, last_replies, save_last, snapshot_now, unless_stopped};
 use super::{Node, process, settings, timed, timers};
 use crate::base::clock::{Clock, SystemClock};
+use crate::command::scripting::long;
 use crate::disk::{Disk, PortableDisk, UringDisk};
 use crate::durability::commit::{self, Committer};
 use crate::durability::foreign::{self, ForeignData};
@@ -219,6 +220,7 @@ async fn serve(options: Options, logging: Logging) -> Result<(), ServeError> {
         }
     }
     listeners.stop();
+    long::abandon(&mut node.engine.borrow_mut());
     node.engine.borrow_mut().stopping = true;
     running.stop(&node).await?;
     let clock = node.engine.borrow().clock.clone();

@@ -21,7 +21,7 @@ pub async fn run(node: Rc<Node>) {
         clock.sleep(Duration::from_micros(SECOND_US / hz)).await;
         let mut engine = node.engine.borrow_mut();
         engine.read_clock();
-        if engine.cron_paused {
+        if engine.cron_paused || engine.scripts.busy.is_some() {
             continue;
         }
         let started_us = engine.monotonic_us();

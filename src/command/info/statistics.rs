@@ -31,7 +31,7 @@ pub(super) fn stats(view: &View<'_>, fields: &mut Fields) {
     fields.put("expire_cycle_cpu_milliseconds", stats.cron_us / 1000);
     fields.put("evicted_keys", 0);
     fields.put("evicted_clients", 0);
-    fields.put("evicted_scripts", 0);
+    fields.put("evicted_scripts", view.engine.scripts.cache.evicted);
     fields.put("total_eviction_exceeded_time", 0);
     fields.put("current_eviction_exceeded_time", 0);
     fields.put("keyspace_hits", stats.keyspace_hits);

@@ -143,7 +143,7 @@ impl Data {
     }
 
     fn libraries(&self, filter: &Filter) -> &[Vec<u8>] {
-        if filter.skip_functions { &[] } else { &self.engine.libraries }
+        if filter.skip_functions { &[] } else { self.engine.libraries.codes() }
     }
 
     /// Writes the keys that the filter takes. `version` is that of RDB files, the lowest of today that loses nothing if

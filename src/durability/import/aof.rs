@@ -132,11 +132,8 @@ impl Importer<'_> {
         let libraries = &mut self.target.engine.libraries;
         let (what, words) = words.split_first().map_or((&b""[..], words), |(what, words)| (*what, words));
         match (what.to_ascii_lowercase().as_slice(), words) {
-            (b"load", [.., code]) => {
-                libraries.retain(|library| name_of(library) != name_of(code));
-                libraries.push(code.to_vec());
-            }
-            (b"delete", [name]) => libraries.retain(|library| name_of(library) != Some(*name)),
+            (b"load", [.., code]) => libraries.put(code.to_vec()),
+            (b"delete", [name]) => drop(libraries.remove(name)),
             (b"flush", _) => libraries.clear(),
             _ => {
                 return Err(ImportError::Unsupported(format!(
@@ -149,10 +146,4 @@ impl Importer<'_> {
         }
         Ok(())
     }
-}
-
-/// The name of a library, from the first line of its code: `#!lua name=mylib`.
-fn name_of(code: &[u8]) -> Option<&[u8]> {
-    let line = code.split(|byte| *byte == b'\n').next()?;
-    line.split(|byte| *byte == b' ').find_map(|word| word.strip_prefix(b"name="))
 }

@@ -172,7 +172,7 @@ impl<R: Read> Loader<R> {
                     engine.dbs[self.database].expect(most(keys), most(*expiring));
                 }
                 Event::Function(_) if self.policy.drop_functions => self.skipped_functions += 1,
-                Event::Function(library) => engine.libraries.push(library.to_vec()),
+                Event::Function(library) => engine.libraries.put(library.to_vec()),
                 Event::SkippedModule { .. } => self.skipped_modules += 1,
                 Event::End { .. } => self.is_done = true,
                 Event::Aux { .. } | Event::Part(_) | Event::KeyEnd => {}

@@ -32,7 +32,7 @@ pub fn write(engine: &Engine, offset: u64, out: &mut dyn Output) -> Result<(), S
     for (name, value) in &aux {
         writer.write(&Event::Aux { name: name.as_bytes(), value: value.as_bytes() }).map_err(failed)?;
     }
-    for library in &engine.libraries {
+    for library in engine.libraries.codes() {
         writer.write(&Event::Function(library)).map_err(failed)?;
     }
     let mut keys = 0;

@@ -12,6 +12,7 @@ mod lists;
 mod newer;
 mod parameters;
 mod protocol;
+pub mod scripts;
 mod server;
 mod sets;
 mod sort;
@@ -110,6 +111,7 @@ pub fn session(against: Against, seed: u64, length: usize) -> Vec<Step> {
             generator.push(connection, vec![b"HELLO".to_vec(), b"3".to_vec()]);
         }
     }
+    generator.load_scripts();
     generator.fill();
     while generator.steps.len() < length {
         generator.step();
@@ -195,7 +197,7 @@ impl Generator {
         }
         if self.deep && self.percent(85) {
             let line = if self.percent(88) { self.value_command() } else { self.key_command() };
-            return self.push(connection, line);
+            return self.push_called(connection, line);
         }
         match self.rng.u32(0..1000) {
             0..=439 => {
@@ -303,7 +305,7 @@ impl Generator {
                 _ => line.truncate(at),
             }
         }
-        self.push(connection, line);
+        self.push_called(connection, line);
     }
 
     /// Ends the transaction of a connection.

@@ -1,0 +1,375 @@
+//! FUNCTION and FCALL: libraries of functions, which are data, and are compiled when they are needed.
+
+use std::rc::Rc;
+
+use mlua::Value;
+
+use super::run::{self, Run};
+use super::{eval, is_flush_mode, long, shebang};
+use crate::base::glob;
+use crate::command::dump::WRONG_FOOTER;
+use crate::command::help::bad_subcommand;
+use crate::command::{Ctx, Failure};
+use crate::engine::scripts::{Kind, Registered, Registry};
+use crate::lua::sandbox::Sandbox;
+use crate::rdb::{Event, Reader, Version, Writer};
+
+/// FUNCTION LOAD [REPLACE] code
+pub fn load(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
+    let (code, options) = arguments[2..].split_last().expect("the arity was checked");
+    let mut replace = false;
+    for option in options {
+        if !option.eq_ignore_ascii_case(b"REPLACE") {
+            return Err(with_word("ERR Unknown option given: ", option));
+        }
+        replace = true;
+    }
+    let (name, _) = shebang::of_library(code)?;
+    if !ctx.is_applying() {
+        let sandbox = registry(ctx)?;
+        if !replace && ctx.engine.libraries.find(name).is_some() {
+            return Err(already_exists(name));
+        }
+        let registered = compile(ctx, &sandbox, code)?;
+        check_names(&ctx.engine.scripts.registry, &[], name, &registered)?;
+        keep(&mut ctx.engine.scripts.registry, name, registered);
+    }
+    put(ctx, code);
+    ctx.counts_as(1);
+    ctx.reply.bulk(name);
+    Ok(())
+}
+
+/// Keeps the code, with the effect that says so.
+fn put(ctx: &mut Ctx<'_>, code: &[u8]) {
+    ctx.engine.libraries.put(code.to_vec());
+    ctx.engine.scripts.registry.version = Some(ctx.engine.libraries.version());
+    ctx.effect(&[b"FUNCTION", b"LOAD", b"REPLACE", code]);
+}
+
+fn with_word(text: &str, word: &[u8]) -> Failure {
+    Failure::new([text.as_bytes(), word].concat())
+}
+
+fn already_exists(name: &[u8]) -> Failure {
+    Failure::new([b"ERR Library '", name, b"' already exists"].concat())
+}
+
+/// The functions that a library registers.
+fn compile(ctx: &mut Ctx<'_>, sandbox: &Sandbox, code: &[u8]) -> Result<Vec<Rc<Registered>>, Failure> {
+    let (_, code) = shebang::of_library(code)?;
+    let library = eval::compile(sandbox, code, "@user_function")
+        .map_err(|text| Failure::new(format!("ERR Error compiling function: {text}")))?;
+    let host = run::host(sandbox);
+    let ended = host.lend_to_library(ctx, || sandbox.load(&library));
+    let registered = host.registering.take().unwrap_or_default();
+    if let Err(error) = ended.map_err(|error| run::failure(&error))? {
+        let text = match &error {
+            Value::Table(error) => error.raw_get::<mlua::LuaString>("err").map(|text| text.as_bytes().to_vec()),
+            other => other.to_string().map(String::into_bytes),
+        };
+        return Err(with_word("ERR Error registering functions: ", &text.unwrap_or_default()));
+    }
+    if registered.is_empty() {
+        return Err("ERR No functions registered".into());
+    }
+    Ok(registered.into_iter().map(Rc::new).collect())
+}
+
+/// Whether no other library has a function of these names; those that are `replaced` do not count.
+fn check_names(
+    registry: &Registry,
+    replaced: &[&[u8]],
+    library: &[u8],
+    registered: &[Rc<Registered>],
+) -> Result<(), Failure> {
+    let others = registry.libraries.iter().filter(|(name, _)| name != library && !replaced.contains(&name.as_slice()));
+    let mut names = others.flat_map(|(_, functions)| functions).map(|function| &function.name);
+    match names.find(|name| registered.iter().any(|function| function.name == **name)) {
+        Some(name) => Err(Failure::new([b"ERR Function ", name.as_slice(), b" already exists"].concat())),
+        None => Ok(()),
+    }
+}
+
+fn keep(registry: &mut Registry, library: &[u8], registered: Vec<Rc<Registered>>) {
+    forget(registry, library);
+    for function in &registered {
+        registry.functions.insert(function.name.clone(), function.clone());
+    }
+    registry.libraries.push((library.to_vec(), registered));
+}
+
+fn forget(registry: &mut Registry, library: &[u8]) {
+    let Some(at) = registry.libraries.iter().position(|(name, _)| name == library) else { return };
+    for function in registry.libraries.remove(at).1 {
+        registry.functions.remove(&function.name);
+    }
+}
+
+/// Brings what was compiled up to the state of the libraries; answers where it is.
+fn registry(ctx: &mut Ctx<'_>) -> Result<Rc<Sandbox>, Failure> {
+    let version = ctx.engine.libraries.version();
+    if let Some(sandbox) = &ctx.engine.scripts.functions
+        && ctx.engine.scripts.registry.version == Some(version)
+    {
+        return Ok(sandbox.clone());
+    }
+    let sandbox = run::sandbox(Kind::Function)?;
+    let mut registry = Registry { version: Some(version), ..Registry::default() };
+    for code in ctx.engine.libraries.codes().to_vec() {
+        let name = shebang::of_library(&code)?.0;
+        match compile(ctx, &sandbox, &code).and_then(|registered| {
+            check_names(&registry, &[], name, &registered)?;
+            Ok(registered)
+        }) {
+            Ok(registered) => keep(&mut registry, name, registered),
+            Err(failure) => {
+                let (name, why) = (String::from_utf8_lossy(name), String::from_utf8_lossy(failure.text()).into_owned());
+                tracing::warn!("the functions of library '{name}' cannot be called: {why}");
+            }
+        }
+    }
+    ctx.engine.scripts.registry = registry;
+    Ok(ctx.engine.scripts.functions.insert(sandbox).clone())
+}
+
+/// FCALL function numkeys [key …] [arg …]
+pub fn fcall(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
+    call(ctx, arguments, false)
+}
+
+/// FCALL_RO
+pub fn fcall_ro(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
+    call(ctx, arguments, true)
+}
+
+fn call(ctx: &mut Ctx<'_>, arguments: &[&[u8]], read_only: bool) -> Result<(), Failure> {
+    let sandbox = registry(ctx)?;
+    let function = ctx.engine.scripts.registry.functions.get(arguments[1]).cloned().ok_or("ERR Function not found")?;
+    let (keys, rest) = run::split(arguments, "ERR Bad number of keys provided")?;
+    let name = String::from_utf8_lossy(&function.name);
+    let run = Run { sandbox: &sandbox, kind: Kind::Function, name: &name, facts: function.facts, read_only };
+    run.run(ctx, || {
+        let lua = sandbox.lua();
+        sandbox.call(&function.callback, run::texts(lua, keys)?, run::texts(lua, rest)?)
+    })
+}
+
+/// FUNCTION DELETE library
+pub fn delete(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
+    let name = arguments[2];
+    if !ctx.engine.libraries.remove(name) {
+        return Err("ERR Library not found".into());
+    }
+    let scripts = &mut ctx.engine.scripts;
+    forget(&mut scripts.registry, name);
+    scripts.registry.version = scripts.registry.version.map(|_| ctx.engine.libraries.version());
+    ctx.effect(&[b"FUNCTION", b"DELETE", name]);
+    ctx.counts_as(1);
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// FUNCTION FLUSH [ASYNC|SYNC]
+pub fn flush(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
+    match &arguments[2..] {
+        [] => {}
+        [mode] if is_flush_mode(mode) => {}
+        [_] => return Err("ERR FUNCTION FLUSH only supports SYNC|ASYNC option".into()),
+        _ => return Err(bad_subcommand(arguments)),
+    }
+    flush_all(ctx);
+    // To Redis it is a change, whether or not there were any.
+    ctx.engine.stats.changes += 1;
+    ctx.reply.ok();
+    Ok(())
+}
+
+fn flush_all(ctx: &mut Ctx<'_>) {
+    if !ctx.engine.libraries.is_empty() {
+        ctx.engine.libraries.clear();
+        ctx.effect(&[b"FUNCTION", b"FLUSH"]);
+    }
+    ctx.engine.scripts.functions = None;
+    ctx.engine.scripts.registry = Registry::default();
+}
+
+/// FUNCTION KILL
+pub fn kill(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
+    long::kill(ctx, Kind::Function)
+}
+
+/// FUNCTION LIST [LIBRARYNAME pattern] [WITHCODE]
+pub fn list(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
+    let (mut pattern, mut with_code) = (None, false);
+    let mut words = arguments[2..].iter();
+    while let Some(word) = words.next() {
+        if !with_code && word.eq_ignore_ascii_case(b"WITHCODE") {
+            with_code = true;
+        } else if pattern.is_none() && word.eq_ignore_ascii_case(b"LIBRARYNAME") {
+            pattern = Some(*words.next().ok_or("ERR library name argument was not given")?);
+        } else {
+            return Err(with_word("ERR Unknown argument ", word));
+        }
+    }
+    registry(ctx)?;
+    ctx.reveal_everything();
+    let (libraries, reply) = (&ctx.engine.scripts.registry.libraries, &mut ctx.reply);
+    let is_asked = |name: &[u8]| pattern.is_none_or(|pattern| glob::matches_ignoring_case(pattern, name));
+    let asked: Vec<_> = libraries.iter().filter(|(name, _)| is_asked(name)).collect();
+    reply.array(asked.len());
+    for (name, functions) in asked {
+        reply.map(if with_code { 4 } else { 3 });
+        reply.bulk(b"library_name");
+        reply.bulk(name);
+        reply.bulk(b"engine");
+        reply.bulk(b"LUA");
+        reply.bulk(b"functions");
+        reply.array(functions.len());
+        for function in functions {
+            reply.map(3);
+            reply.bulk(b"name");
+            reply.bulk(&function.name);
+            reply.bulk(b"description");
+            match &function.description {
+                Some(description) => reply.bulk(description),
+                None => reply.null(),
+            }
+            reply.bulk(b"flags");
+            let flags = function.facts.names();
+            reply.set(flags.len());
+            flags.iter().for_each(|flag| reply.simple(flag));
+        }
+        if with_code {
+            reply.bulk(b"library_code");
+            reply.bulk(ctx.engine.libraries.find(name).unwrap_or_default());
+        }
+    }
+    Ok(())
+}
+
+/// FUNCTION STATS
+pub fn stats(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
+    if ctx.engine.scripts.busy.is_none() {
+        registry(ctx)?;
+    }
+    let now_us = ctx.engine.monotonic_us();
+    let (scripts, reply) = (&ctx.engine.scripts, &mut ctx.reply);
+    reply.map(2);
+    reply.bulk(b"running_script");
+    match (&scripts.running, &scripts.busy) {
+        (Some(running), Some(busy)) => {
+            reply.map(3);
+            reply.bulk(b"name");
+            reply.bulk(running.name.as_bytes());
+            reply.bulk(b"command");
+            reply.array(busy.words.len());
+            busy.words.iter().for_each(|word| reply.bulk(word));
+            reply.bulk(b"duration_ms");
+            reply.count((now_us.saturating_sub(running.started_us) / 1000) as usize);
+        }
+        _ => reply.null(),
+    }
+    reply.bulk(b"engines");
+    reply.map(1);
+    reply.bulk(b"LUA");
+    reply.map(2);
+    reply.bulk(b"libraries_count");
+    reply.count(scripts.registry.libraries.len());
+    reply.bulk(b"functions_count");
+    reply.count(scripts.registry.functions.len());
+    Ok(())
+}
+
+/// FUNCTION DUMP
+pub fn dump(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
+    let mut writer = Writer::of_dump(Version::V10, ctx.engine.config.rdbcompression());
+    ctx.reveal_everything();
+    for code in ctx.engine.libraries.codes() {
+        writer.write(&Event::Function(code)).map_err(|error| Failure::new(format!("ERR {error}")))?;
+    }
+    ctx.reply.bulk(&writer.into_dump());
+    Ok(())
+}
+
+/// FUNCTION RESTORE payload [FLUSH|APPEND|REPLACE]
+pub fn restore(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
+    let policy = match &arguments[3..] {
+        [] => Policy::Append,
+        [word] => Policy::named(word)?,
+        _ => return Err(bad_subcommand(arguments)),
+    };
+    let codes = libraries_of(arguments[2])?;
+    let present = registry(ctx)?;
+    let mut loaded = Vec::new();
+    for code in &codes {
+        let name = shebang::of_library(code)?.0;
+        if loaded.iter().any(|(known, _)| *known == name) {
+            return Err(already_exists(name));
+        }
+        loaded.push((name, compile(ctx, &present, code)?));
+    }
+    // All or nothing: what is put is what the registry will be.
+    let mut registry = Registry::default();
+    if policy != Policy::Flush {
+        for (name, functions) in &ctx.engine.scripts.registry.libraries {
+            keep(&mut registry, name, functions.clone());
+        }
+    }
+    for (name, registered) in loaded {
+        if policy == Policy::Append && registry.libraries.iter().any(|(known, _)| known == name) {
+            return Err(already_exists(name));
+        }
+        let replaced: Vec<&[u8]> = match policy {
+            Policy::Replace => {
+                codes.iter().filter_map(|code| shebang::of_library(code).ok()).map(|(name, _)| name).collect()
+            }
+            _ => Vec::new(),
+        };
+        check_names(&registry, &replaced, name, &registered)?;
+        keep(&mut registry, name, registered);
+    }
+    if policy == Policy::Flush && !ctx.engine.libraries.is_empty() {
+        ctx.engine.libraries.clear();
+        ctx.effect(&[b"FUNCTION", b"FLUSH"]);
+    }
+    for code in &codes {
+        put(ctx, code);
+    }
+    registry.version = Some(ctx.engine.libraries.version());
+    ctx.engine.scripts.registry = registry;
+    ctx.counts_as(1);
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// What FUNCTION RESTORE does about what is there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Policy {
+    Flush,
+    Append,
+    Replace,
+}
+
+impl Policy {
+    fn named(word: &[u8]) -> Result<Self, Failure> {
+        let policies: [(&[u8], Self); 3] =
+            [(b"flush", Self::Flush), (b"append", Self::Append), (b"replace", Self::Replace)];
+        let found = policies.iter().find(|(name, _)| name.eq_ignore_ascii_case(word)).map(|(_, policy)| *policy);
+        found.ok_or("ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.".into())
+    }
+}
+
+/// The libraries in a payload.
+fn libraries_of(payload: &[u8]) -> Result<Vec<Vec<u8>>, Failure> {
+    let mut reader = Reader::of_functions(payload).ok_or(WRONG_FOOTER)?;
+    let mut codes = Vec::new();
+    let bad = |_| Failure::from("ERR failed loading functions");
+    while !reader.is_at_end().map_err(bad)? {
+        match reader.next().map_err(bad)? {
+            Event::Function(code) => codes.push(code.to_vec()),
+            _ => return Err("ERR given type is not a function".into()),
+        }
+    }
+    Ok(codes)
+}

@@ -1,0 +1,211 @@
+//! What stands between a sandbox and the server while a script runs: its calls, and the look that is taken at it.
+
+use std::cell::{Cell, RefCell};
+
+use mlua::{Lua, MultiValue, Value};
+use smallvec::SmallVec;
+
+use super::{api, value};
+use crate::base::number;
+use crate::command::spec::{self, Group};
+use crate::command::table::{self, Row};
+use crate::command::{Ctx, Failure, call, dispatch};
+use crate::engine::admission::Verdict;
+use crate::engine::scripts::{Kind, Registered};
+use crate::resp::Reply;
+
+/// How long the code of a library may take when it is loaded, in microseconds: as long as in Redis.
+const LOADING_US: u64 = 500_000;
+
+/// The number of arguments that need no memory of their own.
+const USUAL: usize = 8;
+
+/// A word of a command that a script calls.
+pub type Word = SmallVec<[u8; 32]>;
+
+/// One for each sandbox, held by the functions in it.
+#[derive(Default)]
+pub struct Host {
+    /// The unit that the script is part of; null while none runs.
+    ctx: Cell<*mut Ctx<'static>>,
+    /// Memory for replies to the script.
+    reply: RefCell<Vec<u8>>,
+    /// While a library is loaded: the functions that it has registered.
+    pub registering: RefCell<Option<Vec<Registered>>>,
+    /// Until when that may take, on the monotonic clock in microseconds.
+    loading_until_us: Cell<u64>,
+}
+
+impl Host {
+    /// Lends the unit to the functions of the sandbox while `run` runs the script.
+    pub fn lend<R>(&self, ctx: &mut Ctx<'_>, run: impl FnOnce() -> R) -> R {
+        struct TakeBack<'a>(&'a Cell<*mut Ctx<'static>>);
+        impl Drop for TakeBack<'_> {
+            fn drop(&mut self) {
+                self.0.set(std::ptr::null_mut());
+            }
+        }
+        assert!(self.ctx.get().is_null(), "scripts do not nest");
+        self.ctx.set(std::ptr::from_mut(ctx).cast());
+        let _take_back = TakeBack(&self.ctx);
+        run()
+    }
+
+    /// [`Host::lend`] for loading a library, which ends when its time is up.
+    pub fn lend_to_library<R>(&self, ctx: &mut Ctx<'_>, run: impl FnOnce() -> R) -> R {
+        self.loading_until_us.set(ctx.engine.tick() + LOADING_US);
+        *self.registering.borrow_mut() = Some(Vec::new());
+        self.lend(ctx, run)
+    }
+
+    /// The unit that is lent.
+    ///
+    /// Called once by each function of the sandbox, and by nothing that such a function calls.
+    #[allow(clippy::mut_from_ref, reason = "what it answers is not the host's")]
+    fn unit(&self) -> Option<&mut Ctx<'static>> {
+        // SAFETY: `lend` holds the exclusive borrow that the pointer was made of, and touches it only when the script is over.
+        // Functions of the sandbox do not nest (a command cannot run a script), so there is one borrow at a time; and none
+        // outlives its function, so that the lifetime, which is longer than what was lent, does no harm.
+        unsafe { self.ctx.get().as_mut() }
+    }
+
+    /// `redis.setresp`
+    pub fn set_resp3(&self, resp3: bool) {
+        if let Some(ctx) = self.unit()
+            && let Some(running) = &mut ctx.engine.scripts.running
+        {
+            running.resp3 = resp3;
+        }
+    }
+
+    /// `redis.call` and `redis.pcall`: whether it failed, and what the script gets.
+    pub fn call(&self, lua: &Lua, arguments: &MultiValue) -> mlua::Result<(bool, Value)> {
+        let refused = |text: &[u8]| Ok((true, Value::Table(api::error(lua, text)?)));
+        let words = match words(lua, arguments) {
+            Ok(words) => words,
+            Err(text) => return refused(format!("ERR {text}").as_bytes()),
+        };
+        let words: SmallVec<[&[u8]; USUAL]> = words.iter().map(Word::as_slice).collect();
+        let Some(ctx) = self.unit() else {
+            return refused(b"ERR redis.call/pcall can only be called inside a script invocation");
+        };
+        let row = match admit(ctx, &words) {
+            Ok(row) => row,
+            Err(failure) => return refused(failure.text()),
+        };
+        let resp3 = ctx.engine.scripts.running.as_ref().is_some_and(|running| running.resp3);
+        let outer = std::mem::replace(&mut ctx.reply, Reply::continuing(self.reply.take(), resp3));
+        call::run(ctx, row, &words);
+        let mut reply = std::mem::replace(&mut ctx.reply, outer).into_bytes();
+        let value = if reply.is_empty() { Value::Nil } else { value::from_reply(lua, &reply, &mut 0)? };
+        let failed = reply.first() == Some(&b'-');
+        reply.clear();
+        self.reply.replace(reply);
+        Ok((failed, value))
+    }
+
+    /// Called now and then while a script runs. One that takes long is laid aside, so that others are told of it; what is
+    /// answered as an error ends it.
+    pub fn watch(&self) -> mlua::Result<()> {
+        let Some(ctx) = self.unit() else { return Ok(()) };
+        let now_us = ctx.engine.tick();
+        let limit_us = ctx.engine.config.busy_reply_threshold() * 1000;
+        let Some(running) = &mut ctx.engine.scripts.running else {
+            return match now_us > self.loading_until_us.get() {
+                true => Err(mlua::Error::runtime("FUNCTION LOAD timeout")),
+                false => Ok(()),
+            };
+        };
+        let ran_us = now_us.saturating_sub(running.started_us);
+        let Some(pauser) = ctx.pauser.filter(|_| limit_us > 0 && ran_us >= limit_us) else { return Ok(()) };
+        if !std::mem::replace(&mut running.slow, true) {
+            let (name, how) = (&running.name, running.kind.ended_by());
+            tracing::warn!(
+                "Slow script detected: still in execution after {} milliseconds. You can try killing the script using the \
+                 {how} command. Script name is: {name}.",
+                ran_us / 1000
+            );
+        }
+        // SAFETY: what was lent before is not used any more: the unit gets what is lent now, and whatever runs above it reaches
+        // engine and connection by the unit alone.
+        let (engine, client) = unsafe { pauser.pause() };
+        (ctx.engine, ctx.client) = (engine, client);
+        match &ctx.engine.scripts.running {
+            Some(running) if running.killed => {
+                Err(mlua::Error::runtime(format!("Script killed by user with {}.", running.kind.ended_by())))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Kind {
+    /// The command that ends such a script.
+    pub fn ended_by(self) -> &'static str {
+        match self {
+            Kind::Eval => "SCRIPT KILL",
+            Kind::Function => "FUNCTION KILL",
+        }
+    }
+}
+
+/// The words of a command, or what is wrong with them.
+pub fn words(lua: &Lua, arguments: &MultiValue) -> Result<SmallVec<[Word; USUAL]>, &'static str> {
+    const WRONG: &str = "Lua redis lib command arguments must be strings or integers";
+    if arguments.is_empty() {
+        return Err("Please specify at least one argument for this redis lib call");
+    }
+    let word = |argument: &Value| match argument {
+        Value::String(text) => Ok(Word::from_slice(&text.as_bytes())),
+        Value::Integer(number) => Ok(Word::from_slice(itoa::Buffer::new().format(*number).as_bytes())),
+        Value::Number(number) => {
+            let mut text = Vec::with_capacity(32);
+            number::format_f64(*number, &mut text);
+            Ok(Word::from_vec(text))
+        }
+        _ => Err(WRONG),
+    };
+    let _ = lua;
+    arguments.iter().map(word).collect()
+}
+
+/// Whether a script may run this command now.
+fn admit(ctx: &mut Ctx<'_>, words: &[&[u8]]) -> Result<&'static Row, Failure> {
+    let row = table::resolve(words).ok_or("ERR Unknown Redis command called from script")?;
+    let result = may_run(ctx, row, words);
+    if result.is_err() {
+        ctx.engine.stats.command(row.id).rejected += 1;
+    }
+    result.map(|()| row)
+}
+
+fn may_run(ctx: &mut Ctx<'_>, row: &Row, words: &[&[u8]]) -> Result<(), Failure> {
+    if !row.spec.accepts(words.len()) {
+        return Err("ERR Wrong number of args calling Redis command from script".into());
+    }
+    let flags = row.spec.flags;
+    // Whatever a test asks for: what runs scripts or transactions cannot run inside of one.
+    let cannot = matches!(row.spec.group, Group::Scripting | Group::Transactions);
+    if flags.has(spec::NOSCRIPT) && (cannot || !ctx.engine.scripts.may_call_all) {
+        return Err("ERR This Redis command is not allowed from script".into());
+    }
+    let writes = flags.has(spec::WRITE);
+    if !writes && !flags.has(spec::MAY_REPLICATE) {
+        return Ok(());
+    }
+    let running = ctx.engine.scripts.running.as_ref();
+    if running.is_some_and(|running| running.read_only) {
+        return Err("ERR Write commands are not allowed from read-only scripts.".into());
+    }
+    // Who has begun to write goes on: what it did cannot be taken back.
+    if writes && running.is_some_and(|running| !running.wrote) {
+        dispatch::may_write(ctx.engine)?;
+        if let Verdict::Refused(reason) = dispatch::room_for(ctx.engine, words) {
+            return Err(dispatch::no_room(&reason));
+        }
+        if let Some(running) = &mut ctx.engine.scripts.running {
+            running.wrote = true;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,219 @@
+//! Scripts: those that are cached, what their sandboxes are, and the one that runs.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use mlua::Function;
+
+use super::client::ClientId;
+use super::fiber::{Fiber, Stack};
+use crate::lua::sandbox::Sandbox;
+
+/// The SHA-1 of a script's text.
+pub type Digest = [u8; 20];
+
+/// So many scripts that came with EVAL are kept, as in Redis 7.4: who makes a new text for each call does not fill the
+/// memory. Those of SCRIPT LOAD stay.
+const EVALUATED: usize = 500;
+
+/// What a script says about itself in its first line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// It has such a line, so it lives by the rules of Redis 7.
+    pub declared: bool,
+    /// It only reads.
+    pub no_writes: bool,
+    /// It may run when memory is above `maxmemory`.
+    pub allow_oom: bool,
+    /// It may run on a replica that has lost its primary.
+    pub allow_stale: bool,
+    /// It must not run in a cluster.
+    pub no_cluster: bool,
+    /// It may use keys of several slots.
+    pub allow_cross_slot_keys: bool,
+}
+
+/// A cached script.
+#[derive(Debug)]
+pub struct Script {
+    /// Its digest in hexadecimal: the name by which errors call it.
+    pub name: String,
+    /// Its text.
+    pub body: Vec<u8>,
+    /// What it says about itself.
+    pub facts: Facts,
+    /// What it was compiled to.
+    pub function: Function,
+}
+
+/// The cached scripts of EVAL and SCRIPT LOAD.
+#[derive(Default)]
+pub struct Cache {
+    scripts: HashMap<Digest, Cached>,
+    /// How many came with EVAL only.
+    evaluated: usize,
+    /// Counts uses, which gives them an order.
+    uses: u64,
+    /// How many were given up for newer ones.
+    pub evicted: u64,
+}
+
+struct Cached {
+    script: Rc<Script>,
+    loaded: bool,
+    used: u64,
+}
+
+impl Cache {
+    /// The script with this digest, which now was used.
+    pub fn find(&mut self, digest: &Digest) -> Option<Rc<Script>> {
+        let cached = self.scripts.get_mut(digest)?;
+        self.uses += 1;
+        cached.used = self.uses;
+        Some(cached.script.clone())
+    }
+
+    /// The script with this digest, for who only asks.
+    pub fn get(&self, digest: &Digest) -> Option<&Script> {
+        self.scripts.get(digest).map(|cached| &*cached.script)
+    }
+
+    /// Keeps a script: for ever if it was loaded, else while it is among the last used.
+    pub fn keep(&mut self, digest: Digest, script: Rc<Script>, loaded: bool) {
+        if !loaded && self.evaluated >= EVALUATED {
+            let evaluated = self.scripts.iter().filter(|(_, cached)| !cached.loaded);
+            if let Some(oldest) = evaluated.min_by_key(|(_, cached)| cached.used).map(|(digest, _)| *digest) {
+                self.scripts.remove(&oldest);
+                self.evaluated -= 1;
+                self.evicted += 1;
+            }
+        }
+        self.uses += 1;
+        self.evaluated += usize::from(!loaded);
+        self.scripts.insert(digest, Cached { script, loaded, used: self.uses });
+    }
+
+    /// SCRIPT LOAD of a script that is there: it stays from now on.
+    pub fn keep_loaded(&mut self, digest: &Digest) {
+        if let Some(cached) = self.scripts.get_mut(digest)
+            && !std::mem::replace(&mut cached.loaded, true)
+        {
+            self.evaluated -= 1;
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.scripts.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.scripts.is_empty()
+    }
+
+    /// Bytes that their texts take.
+    pub fn bytes(&self) -> usize {
+        self.scripts.values().map(|cached| cached.script.body.len() + size_of::<Script>() + size_of::<Cached>()).sum()
+    }
+}
+
+/// A function of a library.
+#[derive(Debug)]
+pub struct Registered {
+    /// Its name.
+    pub name: Vec<u8>,
+    /// What is called.
+    pub callback: Function,
+    /// What it says about itself.
+    pub facts: Facts,
+    /// Its description, if it has one.
+    pub description: Option<Vec<u8>>,
+}
+
+/// What libraries of functions were compiled to.
+#[derive(Default)]
+pub struct Registry {
+    /// The functions of each library, by the library's name.
+    pub libraries: Vec<(Vec<u8>, Vec<Rc<Registered>>)>,
+    /// Each function by its name.
+    pub functions: HashMap<Vec<u8>, Rc<Registered>>,
+    /// Of which state of the libraries all this was made.
+    pub version: Option<u64>,
+}
+
+/// What kind of script runs, and which words are said about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// EVAL and its like.
+    Eval,
+    /// FCALL.
+    Function,
+}
+
+/// The script that runs.
+#[derive(Clone, Debug)]
+pub struct Running {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its digest, or the function's name.
+    pub name: String,
+    /// It must not write.
+    pub read_only: bool,
+    /// It has run a command that writes.
+    pub wrote: bool,
+    /// Commands answer it in RESP3.
+    pub resp3: bool,
+    /// When it began, on the monotonic clock in microseconds.
+    pub started_us: u64,
+    /// It was found to be slow, and others are told so.
+    pub slow: bool,
+    /// SCRIPT KILL or FUNCTION KILL has ended it.
+    pub killed: bool,
+}
+
+/// A script that is laid aside, for others to be told that it runs.
+pub struct Busy {
+    /// What goes on.
+    pub fiber: Fiber,
+    /// Whose it is.
+    pub client: ClientId,
+    /// The command.
+    pub words: Rc<Vec<Bytes>>,
+}
+
+/// See the module.
+#[derive(Default)]
+pub struct Scripts {
+    /// Where scripts of EVAL run.
+    pub eval: Option<Rc<Sandbox>>,
+    /// Where functions run.
+    pub functions: Option<Rc<Sandbox>>,
+    /// Scripts of EVAL.
+    pub cache: Cache,
+    /// Functions.
+    pub registry: Registry,
+    /// The stack of the last script, for the next.
+    pub stack: Option<Stack>,
+    /// The script that runs.
+    pub running: Option<Running>,
+    /// The same, laid aside.
+    pub busy: Option<Busy>,
+    /// DEBUG SET-DISABLE-DENY-SCRIPTS: scripts may call what they must not otherwise.
+    pub may_call_all: bool,
+}
+
+impl Scripts {
+    /// Forgets the scripts of EVAL.
+    pub fn flush(&mut self) {
+        self.cache = Cache { evicted: self.cache.evicted, ..Cache::default() };
+        self.eval = None;
+    }
+
+    /// Bytes that Lua has allocated for scripts of EVAL, and for functions.
+    pub fn memory(&self) -> (usize, usize) {
+        let of = |sandbox: &Option<Rc<Sandbox>>| sandbox.as_ref().map_or(0, |sandbox| sandbox.lua().used_memory());
+        (of(&self.eval), of(&self.functions))
+    }
+}

@@ -1,0 +1,127 @@
+-- The sandbox of scripts: what a script finds as its globals, and how it is run.
+--
+-- Scripts see *views*: empty tables whose metatables look into the real ones and refuse changes. What the views look into,
+-- and the functions kept here as locals, are out of a script's reach, so that no script can change anything for the next.
+local host = ...
+
+local getinfo = debug.getinfo
+local getmetatable, setmetatable, rawset = getmetatable, setmetatable, rawset
+local loadstring, pcall, xpcall, error = loadstring, pcall, xpcall, error
+local type, tostring, select, byte, concat = type, tostring, select, string.byte, table.concat
+
+local READONLY = "Attempt to modify a readonly table"
+
+-- What getmetatable() answers for a view.
+local views = setmetatable({}, {__mode = "k"})
+
+local function view(of, metatable)
+    metatable = metatable or {}
+    metatable.__index = of
+    metatable.__newindex = host.readonly
+    local seen = setmetatable({}, metatable)
+    views[seen] = false
+    return seen
+end
+
+local globals = {}
+for name in ([[_VERSION assert collectgarbage error gcinfo ipairs next pairs pcall rawequal rawget select tonumber tostring
+    type unpack xpcall]]):gmatch("%S+") do
+    globals[name] = _G[name]
+end
+
+math.random, math.randomseed = host.random, host.randomseed
+for name, library in pairs({
+    string = string,
+    table = table,
+    math = math,
+    coroutine = coroutine,
+    os = {clock = os.clock},
+    redis = host.redis,
+}) do
+    globals[name] = view(library)
+end
+for name, library in pairs(host.libraries) do
+    globals[name] = view(library)
+end
+
+function globals.getmetatable(...)
+    local of = views[(...)]
+    if of == nil then return getmetatable(...) end
+    return of or nil
+end
+
+function globals.setmetatable(...)
+    if views[(...)] ~= nil then error(READONLY, 0) end
+    return setmetatable(...)
+end
+
+function globals.rawset(...)
+    if views[(...)] ~= nil then error(READONLY, 0) end
+    return rawset(...)
+end
+
+-- Compiled code is not loaded: it could do what no source can.
+function globals.loadstring(code, name)
+    if type(code) == "string" and byte(code) == 27 then
+        return nil, "[string \"LuaQ\"]:1: unexpected symbol near 'char(27)'"
+    end
+    return loadstring(code, name)
+end
+
+function globals.load(reader, name)
+    if type(reader) ~= "function" then
+        error("bad argument #1 to 'load' (function expected, got " .. (reader == nil and "no value" or type(reader)) .. ")", 2)
+    end
+    local pieces = {}
+    while true do
+        local ok, piece = pcall(reader)
+        if not ok then return nil, piece end
+        if piece == nil or piece == "" then break end
+        if type(piece) ~= "string" then return nil, "reader function must return a string" end
+        pieces[#pieces + 1] = piece
+    end
+    return globals.loadstring(concat(pieces), name or "=(load)")
+end
+
+-- A name that is not there is a mistake of the script's, and said so.
+local environment_meta = {}
+local environment = view(setmetatable(globals, {__index = host.missing}), environment_meta)
+globals._G = environment
+views[environment] = view(environment_meta)
+getmetatable("").__metatable = view({__index = globals.string})
+
+-- While a library of functions is loaded, all that it finds is this.
+local loading
+if host.loading then
+    loading = setmetatable({redis = view(setmetatable(host.loading, {__index = host.missing}))}, {__index = host.missing})
+end
+
+-- An error becomes a table, with the place that it came from. One that is thrown by the server is its own object.
+local function on_error(e)
+    local info = getinfo(2, "Sl")
+    if info and info.what == "C" then info = getinfo(3, "Sl") end
+    if type(e) == "userdata" then e = host.explain(e) end
+    if type(e) ~= "table" then e = {err = "ERR " .. tostring(e)} end
+    if info then
+        rawset(e, "source", info.source)
+        rawset(e, "line", info.currentline)
+    end
+    return e
+end
+
+return {
+    environment = environment,
+    globals = globals,
+    run = function(script)
+        return xpcall(script, on_error)
+    end,
+    call = function(callback, keys, arguments)
+        return xpcall(function() return callback(keys, arguments) end, on_error)
+    end,
+    load = function(library)
+        environment_meta.__index = loading
+        local ok, e = xpcall(library, on_error)
+        environment_meta.__index = globals
+        return ok, e
+    end,
+}
