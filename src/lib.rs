@@ -26,6 +26,8 @@ pub mod keyspace;
 #[doc(hidden)]
 pub mod lab;
 pub mod log;
+#[doc(hidden)]
+pub mod lua;
 pub mod rdb;
 pub mod resp;
 #[doc(hidden)]
