@@ -18,7 +18,9 @@ pub fn open(lua: &Lua) -> mlua::Result<Table> {
     for (name, operation) in folds {
         let body = move |_: &Lua, arguments: Arguments<'_>| {
             let first = bits(&arguments, 1)?;
-            let all = (2..=arguments.len()).try_fold(first, |sum, at| Ok(operation(sum, bits(&arguments, at)?)));
+            // From the last one down, which shows in errors.
+            let mut others = (2..=arguments.len()).rev();
+            let all = others.try_fold(first, |sum, at| Ok(operation(sum, bits(&arguments, at)?)));
             all.map(signed)
         };
         library.raw_set(name, function(lua, body)?)?;
@@ -116,6 +118,7 @@ mod tests {
     fn errors_are_strings_with_the_place_and_the_name_of_the_call() {
         assert_eq!(fail("bit.band()"), "t:1: bad argument #1 to 'band' (number expected, got no value)");
         assert_eq!(fail("bit.band(7, 'x')"), "t:1: bad argument #2 to 'band' (number expected, got string)");
+        assert_eq!(fail("bit.bxor(7, 'x', {})"), "t:1: bad argument #3 to 'bxor' (number expected, got table)");
         assert_eq!(fail("bit.tohex(1, nil)"), "t:1: bad argument #2 to 'tohex' (number expected, got nil)");
         assert_eq!(fail("bit:lshift(1)"), "t:1: calling 'lshift' on bad self (number expected, got table)");
         let by_pcall = eval("select(2, pcall(bit.lshift, {}))");
