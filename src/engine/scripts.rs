@@ -1,10 +1,11 @@
 //! Scripts: those that are cached, what their sandboxes are, and the one that runs.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use bytes::Bytes;
 use mlua::Function;
+use smallvec::SmallVec;
 
 use super::client::ClientId;
 use super::fiber::{Fiber, Stack};
@@ -38,7 +39,7 @@ pub struct Facts {
 #[derive(Debug)]
 pub struct Script {
     /// Its digest in hexadecimal: the name by which errors call it.
-    pub name: String,
+    pub name: Rc<str>,
     /// Its text.
     pub body: Vec<u8>,
     /// What it says about itself.
@@ -123,7 +124,7 @@ impl Cache {
 #[derive(Debug)]
 pub struct Registered {
     /// Its name.
-    pub name: Vec<u8>,
+    pub name: Rc<str>,
     /// What is called.
     pub callback: Function,
     /// What it says about itself.
@@ -138,7 +139,7 @@ pub struct Registry {
     /// The functions of each library, by the library's name.
     pub libraries: Vec<(Vec<u8>, Vec<Rc<Registered>>)>,
     /// Each function by its name.
-    pub functions: HashMap<Vec<u8>, Rc<Registered>>,
+    pub functions: HashMap<Rc<str>, Rc<Registered>>,
     /// Of which state of the libraries all this was made.
     pub version: Option<u64>,
 }
@@ -158,7 +159,7 @@ pub struct Running {
     /// Its kind.
     pub kind: Kind,
     /// Its digest, or the function's name.
-    pub name: String,
+    pub name: Rc<str>,
     /// It must not write.
     pub read_only: bool,
     /// It has run a command that writes.
@@ -173,6 +174,32 @@ pub struct Running {
     pub killed: bool,
 }
 
+/// The words of a command, kept in one piece.
+#[derive(Debug)]
+pub struct Words {
+    bytes: Vec<u8>,
+    ends: SmallVec<[usize; 8]>,
+}
+
+impl Words {
+    /// A copy of these.
+    pub fn copy(words: &[&[u8]]) -> Self {
+        let mut bytes = Vec::with_capacity(words.iter().map(|word| word.len()).sum());
+        let mut add = |word: &&[u8]| {
+            bytes.extend_from_slice(word);
+            bytes.len()
+        };
+        let ends = words.iter().map(&mut add).collect();
+        Self { bytes, ends }
+    }
+
+    /// They.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        let start = |at: usize| if at == 0 { 0 } else { self.ends[at - 1] };
+        (0..self.ends.len()).map(move |at| &self.bytes[start(at)..self.ends[at]])
+    }
+}
+
 /// A script that is laid aside, for others to be told that it runs.
 pub struct Busy {
     /// What goes on.
@@ -180,16 +207,24 @@ pub struct Busy {
     /// Whose it is.
     pub client: ClientId,
     /// The command.
-    pub words: Rc<Vec<Bytes>>,
+    pub words: Rc<Words>,
+}
+
+/// Where scripts run.
+pub struct Environment {
+    /// The Lua state.
+    pub sandbox: Sandbox,
+    /// What runs the commands that they call.
+    pub host: Rc<dyn Any>,
 }
 
 /// See the module.
 #[derive(Default)]
 pub struct Scripts {
     /// Where scripts of EVAL run.
-    pub eval: Option<Rc<Sandbox>>,
+    pub eval: Option<Rc<Environment>>,
     /// Where functions run.
-    pub functions: Option<Rc<Sandbox>>,
+    pub functions: Option<Rc<Environment>>,
     /// Scripts of EVAL.
     pub cache: Cache,
     /// Functions.
@@ -213,7 +248,9 @@ impl Scripts {
 
     /// Bytes that Lua has allocated for scripts of EVAL, and for functions.
     pub fn memory(&self) -> (usize, usize) {
-        let of = |sandbox: &Option<Rc<Sandbox>>| sandbox.as_ref().map_or(0, |sandbox| sandbox.lua().used_memory());
+        let of = |environment: &Option<Rc<Environment>>| {
+            environment.as_ref().map_or(0, |environment| environment.sandbox.lua().used_memory())
+        };
         (of(&self.eval), of(&self.functions))
     }
 }

@@ -14,6 +14,8 @@ pub(super) enum Fault {
     Argument(isize, Vec<u8>),
     /// An error without a place, as Lua itself raises it within a library.
     Bare(&'static str),
+    /// A value, raised as it is.
+    Value(Value),
     /// An error of mlua: no memory, or no room for values.
     Lua(mlua::Error),
 }
@@ -27,15 +29,17 @@ impl Fault {
         Self::Argument(number as isize, text.into())
     }
 
-    /// The whole message, as the script gets it.
-    fn message(self, lua: &Lua) -> Result<Vec<u8>, mlua::Error> {
+    /// What is raised: the whole message, or the value.
+    fn raised(self, lua: &Lua) -> Result<Value, mlua::Error> {
         let located = |text: &[u8]| [place(lua).into_bytes().as_slice(), text].concat();
-        match self {
-            Self::Text(text) => Ok(located(&text)),
-            Self::Argument(number, text) => Ok(located(&about_argument(lua, number, &text))),
-            Self::Bare(text) => Ok(text.into()),
-            Self::Lua(error) => Err(error),
-        }
+        let message = match self {
+            Self::Text(text) => located(&text),
+            Self::Argument(number, text) => located(&about_argument(lua, number, &text)),
+            Self::Bare(text) => text.into(),
+            Self::Value(value) => return Ok(value),
+            Self::Lua(error) => return Err(error),
+        };
+        Ok(Value::String(lua.create_string(message)?))
     }
 }
 
@@ -190,7 +194,7 @@ where
                 results.push_front(Nil);
                 Ok(results)
             }
-            Err(fault) => Ok(MultiValue::from_iter([Value::String(lua.create_string(fault.message(lua)?)?)])),
+            Err(fault) => Ok(MultiValue::from_iter([fault.raised(lua)?])),
         }
     })?;
     // SAFETY: the closure pushes one function, over the one value that it finds, and uses nothing else of the state.

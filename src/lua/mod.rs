@@ -13,5 +13,5 @@ pub mod invoke;
 pub mod raise;
 pub mod random;
 pub mod sandbox;
-mod stack;
+pub mod stack;
 pub mod structs;

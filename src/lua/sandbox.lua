@@ -112,12 +112,7 @@ end
 return {
     environment = environment,
     globals = globals,
-    run = function(script)
-        return xpcall(script, on_error)
-    end,
-    call = function(callback, keys, arguments)
-        return xpcall(function() return callback(keys, arguments) end, on_error)
-    end,
+    on_error = on_error,
     load = function(library)
         environment_meta.__index = loading
         local ok, e = xpcall(library, on_error)

@@ -4,13 +4,14 @@ use std::rc::Rc;
 
 use mlua::{Function, HookTriggers, Lua, LuaOptions, StdLib, Table, Value, VmState};
 
+use super::invoke::{Caller, Host};
 use super::raise::{self, Raised};
 use super::random::Random;
+use super::stack::Stack;
+use super::{bit, cjson, cmsgpack, structs};
 
 /// A running script is looked at after so many instructions.
 const USUALLY: HookTriggers = HookTriggers::new().every_nth_instruction(100_000);
-
-type Watch = Rc<dyn Fn(&Lua) -> mlua::Result<()>>;
 
 /// What is different from sandbox to sandbox.
 pub struct Api {
@@ -23,77 +24,88 @@ pub struct Api {
 /// See the module.
 pub struct Sandbox {
     lua: Lua,
-    watch: Watch,
+    host: Rc<dyn Host>,
+    /// Goes after the state, whose functions point to it.
+    caller: Box<Caller>,
     globals: Table,
-    run: Function,
-    call: Function,
+    on_error: Function,
     load: Function,
 }
 
-/// How a call ended: with its results, or with the error, which is a table unless the error was one of Lua itself.
-pub type Ended = Result<Value, Value>;
-
 impl Sandbox {
-    /// A new state. `watch` is called now and then while a script runs; what it answers as an error ends the script.
-    pub fn new(
-        api: impl FnOnce(&Lua) -> mlua::Result<Api>,
-        watch: impl Fn(&Lua) -> mlua::Result<()> + 'static,
-    ) -> mlua::Result<Self> {
+    /// A new state, with `redis.call` and `redis.pcall` for what `host` runs.
+    pub fn new(api: impl FnOnce(&Lua) -> mlua::Result<Api>, host: Rc<dyn Host>) -> mlua::Result<Self> {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::OS | StdLib::DEBUG;
         // SAFETY: what would be unsafe is the library `debug` in a script's hands; only the prelude sees it, which keeps
         // `getinfo` to itself.
         let lua = unsafe { Lua::unsafe_new_with(libraries, LuaOptions::default()) };
         let random = Rc::new(Random::default());
-        let host = lua.create_table()?;
         let api = api(&lua)?;
-        host.raw_set("redis", api.redis)?;
-        host.raw_set("loading", api.loading)?;
-        host.raw_set("random", random.clone().function(&lua)?)?;
-        host.raw_set("randomseed", random.clone().seed_function(&lua)?)?;
-        host.raw_set(
+        let caller = Caller::new(host.clone());
+        for (name, raises) in [("call", true), ("pcall", false)] {
+            // SAFETY: the sandbox keeps the caller until the state is gone.
+            api.redis.raw_set(name, unsafe { caller.function(&lua, raises) }?)?;
+        }
+        let given = lua.create_table()?;
+        given.raw_set("redis", api.redis)?;
+        given.raw_set("loading", api.loading)?;
+        given.raw_set("random", random.clone().function(&lua)?)?;
+        given.raw_set("randomseed", random.clone().seed_function(&lua)?)?;
+        given.raw_set(
             "readonly",
             raise::function(&lua, |_, ()| Err::<(), _>("Attempt to modify a readonly table".into()))?,
         )?;
-        host.raw_set("missing", raise::function(&lua, |_, (_, name): (Value, Value)| Err::<(), _>(missing(&name)))?)?;
-        host.raw_set("explain", lua.create_function(|_, error: mlua::Error| Ok(raise::text_of(&error)))?)?;
-        host.raw_set("libraries", lua.create_table()?)?;
-        let parts: Table = lua.load(include_str!("sandbox.lua")).set_name("=sandbox").call(host)?;
+        given
+            .raw_set("missing", raise::function(&lua, |_, (_, name): (Value, Value)| Err::<(), _>(missing(&name)))?)?;
+        given.raw_set("explain", lua.create_function(|_, error: mlua::Error| Ok(raise::text_of(&error)))?)?;
+        given.raw_set("libraries", libraries_of(&lua)?)?;
+        let parts: Table = lua.load(include_str!("sandbox.lua")).set_name("=sandbox").call(given)?;
         lua.set_globals(parts.raw_get("environment")?)?;
-        let watch: Watch = Rc::new(watch);
-        look(&lua, &watch, USUALLY)?;
+        look(&lua, &host, USUALLY)?;
         Ok(Self {
-            watch,
+            host,
+            caller,
             globals: parts.raw_get("globals")?,
-            run: parts.raw_get("run")?,
-            call: parts.raw_get("call")?,
+            on_error: parts.raw_get("on_error")?,
             load: parts.raw_get("load")?,
             lua,
         })
     }
 
-    /// Runs a script, which finds these tables as `KEYS` and `ARGV`.
-    pub fn run(&self, script: &Function, keys: Table, arguments: Table) -> mlua::Result<Ended> {
-        self.globals.raw_set("KEYS", keys)?;
-        self.globals.raw_set("ARGV", arguments)?;
-        self.run.call(script).map(ended)
+    /// Runs a script, which finds these tables as `KEYS` and `ARGV`. Then `finish` gets whether it ended well, and its result
+    /// at the top of the stack, or the error, which is a table unless it is one of Lua itself.
+    pub fn run<R>(
+        &self,
+        script: &Function,
+        tables: [&[&[u8]]; 2],
+        finish: impl FnOnce(bool, &mut Stack) -> R,
+    ) -> mlua::Result<R> {
+        let globals = Some((&self.globals, ["KEYS", "ARGV"]));
+        self.caller.run(&self.lua, (&self.on_error, script), tables, globals, finish)
     }
 
-    /// Calls a function of a library.
-    pub fn call(&self, callback: &Function, keys: Table, arguments: Table) -> mlua::Result<Ended> {
-        self.call.call((callback, keys, arguments)).map(ended)
+    /// Calls a function of a library with these tables, as [`Sandbox::run`] does.
+    pub fn call<R>(
+        &self,
+        callback: &Function,
+        tables: [&[&[u8]]; 2],
+        finish: impl FnOnce(bool, &mut Stack) -> R,
+    ) -> mlua::Result<R> {
+        self.caller.run(&self.lua, (&self.on_error, callback), tables, None, finish)
     }
 
-    /// Runs the code of a library, which registers its functions.
-    pub fn load(&self, library: &Function) -> mlua::Result<Ended> {
-        let result = self.load.call(library).map(ended);
+    /// Runs the code of a library, which registers its functions. The inner error is the library's, as [`Sandbox::run`] has
+    /// it.
+    pub fn load(&self, library: &Function) -> mlua::Result<Result<(), Value>> {
+        let result = self.load.call(library);
         self.rest();
-        result
+        result.map(|(ok, error): (bool, Value)| if ok { Ok(()) } else { Err(error) })
     }
 
     /// Scripts are looked at as usual again, after one was ended.
     pub fn rest(&self) {
         // It did so when the sandbox was made, with the same arguments.
-        let _ = look(&self.lua, &self.watch, USUALLY);
+        let _ = look(&self.lua, &self.host, USUALLY);
     }
 
     /// The state.
@@ -103,19 +115,24 @@ impl Sandbox {
 }
 
 /// Lets the script be looked at. One that catches the error which is to end it gets it again at once, wherever it goes on.
-fn look(lua: &Lua, watch: &Watch, when: HookTriggers) -> mlua::Result<()> {
-    let watch = watch.clone();
+fn look(lua: &Lua, host: &Rc<dyn Host>, when: HookTriggers) -> mlua::Result<()> {
+    let host = host.clone();
     lua.set_global_hook(when, move |lua, _| {
-        let result = watch(lua);
+        let result = host.watch();
         if result.is_err() {
-            look(lua, &watch, HookTriggers::EVERY_LINE)?;
+            look(lua, &host, HookTriggers::EVERY_LINE)?;
         }
         result.map(|()| VmState::Continue)
     })
 }
 
-fn ended((ok, value): (bool, Value)) -> Ended {
-    if ok { Ok(value) } else { Err(value) }
+fn libraries_of(lua: &Lua) -> mlua::Result<Table> {
+    let libraries = lua.create_table()?;
+    libraries.raw_set("cjson", cjson::open(lua)?)?;
+    libraries.raw_set("cmsgpack", cmsgpack::open(lua)?)?;
+    libraries.raw_set("struct", structs::open(lua)?)?;
+    libraries.raw_set("bit", bit::open(lua)?)?;
+    Ok(libraries)
 }
 
 fn missing(name: &Value) -> Raised {

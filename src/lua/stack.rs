@@ -15,16 +15,24 @@ use super::call::Fault;
 
 /// The kind of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
+    /// Nothing.
     Nil,
+    /// A truth value.
     Boolean,
     /// A pointer; the null pointer is JSON's null.
     Pointer,
+    /// A number.
     Number,
+    /// A text.
     String,
+    /// A table.
     Table,
+    /// A function of any language.
     Function,
+    /// An object of the host's.
     Userdata,
+    /// A coroutine.
     Thread,
 }
 
@@ -44,7 +52,7 @@ impl Kind {
 }
 
 /// The stack of one call.
-pub(super) struct Stack {
+pub struct Stack {
     state: *mut ffi::lua_State,
     /// Number of values.
     height: usize,
@@ -85,8 +93,29 @@ pub(super) fn run<R: FromLuaMulti>(
 }
 
 impl Stack {
+    /// The stack of a state, for as long as `body` runs.
+    ///
+    /// # Safety
+    /// What `body` pushes beyond ten values is made room for; it takes away no more than it pushed.
+    pub(super) unsafe fn at<R>(state: *mut ffi::lua_State, body: impl FnOnce(&mut Stack) -> R) -> R {
+        // SAFETY: any state has a top, and room is asked for.
+        let height = unsafe {
+            ffi::luaL_checkstack(state, FIRST_ROOM as c_int, c"no room for values".as_ptr());
+            ffi::lua_gettop(state).max(0) as usize
+        };
+        body(&mut Stack { state, height, room: height + FIRST_ROOM })
+    }
+
+    /// Pushes a field of the table at the top.
+    pub fn push_field(&mut self, name: &str) {
+        self.assert_table(1);
+        self.push_string(name.as_bytes());
+        // SAFETY: a table is below the name, which is exchanged for the value.
+        unsafe { ffi::lua_rawget(self.state, -2) };
+    }
+
     /// Makes room for so many values, if Lua has it.
-    pub(super) fn make_room(&mut self, count: usize) -> bool {
+    pub fn make_room(&mut self, count: usize) -> bool {
         let Ok(wanted) = c_int::try_from(count) else { return false };
         // SAFETY: any count is allowed.
         if unsafe { ffi::lua_checkstack(self.state, wanted) } == 0 {
@@ -108,7 +137,7 @@ impl Stack {
     }
 
     /// The kind of a value, counted from the top, which is one.
-    pub(super) fn kind(&self, from_top: usize) -> Kind {
+    pub fn kind(&self, from_top: usize) -> Kind {
         // SAFETY: the index is of a value.
         match unsafe { ffi::lua_type(self.state, self.index(from_top)) } {
             ffi::LUA_TNIL => Kind::Nil,
@@ -128,7 +157,7 @@ impl Stack {
     }
 
     /// The number at a place; zero if there is none.
-    pub(super) fn number(&self, from_top: usize) -> f64 {
+    pub fn number(&self, from_top: usize) -> f64 {
         // SAFETY: the index is of a value; a string would be read, and not changed.
         unsafe { ffi::lua_tonumber(self.state, self.index(from_top)) }
     }
@@ -143,12 +172,12 @@ impl Stack {
     }
 
     /// Number of values.
-    pub(super) fn height(&self) -> usize {
+    pub fn height(&self) -> usize {
         self.height
     }
 
     /// Whether the value at a place is neither nil nor false.
-    pub(super) fn is_true(&self, from_top: usize) -> bool {
+    pub fn is_true(&self, from_top: usize) -> bool {
         // SAFETY: the index is of a value.
         unsafe { ffi::lua_toboolean(self.state, self.index(from_top)) != 0 }
     }
@@ -160,7 +189,7 @@ impl Stack {
     }
 
     /// The string at a place, which stays there as long as it is borrowed.
-    pub(super) fn string(&self, from_top: usize) -> &[u8] {
+    pub fn string(&self, from_top: usize) -> &[u8] {
         assert_eq!(self.kind(from_top), Kind::String, "the value at this place of the stack is a string");
         let mut length = 0;
         // SAFETY: the value is a string, so it is not converted; Lua keeps it where it is while it is on the stack, and
@@ -172,7 +201,7 @@ impl Stack {
     }
 
     /// Takes values off the top.
-    pub(super) fn pop(&mut self, count: usize) {
+    pub fn pop(&mut self, count: usize) {
         assert!(count <= self.height, "there are values to take");
         // SAFETY: there are so many values.
         unsafe { ffi::lua_settop(self.state, -(count as c_int) - 1) };
@@ -180,14 +209,15 @@ impl Stack {
     }
 
     /// Pushes a value that is there once more, counted from the bottom, which is one.
-    pub(super) fn push_copy(&mut self, from_bottom: usize) {
+    pub fn push_copy(&mut self, from_bottom: usize) {
         assert!((1..=self.height).contains(&from_bottom), "there is a value at this place of the stack");
         self.pushing();
         // SAFETY: the index is of a value, and there is room.
         unsafe { ffi::lua_pushvalue(self.state, from_bottom as c_int) };
     }
 
-    pub(super) fn push_nil(&mut self) {
+    /// Pushes nil, with which [`Stack::next`] begins.
+    pub fn push_nil(&mut self) {
         self.pushing();
         // SAFETY: there is room.
         unsafe { ffi::lua_pushnil(self.state) };
@@ -233,7 +263,7 @@ impl Stack {
 
     /// Goes on through the table below the top: takes the key at the top, nil for the first, and pushes the next key and its
     /// value, if there is one. The table must be as it was when the key was got.
-    pub(super) fn next(&mut self) -> bool {
+    pub fn next(&mut self) -> bool {
         self.assert_table(2);
         assert!(self.height < self.room, "a value is pushed only after room was made for it");
         // SAFETY: the table and a key are there, and room for one value more than is taken. The key is one of the table's
@@ -247,7 +277,7 @@ impl Stack {
     }
 
     /// Pushes an element of the table at the top.
-    pub(super) fn push_element(&mut self, at: c_int) {
+    pub fn push_element(&mut self, at: c_int) {
         self.assert_table(1);
         self.pushing();
         // SAFETY: there are a table and room.

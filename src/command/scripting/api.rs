@@ -6,7 +6,8 @@ use mlua::{Function, Lua, MultiValue, Table, Value};
 
 use sha1::{Digest, Sha1};
 
-use super::host::Host;
+use super::host::{self, Host};
+use super::register;
 use crate::command::connection::REDIS_VERSION;
 use crate::command::table as commands;
 use crate::lua::raise::{self, Raised};
@@ -34,7 +35,7 @@ pub fn for_functions(lua: &Lua, host: &Rc<Host>) -> mlua::Result<Api> {
     loading.raw_set("log", log(lua)?)?;
     let host_of_libraries = host.clone();
     let register = raise::function(lua, move |lua, arguments: MultiValue| {
-        super::register::register(lua, &host_of_libraries, &arguments).map_err(|text| raised(lua, &text))
+        register::register(lua, &host_of_libraries, &arguments).map_err(|text| raised(lua, &text))
     })?;
     loading.raw_set("register_function", register)?;
     Ok(Api { redis: common(lua, host)?, loading: Some(loading) })
@@ -46,19 +47,6 @@ fn common(lua: &Lua, host: &Rc<Host>) -> mlua::Result<Table> {
     constants(&redis, &REPLICATION)?;
     versions(&redis)?;
     redis.raw_set("log", log(lua)?)?;
-    let caller = host.clone();
-    redis.raw_set(
-        "call",
-        raise::function(lua, move |lua, arguments: MultiValue| {
-            let (failed, value) = caller.call(lua, &arguments)?;
-            if failed { Err(Raised::Value(value)) } else { Ok(value) }
-        })?,
-    )?;
-    let caller = host.clone();
-    redis.raw_set(
-        "pcall",
-        raise::function(lua, move |lua, arguments: MultiValue| Ok(caller.call(lua, &arguments)?.1))?,
-    )?;
     redis.raw_set(
         "error_reply",
         reply(lua, |lua, text| error(lua, &with_code(text.strip_prefix(b"-").unwrap_or(text))))?,
@@ -155,8 +143,8 @@ fn set_repl(lua: &Lua, arguments: &MultiValue) -> Result<(), Raised> {
 
 /// Whether the user may run a command: there is one user, who may run all.
 fn acl_check(lua: &Lua, arguments: &MultiValue) -> Result<bool, Raised> {
-    let words = super::host::words(lua, arguments).map_err(|text| raised(lua, text))?;
-    let words: Vec<&[u8]> = words.iter().map(|word| word.as_slice()).collect();
+    let words = host::words(arguments).map_err(|text| raised(lua, text.trim_start_matches("ERR ")))?;
+    let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
     match commands::resolve(&words) {
         Some(_) => Ok(true),
         None => Err(raised(lua, "Invalid command passed to redis.acl_check_cmd()")),

@@ -9,7 +9,7 @@ use super::run::{self, Run};
 use super::shebang;
 use crate::command::{Ctx, Failure};
 use crate::engine::Engine;
-use crate::engine::scripts::{Digest, Kind, Script};
+use crate::engine::scripts::{Digest, Environment, Kind, Script};
 use crate::lua::raise;
 use crate::lua::sandbox::Sandbox;
 
@@ -59,20 +59,24 @@ fn run_script(
     arguments: &[&[u8]],
     read_only: bool,
 ) -> Result<(), Failure> {
-    let sandbox = sandbox(ctx.engine)?;
-    let run = Run { sandbox: &sandbox, kind: Kind::Eval, name: &script.name, facts: script.facts, read_only };
-    run.run(ctx, || {
-        let lua = sandbox.lua();
-        sandbox.run(&script.function, run::texts(lua, keys)?, run::texts(lua, arguments)?)
-    })
+    let environment = environment(ctx.engine)?;
+    let run = Run {
+        environment: &environment,
+        kind: Kind::Eval,
+        name: &script.name,
+        function: &script.function,
+        facts: script.facts,
+        read_only,
+    };
+    run.run(ctx, [keys, arguments])
 }
 
 /// Where scripts run.
-fn sandbox(engine: &mut Engine) -> Result<Rc<Sandbox>, Failure> {
-    if let Some(sandbox) = &engine.scripts.eval {
-        return Ok(sandbox.clone());
+fn environment(engine: &mut Engine) -> Result<Rc<Environment>, Failure> {
+    if let Some(environment) = &engine.scripts.eval {
+        return Ok(environment.clone());
     }
-    Ok(engine.scripts.eval.insert(run::sandbox(Kind::Eval)?).clone())
+    Ok(engine.scripts.eval.insert(run::environment(Kind::Eval)?).clone())
 }
 
 /// The script with this text, compiled and kept if it was not there. `loaded` is for SCRIPT LOAD.
@@ -85,10 +89,10 @@ pub fn script(engine: &mut Engine, body: &[u8], loaded: bool) -> Result<Rc<Scrip
         return Ok(script);
     }
     let (facts, code) = shebang::of_script(body)?;
-    let sandbox = sandbox(engine)?;
-    let function = compile(&sandbox, code, "@user_script")
+    let environment = environment(engine)?;
+    let function = compile(&environment.sandbox, code, "@user_script")
         .map_err(|text| Failure::new(format!("ERR Error compiling script (new function): {text}")))?;
-    let name = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let name = digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into();
     let script = Rc::new(Script { name, body: body.to_vec(), facts, function });
     engine.scripts.cache.keep(digest, script.clone(), loaded);
     Ok(script)

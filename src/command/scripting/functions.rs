@@ -10,8 +10,7 @@ use crate::base::glob;
 use crate::command::dump::WRONG_FOOTER;
 use crate::command::help::bad_subcommand;
 use crate::command::{Ctx, Failure};
-use crate::engine::scripts::{Kind, Registered, Registry};
-use crate::lua::sandbox::Sandbox;
+use crate::engine::scripts::{Environment, Kind, Registered, Registry};
 use crate::rdb::{Event, Reader, Version, Writer};
 
 /// FUNCTION LOAD [REPLACE] code
@@ -26,11 +25,11 @@ pub fn load(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     }
     let (name, _) = shebang::of_library(code)?;
     if !ctx.is_applying() {
-        let sandbox = registry(ctx)?;
+        let environment = registry(ctx)?;
         if !replace && ctx.engine.libraries.find(name).is_some() {
             return Err(already_exists(name));
         }
-        let registered = compile(ctx, &sandbox, code)?;
+        let registered = compile(ctx, &environment, code)?;
         check_names(&ctx.engine.scripts.registry, &[], name, &registered)?;
         keep(&mut ctx.engine.scripts.registry, name, registered);
     }
@@ -56,12 +55,12 @@ fn already_exists(name: &[u8]) -> Failure {
 }
 
 /// The functions that a library registers.
-fn compile(ctx: &mut Ctx<'_>, sandbox: &Sandbox, code: &[u8]) -> Result<Vec<Rc<Registered>>, Failure> {
+fn compile(ctx: &mut Ctx<'_>, environment: &Environment, code: &[u8]) -> Result<Vec<Rc<Registered>>, Failure> {
     let (_, code) = shebang::of_library(code)?;
-    let library = eval::compile(sandbox, code, "@user_function")
+    let library = eval::compile(&environment.sandbox, code, "@user_function")
         .map_err(|text| Failure::new(format!("ERR Error compiling function: {text}")))?;
-    let host = run::host(sandbox);
-    let ended = host.lend_to_library(ctx, || sandbox.load(&library));
+    let host = run::host(environment);
+    let ended = host.lend_to_library(ctx, || environment.sandbox.load(&library));
     let registered = host.registering.take().unwrap_or_default();
     if let Err(error) = ended.map_err(|error| run::failure(&error))? {
         let text = match &error {
@@ -86,7 +85,7 @@ fn check_names(
     let others = registry.libraries.iter().filter(|(name, _)| name != library && !replaced.contains(&name.as_slice()));
     let mut names = others.flat_map(|(_, functions)| functions).map(|function| &function.name);
     match names.find(|name| registered.iter().any(|function| function.name == **name)) {
-        Some(name) => Err(Failure::new([b"ERR Function ", name.as_slice(), b" already exists"].concat())),
+        Some(name) => Err(Failure::new(format!("ERR Function {name} already exists"))),
         None => Ok(()),
     }
 }
@@ -107,18 +106,18 @@ fn forget(registry: &mut Registry, library: &[u8]) {
 }
 
 /// Brings what was compiled up to the state of the libraries; answers where it is.
-fn registry(ctx: &mut Ctx<'_>) -> Result<Rc<Sandbox>, Failure> {
+fn registry(ctx: &mut Ctx<'_>) -> Result<Rc<Environment>, Failure> {
     let version = ctx.engine.libraries.version();
-    if let Some(sandbox) = &ctx.engine.scripts.functions
+    if let Some(environment) = &ctx.engine.scripts.functions
         && ctx.engine.scripts.registry.version == Some(version)
     {
-        return Ok(sandbox.clone());
+        return Ok(environment.clone());
     }
-    let sandbox = run::sandbox(Kind::Function)?;
+    let environment = run::environment(Kind::Function)?;
     let mut registry = Registry { version: Some(version), ..Registry::default() };
     for code in ctx.engine.libraries.codes().to_vec() {
         let name = shebang::of_library(&code)?.0;
-        match compile(ctx, &sandbox, &code).and_then(|registered| {
+        match compile(ctx, &environment, &code).and_then(|registered| {
             check_names(&registry, &[], name, &registered)?;
             Ok(registered)
         }) {
@@ -130,7 +129,7 @@ fn registry(ctx: &mut Ctx<'_>) -> Result<Rc<Sandbox>, Failure> {
         }
     }
     ctx.engine.scripts.registry = registry;
-    Ok(ctx.engine.scripts.functions.insert(sandbox).clone())
+    Ok(ctx.engine.scripts.functions.insert(environment).clone())
 }
 
 /// FCALL function numkeys [key …] [arg …]
@@ -144,15 +143,19 @@ pub fn fcall_ro(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
 }
 
 fn call(ctx: &mut Ctx<'_>, arguments: &[&[u8]], read_only: bool) -> Result<(), Failure> {
-    let sandbox = registry(ctx)?;
-    let function = ctx.engine.scripts.registry.functions.get(arguments[1]).cloned().ok_or("ERR Function not found")?;
+    let environment = registry(ctx)?;
+    let name = std::str::from_utf8(arguments[1]).unwrap_or_default();
+    let function = ctx.engine.scripts.registry.functions.get(name).cloned().ok_or("ERR Function not found")?;
     let (keys, rest) = run::split(arguments, "ERR Bad number of keys provided")?;
-    let name = String::from_utf8_lossy(&function.name);
-    let run = Run { sandbox: &sandbox, kind: Kind::Function, name: &name, facts: function.facts, read_only };
-    run.run(ctx, || {
-        let lua = sandbox.lua();
-        sandbox.call(&function.callback, run::texts(lua, keys)?, run::texts(lua, rest)?)
-    })
+    let run = Run {
+        environment: &environment,
+        kind: Kind::Function,
+        name: &function.name,
+        function: &function.callback,
+        facts: function.facts,
+        read_only,
+    };
+    run.run(ctx, [keys, rest])
 }
 
 /// FUNCTION DELETE library
@@ -229,7 +232,7 @@ pub fn list(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
         for function in functions {
             reply.map(3);
             reply.bulk(b"name");
-            reply.bulk(&function.name);
+            reply.bulk(function.name.as_bytes());
             reply.bulk(b"description");
             match &function.description {
                 Some(description) => reply.bulk(description),
@@ -263,7 +266,7 @@ pub fn stats(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
             reply.bulk(b"name");
             reply.bulk(running.name.as_bytes());
             reply.bulk(b"command");
-            reply.array(busy.words.len());
+            reply.array(busy.words.iter().len());
             busy.words.iter().for_each(|word| reply.bulk(word));
             reply.bulk(b"duration_ms");
             reply.count((now_us.saturating_sub(running.started_us) / 1000) as usize);

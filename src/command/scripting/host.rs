@@ -2,34 +2,24 @@
 
 use std::cell::{Cell, RefCell};
 
-use mlua::{Lua, MultiValue, Value};
-use smallvec::SmallVec;
-
-use super::{api, value};
 use crate::base::number;
 use crate::command::spec::{self, Group};
 use crate::command::table::{self, Row};
 use crate::command::{Ctx, Failure, call, dispatch};
 use crate::engine::admission::Verdict;
 use crate::engine::scripts::{Kind, Registered};
+use crate::lua::invoke;
 use crate::resp::Reply;
+use mlua::{MultiValue, Value};
 
 /// How long the code of a library may take when it is loaded, in microseconds: as long as in Redis.
 const LOADING_US: u64 = 500_000;
-
-/// The number of arguments that need no memory of their own.
-const USUAL: usize = 8;
-
-/// A word of a command that a script calls.
-pub type Word = SmallVec<[u8; 32]>;
 
 /// One for each sandbox, held by the functions in it.
 #[derive(Default)]
 pub struct Host {
     /// The unit that the script is part of; null while none runs.
     ctx: Cell<*mut Ctx<'static>>,
-    /// Memory for replies to the script.
-    reply: RefCell<Vec<u8>>,
     /// While a library is loaded: the functions that it has registered.
     pub registering: RefCell<Option<Vec<Registered>>>,
     /// Until when that may take, on the monotonic clock in microseconds.
@@ -60,9 +50,9 @@ impl Host {
 
     /// The unit that is lent.
     ///
-    /// Called once by each function of the sandbox, and by nothing that such a function calls.
+    /// Called once by each function of the sandbox, and by nothing that such a function calls; and when the script is over.
     #[allow(clippy::mut_from_ref, reason = "what it answers is not the host's")]
-    fn unit(&self) -> Option<&mut Ctx<'static>> {
+    pub fn unit(&self) -> Option<&mut Ctx<'static>> {
         // SAFETY: `lend` holds the exclusive borrow that the pointer was made of, and touches it only when the script is over.
         // Functions of the sandbox do not nest (a command cannot run a script), so there is one borrow at a time; and none
         // outlives its function, so that the lifetime, which is longer than what was lent, does no harm.
@@ -77,36 +67,32 @@ impl Host {
             running.resp3 = resp3;
         }
     }
+}
 
-    /// `redis.call` and `redis.pcall`: whether it failed, and what the script gets.
-    pub fn call(&self, lua: &Lua, arguments: &MultiValue) -> mlua::Result<(bool, Value)> {
-        let refused = |text: &[u8]| Ok((true, Value::Table(api::error(lua, text)?)));
-        let words = match words(lua, arguments) {
-            Ok(words) => words,
-            Err(text) => return refused(format!("ERR {text}").as_bytes()),
+impl invoke::Host for Host {
+    fn call(&self, words: &[&[u8]], reply: &mut Vec<u8>) -> bool {
+        let refuse = |text: &[u8], reply: &mut Vec<u8>| {
+            reply.push(b'-');
+            reply.extend_from_slice(text);
+            reply.extend_from_slice(b"\r\n");
+            false
         };
-        let words: SmallVec<[&[u8]; USUAL]> = words.iter().map(Word::as_slice).collect();
         let Some(ctx) = self.unit() else {
-            return refused(b"ERR redis.call/pcall can only be called inside a script invocation");
+            return refuse(b"ERR redis.call/pcall can only be called inside a script invocation", reply);
         };
-        let row = match admit(ctx, &words) {
+        let row = match admit(ctx, words) {
             Ok(row) => row,
-            Err(failure) => return refused(failure.text()),
+            Err(failure) => return refuse(failure.text(), reply),
         };
         let resp3 = ctx.engine.scripts.running.as_ref().is_some_and(|running| running.resp3);
-        let outer = std::mem::replace(&mut ctx.reply, Reply::continuing(self.reply.take(), resp3));
-        call::run(ctx, row, &words);
-        let mut reply = std::mem::replace(&mut ctx.reply, outer).into_bytes();
-        let value = if reply.is_empty() { Value::Nil } else { value::from_reply(lua, &reply, &mut 0)? };
-        let failed = reply.first() == Some(&b'-');
-        reply.clear();
-        self.reply.replace(reply);
-        Ok((failed, value))
+        let outer = std::mem::replace(&mut ctx.reply, Reply::continuing(std::mem::take(reply), resp3));
+        call::run(ctx, row, words);
+        *reply = std::mem::replace(&mut ctx.reply, outer).into_bytes();
+        true
     }
 
-    /// Called now and then while a script runs. One that takes long is laid aside, so that others are told of it; what is
-    /// answered as an error ends it.
-    pub fn watch(&self) -> mlua::Result<()> {
+    /// A script that takes long is laid aside, so that others are told of it.
+    fn watch(&self) -> mlua::Result<()> {
         let Some(ctx) = self.unit() else { return Ok(()) };
         let now_us = ctx.engine.tick();
         let limit_us = ctx.engine.config.busy_reply_threshold() * 1000;
@@ -149,23 +135,21 @@ impl Kind {
     }
 }
 
-/// The words of a command, or what is wrong with them.
-pub fn words(lua: &Lua, arguments: &MultiValue) -> Result<SmallVec<[Word; USUAL]>, &'static str> {
-    const WRONG: &str = "Lua redis lib command arguments must be strings or integers";
+/// The words of a command that a script asks about, or what is wrong with them.
+pub fn words(arguments: &MultiValue) -> Result<Vec<Vec<u8>>, &'static str> {
     if arguments.is_empty() {
-        return Err("Please specify at least one argument for this redis lib call");
+        return Err(invoke::NO_WORDS);
     }
     let word = |argument: &Value| match argument {
-        Value::String(text) => Ok(Word::from_slice(&text.as_bytes())),
-        Value::Integer(number) => Ok(Word::from_slice(itoa::Buffer::new().format(*number).as_bytes())),
+        Value::String(text) => Ok(text.as_bytes().to_vec()),
+        Value::Integer(number) => Ok(number.to_string().into_bytes()),
         Value::Number(number) => {
-            let mut text = Vec::with_capacity(32);
+            let mut text = Vec::new();
             number::format_f64(*number, &mut text);
-            Ok(Word::from_vec(text))
+            Ok(text)
         }
-        _ => Err(WRONG),
+        _ => Err(invoke::WRONG_WORD),
     };
-    let _ = lua;
     arguments.iter().map(word).collect()
 }
 

@@ -6,7 +6,6 @@
 
 use std::rc::Rc;
 
-use bytes::Bytes;
 use smallvec::SmallVec;
 
 use crate::command::table::Row;
@@ -14,7 +13,7 @@ use crate::command::{Ctx, Failure, Origin, call, spec};
 use crate::engine::Engine;
 use crate::engine::client::{Blocked, BlockedOn, Client, ClientId};
 use crate::engine::fiber::{Fiber, Stretch};
-use crate::engine::scripts::{Busy, Kind};
+use crate::engine::scripts::{Busy, Kind, Words};
 use crate::resp::Reply;
 
 /// Whether a command may run a script.
@@ -25,11 +24,11 @@ pub fn may_run(client: &Client, row: &Row) -> bool {
 
 /// [`call::execute`] for such a command.
 pub fn execute(engine: &mut Engine, client: &mut Client, row: &'static Row, arguments: &[&[u8]]) {
-    let words: Rc<Vec<Bytes>> = Rc::new(arguments.iter().map(|word| Bytes::copy_from_slice(word)).collect());
+    let words = Rc::new(Words::copy(arguments));
     let for_the_unit = words.clone();
     let stack = engine.scripts.stack.take();
     let fiber = Fiber::new(stack, move |pauser, engine, client| {
-        let words: SmallVec<[&[u8]; 8]> = for_the_unit.iter().map(Bytes::as_ref).collect();
+        let words: SmallVec<[&[u8]; 8]> = for_the_unit.iter().collect();
         engine.stream.begin_unit();
         let reply = Reply::continuing(Vec::new(), client.resp3);
         let mut ctx = Ctx::new(engine, client, reply, Origin::Client);

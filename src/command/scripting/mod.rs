@@ -15,7 +15,6 @@ mod run;
 mod shebang;
 #[cfg(test)]
 mod tests;
-mod value;
 
 fn is_flush_mode(word: &[u8]) -> bool {
     word.eq_ignore_ascii_case(b"sync") || word.eq_ignore_ascii_case(b"async")

@@ -1,5 +1,7 @@
 //! `redis.register_function`: what the code of a library calls while it is loaded.
 
+use std::rc::Rc;
+
 use mlua::{Function, Lua, MultiValue, Table, Value};
 
 use super::host::Host;
@@ -32,7 +34,7 @@ pub fn register(lua: &Lua, host: &Host, arguments: &MultiValue) -> Result<(), St
         }
         _ => return Err("wrong number of arguments to redis.register_function".to_owned()),
     };
-    if !shebang::is_name(&registered.name) {
+    if !shebang::is_name(registered.name.as_bytes()) {
         return Err(shebang::NAME_RULE.trim_start_matches("ERR ").to_owned());
     }
     let mut registering = host.registering.borrow_mut();
@@ -62,7 +64,7 @@ fn by_names(lua: &Lua, named: &Table) -> Result<Registered, String> {
             }
             b"description" => {
                 description = Some(
-                    text(lua, &value)
+                    bytes(lua, &value)
                         .ok_or("description argument given to redis.register_function must be a string")?,
                 );
             }
@@ -97,11 +99,16 @@ fn by_names(lua: &Lua, named: &Table) -> Result<Registered, String> {
     })
 }
 
-fn text(lua: &Lua, value: &Value) -> Option<Vec<u8>> {
+fn bytes(lua: &Lua, value: &Value) -> Option<Vec<u8>> {
     let text = lua.coerce_string(value.clone()).ok()??;
     Some(text.as_bytes().to_vec())
 }
 
 fn function(value: &Value) -> Option<Function> {
     value.as_function().cloned()
+}
+
+/// The name of a function: the rule for names is one of ASCII, so a text will do.
+fn text(lua: &Lua, value: &Value) -> Option<Rc<str>> {
+    bytes(lua, value).map(|bytes| String::from_utf8_lossy(&bytes).into())
 }

@@ -1,109 +1,123 @@
 //! From what a script returns to the reply for its client.
 
-use mlua::{Table, Value};
-
+use crate::engine::stats::Stats;
+use crate::lua::stack::{Kind, Stack};
 use crate::resp::Reply;
 
 /// How deep tables may be nested: deeper than any client reads them.
 const DEPTH: usize = 1000;
 
-/// How the script asked for replies, and what goes wrong on the way.
+/// Writes the value at the top of a script's stack.
 pub struct Writer<'a> {
     /// The client's reply.
     pub reply: &'a mut Reply,
     /// The script called `redis.setresp(3)`.
     pub script_resp3: bool,
-    /// Errors written, to be counted, without those that were counted when a command failed.
-    pub errors: Vec<Vec<u8>>,
+    /// Errors that are written are counted there, but for those that were counted when a command failed.
+    pub stats: &'a mut Stats,
 }
 
 impl Writer<'_> {
-    /// Writes a value.
-    pub fn write(&mut self, value: &Value) {
-        self.nested(value, 0);
+    /// Writes it.
+    pub fn write(&mut self, stack: &mut Stack) {
+        self.nested(stack, 0);
     }
 
-    fn nested(&mut self, value: &Value, depth: usize) {
-        match value {
-            Value::String(text) => self.reply.bulk(&text.as_bytes()),
-            Value::Boolean(truth) if self.script_resp3 => self.reply.boolean(*truth),
-            Value::Boolean(true) => self.reply.integer(1),
-            Value::Integer(number) => self.reply.integer(*number),
-            Value::Number(number) => self.reply.integer(truncated(*number)),
-            Value::Table(_) if depth >= DEPTH => self.reply.error(b"ERR reached lua stack limit"),
-            Value::Table(table) => self.table(table, depth),
+    fn nested(&mut self, stack: &mut Stack, depth: usize) {
+        match stack.kind(1) {
+            Kind::String => self.reply.bulk(stack.string(1)),
+            Kind::Number => self.reply.integer(truncated(stack.number(1))),
+            Kind::Boolean if self.script_resp3 => self.reply.boolean(stack.is_true(1)),
+            Kind::Boolean if stack.is_true(1) => self.reply.integer(1),
+            Kind::Table if depth >= DEPTH || !stack.make_room(5) => {
+                self.reply.error(b"ERR reached lua stack limit");
+            }
+            Kind::Table => self.table(stack, depth),
             _ => self.reply.null(),
         }
     }
 
-    fn table(&mut self, table: &Table, depth: usize) {
-        let get = |name: &str| table.raw_get::<Value>(name).unwrap_or(Value::Nil);
-        if let Value::String(text) = get("err") {
-            let text = text.as_bytes().to_vec();
+    fn table(&mut self, stack: &mut Stack, depth: usize) {
+        if let Some(text) = text(stack, "err") {
             self.reply.error(&text);
-            if !matches!(get("ignore_error_stats_update"), Value::Boolean(true)) {
-                self.errors.push(text);
+            if !is_counted(stack) {
+                self.stats.error(&text);
             }
-        } else if let Value::String(text) = get("ok") {
-            let text: Vec<u8> = one_line(&text.as_bytes());
+        } else if let Some(text) = text(stack, "ok") {
             self.reply.raw(b"+");
-            self.reply.raw(&text);
+            self.reply.raw(&one_line(text));
             self.reply.raw(b"\r\n");
-        } else if let Some(number) = get("double").as_number_of_any_kind() {
+        } else if let Some(number) = with(stack, "double", Kind::Number, |stack| stack.number(1)) {
             self.reply.double(number);
-        } else if let Value::Table(pairs) = get("map") {
-            let start = self.reply.deferred();
-            let mut count = 0;
-            for pair in pairs.pairs::<Value, Value>().flatten() {
-                self.nested(&pair.0, depth + 1);
-                self.nested(&pair.1, depth + 1);
-                count += 1;
-            }
-            self.reply.finish_map(start, count);
-        } else if let Value::Table(members) = get("set") {
-            let start = self.reply.deferred();
-            let mut count = 0;
-            for (member, _) in members.pairs::<Value, Value>().flatten() {
-                self.nested(&member, depth + 1);
-                count += 1;
-            }
-            self.reply.finish_set(start, count);
-        } else if let Value::String(digits) = get("big_number") {
-            self.reply.big_number(&one_line(&digits.as_bytes()));
-        } else if let Some((format, text)) = verbatim(&get("verbatim_string")) {
+        } else if with(stack, "map", Kind::Table, |stack| self.pairs(stack, depth, true)).is_some()
+            || with(stack, "set", Kind::Table, |stack| self.pairs(stack, depth, false)).is_some()
+        {
+        } else if let Some(digits) = text(stack, "big_number") {
+            self.reply.big_number(&one_line(digits));
+        } else if let Some(Some((format, text))) = with(stack, "verbatim_string", Kind::Table, verbatim) {
             self.reply.verbatim(&format, &text);
         } else {
-            self.array(table, depth);
+            self.elements(stack, depth);
         }
+    }
+
+    /// The pairs of the table at the top, or its keys alone.
+    fn pairs(&mut self, stack: &mut Stack, depth: usize, values: bool) {
+        let start = self.reply.deferred();
+        let mut count = 0;
+        stack.push_nil();
+        while stack.next() {
+            stack.push_copy(stack.height() - 1);
+            self.nested(stack, depth + 1);
+            stack.pop(1);
+            if values {
+                self.nested(stack, depth + 1);
+            }
+            stack.pop(1);
+            count += 1;
+        }
+        if values { self.reply.finish_map(start, count) } else { self.reply.finish_set(start, count) }
     }
 
     /// The elements up to the first that is nil.
-    fn array(&mut self, table: &Table, depth: usize) {
+    fn elements(&mut self, stack: &mut Stack, depth: usize) {
         let start = self.reply.deferred();
-        let mut count = 0;
-        loop {
-            match table.raw_get::<Value>(count + 1) {
-                Ok(Value::Nil) | Err(_) => break,
-                Ok(value) => self.nested(&value, depth + 1),
+        for at in 1.. {
+            stack.push_element(at);
+            if stack.kind(1) == Kind::Nil {
+                stack.pop(1);
+                return self.reply.finish_array(start, at as usize - 1);
             }
-            count += 1;
+            self.nested(stack, depth + 1);
+            stack.pop(1);
         }
-        self.reply.finish_array(start, count);
     }
 }
 
-trait AnyNumber {
-    fn as_number_of_any_kind(&self) -> Option<f64>;
+/// What stands in a field of the table at the top, if it is of this kind.
+fn with<R>(stack: &mut Stack, name: &str, kind: Kind, read: impl FnOnce(&mut Stack) -> R) -> Option<R> {
+    if !stack.make_room(5) {
+        return None;
+    }
+    stack.push_field(name);
+    let result = if stack.kind(1) == kind { Some(read(stack)) } else { None };
+    stack.pop(1);
+    result
 }
 
-impl AnyNumber for Value {
-    fn as_number_of_any_kind(&self) -> Option<f64> {
-        match self {
-            Value::Integer(number) => Some(*number as f64),
-            Value::Number(number) => Some(*number),
-            _ => None,
-        }
-    }
+/// The text in a field of the table at the top.
+pub fn text(stack: &mut Stack, name: &str) -> Option<Vec<u8>> {
+    with(stack, name, Kind::String, |stack| stack.string(1).to_vec())
+}
+
+/// The number in a field of the table at the top.
+pub fn number(stack: &mut Stack, name: &str) -> Option<f64> {
+    with(stack, name, Kind::Number, |stack| stack.number(1))
+}
+
+/// Whether the error at the top was counted when a command failed.
+pub fn is_counted(stack: &mut Stack) -> bool {
+    with(stack, "ignore_error_stats_update", Kind::Boolean, |stack| stack.is_true(1)) == Some(true)
 }
 
 /// As C does it on the machines that Redis runs on: what does not fit is the smallest integer.
@@ -111,16 +125,12 @@ fn truncated(number: f64) -> i64 {
     if number >= -(2f64.powi(63)) && number < 2f64.powi(63) { number as i64 } else { i64::MIN }
 }
 
-fn one_line(text: &[u8]) -> Vec<u8> {
-    text.iter().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte }).collect()
+fn one_line(mut text: Vec<u8>) -> Vec<u8> {
+    text.iter_mut().filter(|byte| matches!(byte, b'\r' | b'\n')).for_each(|byte| *byte = b' ');
+    text
 }
 
-fn verbatim(value: &Value) -> Option<(String, Vec<u8>)> {
-    let table = value.as_table()?;
-    let text = |name: &str| match table.raw_get::<Value>(name) {
-        Ok(Value::String(text)) => Some(text.as_bytes().to_vec()),
-        _ => None,
-    };
-    let format: String = text("format")?.iter().take(3).map(|byte| char::from(*byte)).collect();
-    Some((format!("{format:<3}"), text("string")?))
+fn verbatim(stack: &mut Stack) -> Option<(String, Vec<u8>)> {
+    let format: String = text(stack, "format")?.iter().take(3).map(|byte| char::from(*byte)).collect();
+    Some((format!("{format:<3}"), text(stack, "string")?))
 }

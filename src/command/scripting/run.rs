@@ -2,17 +2,19 @@
 
 use std::rc::Rc;
 
-use mlua::{Lua, Table, Value};
+use mlua::{Function, Lua};
 
 use super::api;
 use super::host::Host;
-use super::reply::Writer;
+use super::reply::{self, Writer};
 use crate::base::number;
 use crate::command::{Ctx, Failure, dispatch};
-use crate::engine::scripts::{Facts, Kind, Running};
-use crate::lua::sandbox::{Ended, Sandbox};
+use crate::engine::scripts::{Environment, Facts, Kind, Running};
+use crate::lua::sandbox::Sandbox;
+use crate::lua::stack::{self, Stack};
 
 /// Number and place of the keys: behind `arguments[2]`, which tells how many there are.
+#[allow(clippy::type_complexity, reason = "two parts of one slice")]
 pub fn split<'a, 'b>(
     arguments: &'b [&'a [u8]],
     not_a_number: &'static str,
@@ -26,22 +28,21 @@ pub fn split<'a, 'b>(
     Ok(rest.split_at(keys))
 }
 
-/// A new sandbox.
-pub fn sandbox(kind: Kind) -> Result<Rc<Sandbox>, Failure> {
+/// A new sandbox with its host.
+pub fn environment(kind: Kind) -> Result<Rc<Environment>, Failure> {
     let host = Rc::new(Host::default());
-    let (of_api, of_watch) = (host.clone(), host.clone());
+    let of_api = host.clone();
     let api = move |lua: &Lua| match kind {
         Kind::Eval => api::for_scripts(lua, &of_api),
         Kind::Function => api::for_functions(lua, &of_api),
     };
-    let sandbox = Sandbox::new(api, move |_| of_watch.watch()).map_err(|error| failure(&error))?;
-    sandbox.lua().set_app_data(host);
-    Ok(Rc::new(sandbox))
+    let sandbox = Sandbox::new(api, host.clone()).map_err(|error| failure(&error))?;
+    Ok(Rc::new(Environment { sandbox, host }))
 }
 
-/// The host of a sandbox that was made here.
-pub fn host(sandbox: &Sandbox) -> Rc<Host> {
-    sandbox.lua().app_data_ref::<Rc<Host>>().expect("every sandbox has its host").clone()
+/// The host of an environment that was made here.
+pub fn host(environment: &Environment) -> &Host {
+    environment.host.downcast_ref().expect("every environment has its host")
 }
 
 /// What Lua cannot do, mostly for want of memory.
@@ -49,23 +50,16 @@ pub fn failure(error: &mlua::Error) -> Failure {
     Failure::new(format!("ERR {}", crate::lua::raise::text_of(error)))
 }
 
-/// A table of texts.
-pub fn texts(lua: &Lua, texts: &[&[u8]]) -> mlua::Result<Table> {
-    let table = lua.create_table_with_capacity(texts.len(), 0)?;
-    for (at, text) in texts.iter().enumerate() {
-        table.raw_set(at + 1, lua.create_string(text)?)?;
-    }
-    Ok(table)
-}
-
 /// What is to be run, and by which rules.
 pub struct Run<'a> {
     /// Where.
-    pub sandbox: &'a Sandbox,
+    pub environment: &'a Environment,
     /// Its kind.
     pub kind: Kind,
     /// Its name.
-    pub name: &'a str,
+    pub name: &'a Rc<str>,
+    /// What it was compiled to.
+    pub function: &'a Function,
     /// What it says about itself.
     pub facts: Facts,
     /// It was called by a command that only reads.
@@ -73,8 +67,8 @@ pub struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Runs it and writes the reply.
-    pub fn run(self, ctx: &mut Ctx<'_>, script: impl FnOnce() -> mlua::Result<Ended>) -> Result<(), Failure> {
+    /// Runs it with its keys and its other arguments, and writes the reply.
+    pub fn run(self, ctx: &mut Ctx<'_>, tables: [&[&[u8]]; 2]) -> Result<(), Failure> {
         let writes = !self.facts.no_writes;
         if self.facts.declared && writes {
             if self.read_only {
@@ -85,7 +79,7 @@ impl Run<'_> {
         let started_us = ctx.engine.monotonic_us();
         ctx.engine.scripts.running = Some(Running {
             kind: self.kind,
-            name: self.name.to_owned(),
+            name: self.name.clone(),
             read_only: self.read_only || !writes,
             wrote: false,
             resp3: false,
@@ -93,52 +87,50 @@ impl Run<'_> {
             slow: false,
             killed: false,
         });
-        let host = host(self.sandbox);
-        let result = ctx.script(|ctx| host.lend(ctx, script));
-        let running = ctx.engine.scripts.running.take();
-        if running.as_ref().is_some_and(|running| running.killed) {
-            self.sandbox.rest();
+        let result = ctx.script(|ctx| self.run_in(ctx, tables));
+        if ctx.engine.scripts.running.take().is_some_and(|running| running.killed) {
+            self.environment.sandbox.rest();
         }
-        match result {
-            Ok(Ok(value)) => {
-                let script_resp3 = running.is_some_and(|running| running.resp3);
-                let mut writer = Writer { reply: &mut ctx.reply, script_resp3, errors: Vec::new() };
-                writer.write(&value);
-                let errors = writer.errors;
-                errors.iter().for_each(|text| ctx.engine.stats.error(text));
+        result.map_err(|error| failure(&error))?
+    }
+
+    fn run_in(&self, ctx: &mut Ctx<'_>, tables: [&[&[u8]]; 2]) -> mlua::Result<Result<(), Failure>> {
+        let Environment { sandbox, .. } = self.environment;
+        // The reply is written while the result is on Lua's stack, but when nothing of the script can run any more.
+        let host = host(self.environment);
+        host.lend(ctx, || {
+            let finish = |ended_well: bool, stack: &mut Stack| {
+                let ctx = host.unit().expect("it is lent");
+                if !ended_well {
+                    return failed(ctx, stack, self.name);
+                }
+                let script_resp3 = ctx.engine.scripts.running.as_ref().is_some_and(|running| running.resp3);
+                Writer { reply: &mut ctx.reply, script_resp3, stats: &mut ctx.engine.stats }.write(stack);
                 Ok(())
+            };
+            match self.kind {
+                Kind::Eval => sandbox.run(self.function, tables, finish),
+                Kind::Function => sandbox.call(self.function, tables, finish),
             }
-            Ok(Err(error)) => failed(ctx, &error, self.name),
-            Err(error) => Err(failure(&error)),
-        }
+        })
     }
 }
 
 /// Answers the error of a script, with the place that it came from.
-fn failed(ctx: &mut Ctx<'_>, error: &Value, name: &str) -> Result<(), Failure> {
-    let Value::Table(error) = error else {
-        let text = error.to_string().unwrap_or_default();
-        let text: String = text.chars().take(100).collect();
+fn failed(ctx: &mut Ctx<'_>, stack: &mut Stack, name: &str) -> Result<(), Failure> {
+    if stack.kind(1) != stack::Kind::Table {
+        let text = if stack.kind(1) == stack::Kind::String { stack.string(1) } else { b"execution failure" };
+        let text: String = String::from_utf8_lossy(text).chars().take(100).collect();
         return Err(Failure::new(format!("ERR Error running script {name}, {text}")));
-    };
-    let get = |name: &str| error.raw_get::<Value>(name).unwrap_or(Value::Nil);
-    let bytes = |value: Value| match value {
-        Value::String(text) => Some(text.as_bytes().to_vec()),
-        Value::Integer(number) => Some(number.to_string().into_bytes()),
-        Value::Number(number) => Some(number.to_string().into_bytes()),
-        _ => None,
-    };
-    let mut text = match get("err") {
-        Value::String(text) => text.as_bytes().to_vec(),
-        _ => b"ERR unknown error".to_vec(),
-    };
-    if let (Some(source), Some(line)) = (bytes(get("source")), bytes(get("line"))) {
-        for part in [b" script: ", name.as_bytes(), b", on ", &source, b":", &line, b"."] {
+    }
+    let mut text = reply::text(stack, "err").unwrap_or_else(|| b"ERR unknown error".to_vec());
+    if let (Some(source), Some(line)) = (reply::text(stack, "source"), reply::number(stack, "line")) {
+        let line = (line as i64).to_string();
+        for part in [b" script: ", name.as_bytes(), b", on ", &source, b":", line.as_bytes(), b"."] {
             text.extend_from_slice(part);
         }
     }
-    if matches!(get("ignore_error_stats_update"), Value::Boolean(true)) {
-        // It was counted when the command failed.
+    if reply::is_counted(stack) {
         ctx.reply.error(&text);
         return Ok(());
     }
