@@ -4,17 +4,18 @@ use mlua::{Lua, Table};
 
 use super::call::{Arguments, Fault, function};
 
+type Unary = fn(u32) -> u32;
+type Binary = fn(u32, u32) -> u32;
+
 /// Makes the library.
 pub fn open(lua: &Lua) -> mlua::Result<Table> {
     let library = lua.create_table()?;
-    let unary: [(&str, fn(u32) -> u32); 3] =
-        [("tobit", |bits| bits), ("bnot", |bits| !bits), ("bswap", u32::swap_bytes)];
+    let unary: [(&str, Unary); 3] = [("tobit", |bits| bits), ("bnot", |bits| !bits), ("bswap", u32::swap_bytes)];
     for (name, operation) in unary {
         let body = move |_: &Lua, arguments: Arguments<'_>| Ok(signed(operation(bits(&arguments, 1)?)));
         library.raw_set(name, function(lua, body)?)?;
     }
-    let folds: [(&str, fn(u32, u32) -> u32); 3] =
-        [("band", |a, b| a & b), ("bor", |a, b| a | b), ("bxor", |a, b| a ^ b)];
+    let folds: [(&str, Binary); 3] = [("band", |a, b| a & b), ("bor", |a, b| a | b), ("bxor", |a, b| a ^ b)];
     for (name, operation) in folds {
         let body = move |_: &Lua, arguments: Arguments<'_>| {
             let first = bits(&arguments, 1)?;
@@ -25,7 +26,7 @@ pub fn open(lua: &Lua) -> mlua::Result<Table> {
         };
         library.raw_set(name, function(lua, body)?)?;
     }
-    let shifts: [(&str, fn(u32, u32) -> u32); 5] = [
+    let shifts: [(&str, Binary); 5] = [
         ("lshift", u32::wrapping_shl),
         ("rshift", u32::wrapping_shr),
         ("arshift", |bits, by| (bits as i32).wrapping_shr(by) as u32),
