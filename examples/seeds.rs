@@ -57,6 +57,28 @@ impl Seeds {
     }
 }
 
+/// What `lua` reads: what it is, and the text.
+const LUA: [(&str, &[u8]); 8] = [
+    ("json", b"\0{\"a\": [1, 2.5e3, null, true], \"b\": {\"c\": \"\\u00e9\\n\"}}"),
+    ("json-array", b"\0[1,[2,[3,\"x\"]],-0.5]"),
+    ("message-pack", b"\x01\x93\x01\xa1x\x82\xa1a\xcb\x3f\xf0\0\0\0\0\0\0\xa1b\xc0"),
+    ("struct", b"\x02>I2s i4\0\x01\x02abc\0\0\0\0\x01"),
+    ("script", b"\x03local t = {} for i = 1, 10 do t[i] = redis.call('get', KEYS[i] or i) end return {t, ARGV}"),
+    (
+        "script-errors",
+        b"\x03local ok, e = pcall(function() error({err = 'x'}) end) setmetatable({}, {__index = redis}) return e .. 1",
+    ),
+    (
+        "script-coroutine",
+        b"\x03local f = coroutine.wrap(function(a) local b = coroutine.yield(a) return loadstring('return ...')(b) end) \
+          return {f(1), f(2)}",
+    ),
+    (
+        "script-libraries",
+        b"\x04return cjson.encode(cmsgpack.unpack(cmsgpack.pack({bit.bxor(1, 3), struct.pack('>I2', 7)})))",
+    ),
+];
+
 /// A length, and what follows it.
 fn length(bytes: &[u8]) -> (u64, &[u8]) {
     match *bytes {
@@ -319,6 +341,7 @@ fn main() -> std::io::Result<()> {
         let seed = [&(pattern.len() as u16).to_le_bytes(), pattern.as_bytes(), text.as_bytes()].concat();
         seeds.add("glob", format!("pattern-{number}"), seed);
     }
+    LUA.iter().for_each(|(kind, bytes)| seeds.add("lua", *kind, *bytes));
     own(&mut seeds);
     seeds.write(Path::new("fuzz/seeds"))
 }

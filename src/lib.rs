@@ -8,7 +8,7 @@
 //! inside.
 //!
 //! Imports point downwards through the layers: `cli` → `server` → `durability` → `command` → `engine` →
-//! `keyspace`, `log`, `rdb`, `resp` → `disk` → `base`. `lab`, which tries servers from outside, stands beside them.
+//! `keyspace`, `log`, `lua`, `rdb`, `resp` → `disk` → `base`. `lab`, which tries servers from outside, stands beside them.
 
 #[doc(hidden)]
 pub mod base;
@@ -26,6 +26,7 @@ pub mod keyspace;
 #[doc(hidden)]
 pub mod lab;
 pub mod log;
+#[doc(hidden)]
 pub mod lua;
 pub mod rdb;
 pub mod resp;

@@ -265,3 +265,110 @@ fn who_was_there_is_known_after_a_crash() {
     let mut client = crash(&mut server);
     assert_eq!((integer(&mut client, "GETBIT both 4711"), integer(&mut client, "BITCOUNT both")), (1, 1));
 }
+
+/// The script of this name in `docs/recipes.md`.
+fn script(name: &str) -> &'static str {
+    let blocks = include_str!("../docs/recipes.md").split("```lua\n").skip(1);
+    let mut scripts = blocks.map(|block| block.split("```").next().unwrap());
+    scripts.find(|script| script.starts_with(&format!("-- {name}: "))).unwrap_or_else(|| panic!("no script {name}"))
+}
+
+fn eval(client: &mut Client, name: &str, keys: &[&str], arguments: &[&str]) -> Value {
+    let count = keys.len().to_string();
+    let words = [&["EVAL", script(name), &count], keys, arguments].concat();
+    client.call(&words).unwrap().value
+}
+
+#[test]
+fn a_script_releases_only_its_own_lock() {
+    let mut server = server();
+    let mut client = server.client();
+    client.command("SET lock mine NX PX 60000");
+    assert_eq!(eval(&mut client, "release-lock", &["lock"], &["other"]), Value::Integer(0));
+    let mut client = crash(&mut server);
+    assert_eq!(eval(&mut client, "release-lock", &["lock"], &["mine"]), Value::Integer(1));
+    let mut client = crash(&mut server);
+    assert_eq!(integer(&mut client, "EXISTS lock"), 0);
+}
+
+#[test]
+fn who_comes_too_late_is_fenced_off() {
+    let mut server = server();
+    let mut client = server.client();
+    let acquire = |client: &mut Client, owner: &str, lease: &str| {
+        eval(client, "acquire-lock", &["lock", "tokens"], &[owner, lease])
+    };
+    let write = |client: &mut Client, token: &str, value: &str| {
+        eval(client, "fenced-write", &["value", "highest"], &[token, value]).text().unwrap()
+    };
+    assert_eq!(acquire(&mut client, "first", "40"), Value::Integer(1));
+    assert_eq!(write(&mut client, "1", "from the first"), "OK");
+    // It stalls past its lease, and the server crashes meanwhile: the next token is a later one all the same.
+    let mut client = crash(&mut server);
+    let begun = Instant::now();
+    let second = loop {
+        match acquire(&mut client, "second", "60000") {
+            Value::Integer(token) => break token,
+            refused => assert!(refused.is_null() && begun.elapsed() < Duration::from_secs(20), "{refused:?}"),
+        }
+    };
+    assert_eq!(second, 2);
+    assert_eq!(acquire(&mut client, "third", "60000"), Value::NullBulk);
+    assert_eq!(write(&mut client, "2", "from the second"), "OK");
+    let mut client = crash(&mut server);
+    assert_eq!(write(&mut client, "1", "late"), "STALE a later holder has written");
+    assert_eq!(client.command("GET value").text().unwrap(), "from the second");
+}
+
+#[test]
+fn scripts_limit_requests_over_crashes() {
+    let mut server = server();
+    let mut client = server.client();
+    let window = |client: &mut Client, now: u64, request: &str| {
+        eval(client, "sliding-window", &["window"], &[&now.to_string(), "60000", "3", request])
+    };
+    let start = 1_700_000_000_000;
+    for (at, request, allowed) in
+        [(0, "a", 1), (10, "b", 1), (20, "c", 1), (30, "d", 0), (60_001, "e", 1), (60_002, "f", 0)]
+    {
+        assert_eq!(window(&mut client, start + at, request), Value::Integer(allowed), "{request}");
+        client = crash(&mut server);
+    }
+    let mut bucket = |client: &mut Client, now: u64, cost: &str| {
+        words(&eval(client, "token-bucket", &["bucket"], &["10", "2", &now.to_string(), cost])).join(" ")
+    };
+    assert_eq!(bucket(&mut client, start, "8"), "1 2");
+    let mut client = crash(&mut server);
+    assert_eq!(bucket(&mut client, start, "3"), "0 2");
+    assert_eq!(bucket(&mut client, start + 499, "3"), "0 2");
+    assert_eq!(bucket(&mut client, start + 500, "3"), "1 0");
+    assert_eq!(bucket(&mut client, start + 60_000, "1"), "1 9", "it never holds more than it can");
+}
+
+#[test]
+fn of_equal_scores_the_earlier_is_first() {
+    let mut server = server();
+    let mut client = server.client();
+    let now = 1_700_000_000u64;
+    let score = |client: &mut Client, player: &str, points: &str, after: u64| {
+        eval(client, "best-score", &["board"], &[player, points, &(now + after).to_string()])
+    };
+    assert_eq!(score(&mut client, "late", "999999", 1), Value::Integer(1));
+    assert_eq!(score(&mut client, "early", "999999", 0), Value::Integer(1));
+    assert_eq!(score(&mut client, "early", "999999", 5), Value::Integer(0), "no better than before");
+    assert_eq!(score(&mut client, "other", "7", 9), Value::Integer(1));
+    let mut client = crash(&mut server);
+    assert_eq!(list(&mut client, "ZRANGE board 0 -1 REV"), ["early", "late", "other"]);
+}
+
+#[test]
+fn each_delayed_job_is_queued_once() {
+    let mut server = server();
+    let mut client = server.client();
+    client.command("ZADD delayed 100 a 200 b 300 c");
+    assert_eq!(eval(&mut client, "due-jobs", &["delayed", "queue"], &["250", "10"]), Value::Integer(2));
+    let mut client = crash(&mut server);
+    assert_eq!(eval(&mut client, "due-jobs", &["delayed", "queue"], &["250", "10"]), Value::Integer(0));
+    assert_eq!(list(&mut client, "LRANGE queue 0 -1"), ["a", "b"]);
+    assert_eq!(list(&mut client, "ZRANGE delayed 0 -1"), ["c"]);
+}

@@ -36,7 +36,7 @@ fn command() -> Command {
         .arg(path("DIR", "What the server's `dir` will name; the data will be in DIR/ackd-data"))
         .arg(flag("salvage", "Keeps what stands before damage, and says what was dropped"))
         .arg(flag("skip-modules", "Leaves data of modules out, instead of refusing the source"))
-        .arg(flag("skip-functions", "Leaves libraries of functions out; else they are carried along, although they cannot be called yet"))
+        .arg(flag("skip-functions", "Leaves libraries of functions out"))
         .arg(flag("json", "Prints the summary as one JSON object"))
 }
 

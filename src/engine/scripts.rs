@@ -2,13 +2,14 @@
 
 use std::any::Any;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 
-use mlua::Function;
 use smallvec::SmallVec;
 
 use super::client::ClientId;
 use super::fiber::{Fiber, Stack};
+use crate::lua::invoke::Kept;
 use crate::lua::sandbox::Sandbox;
 
 /// The SHA-1 of a script's text.
@@ -45,19 +46,37 @@ pub struct Script {
     /// What it says about itself.
     pub facts: Facts,
     /// What it was compiled to.
-    pub function: Function,
+    pub function: Kept,
 }
 
 /// The cached scripts of EVAL and SCRIPT LOAD.
 #[derive(Default)]
 pub struct Cache {
-    scripts: HashMap<Digest, Cached>,
+    scripts: HashMap<Digest, Cached, BuildHasherDefault<DigestHasher>>,
     /// How many came with EVAL only.
     evaluated: usize,
     /// Counts uses, which gives them an order.
     uses: u64,
     /// How many were given up for newer ones.
     pub evicted: u64,
+}
+
+/// A digest is as good as random, so its first bytes will do.
+#[derive(Default)]
+struct DigestHasher(u64);
+
+impl Hasher for DigestHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk() {
+            self.0 = u64::from_le_bytes(*first);
+        }
+    }
+
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 struct Cached {
@@ -126,7 +145,7 @@ pub struct Registered {
     /// Its name.
     pub name: Rc<str>,
     /// What is called.
-    pub callback: Function,
+    pub callback: Kept,
     /// What it says about itself.
     pub facts: Facts,
     /// Its description, if it has one.
@@ -177,14 +196,14 @@ pub struct Running {
 /// The words of a command, kept in one piece.
 #[derive(Debug)]
 pub struct Words {
-    bytes: Vec<u8>,
+    bytes: SmallVec<[u8; 128]>,
     ends: SmallVec<[usize; 8]>,
 }
 
 impl Words {
     /// A copy of these.
     pub fn copy(words: &[&[u8]]) -> Self {
-        let mut bytes = Vec::with_capacity(words.iter().map(|word| word.len()).sum());
+        let mut bytes = SmallVec::with_capacity(words.iter().map(|word| word.len()).sum());
         let mut add = |word: &&[u8]| {
             bytes.extend_from_slice(word);
             bytes.len()
@@ -231,6 +250,8 @@ pub struct Scripts {
     pub registry: Registry,
     /// The stack of the last script, for the next.
     pub stack: Option<Stack>,
+    /// Memory for the reply of the next.
+    pub spare_reply: Vec<u8>,
     /// The script that runs.
     pub running: Option<Running>,
     /// The same, laid aside.
@@ -240,6 +261,15 @@ pub struct Scripts {
 }
 
 impl Scripts {
+    /// Keeps memory for the next reply, unless it is much.
+    pub fn keep_spare(&mut self, mut memory: Vec<u8>) {
+        const KEEP: usize = 64 * 1024;
+        if memory.capacity() <= KEEP {
+            memory.clear();
+            self.spare_reply = memory;
+        }
+    }
+
     /// Forgets the scripts of EVAL.
     pub fn flush(&mut self) {
         self.cache = Cache { evicted: self.cache.evicted, ..Cache::default() };

@@ -10,7 +10,7 @@ use std::ffi::c_int;
 use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
 
-use mlua::{Function, Lua, Table, ffi};
+use mlua::{Function, IntoLua, Lua, Table, WeakLua, ffi};
 use smallvec::SmallVec;
 
 use super::stack::Stack;
@@ -24,21 +24,118 @@ pub trait Host {
     fn watch(&self) -> mlua::Result<()>;
 }
 
+/// A value that is kept in Lua's registry, from where it is fetched faster than by a handle.
+pub struct Kept {
+    lua: WeakLua,
+    place: c_int,
+}
+
+impl Kept {
+    /// Keeps a value.
+    pub fn new(lua: &Lua, value: impl IntoLua) -> mlua::Result<Self> {
+        let mut place = 0;
+        let slot = &mut place;
+        // SAFETY: the value is on top of the stack, and taken from there.
+        unsafe { lua.exec_raw::<()>(value, |state| *slot = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX)) }?;
+        Ok(Self { lua: lua.weak(), place })
+    }
+
+    unsafe fn push(&self, state: *mut ffi::lua_State) {
+        // SAFETY: the place is taken as long as this is there; the caller has made room for a value.
+        unsafe { ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, self.place) };
+    }
+}
+
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Kept({})", self.place)
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        if let Some(lua) = self.lua.try_upgrade() {
+            // SAFETY: the place is given back once; nothing is allocated for that.
+            unsafe { ffi::luaL_unref(lua.state(), ffi::LUA_REGISTRYINDEX, self.place) };
+        }
+    }
+}
+
 /// What the functions that scripts call hold on to.
 pub(super) struct Caller {
     host: Rc<dyn Host>,
     /// The reply of the last command.
     reply: UnsafeCell<Vec<u8>>,
+    /// How many bytes Lua may take while a script runs; 0 for no limit.
+    pub(super) memory_limit: Cell<usize>,
     /// A command panicked: that goes on when the script is over.
     panicked: Cell<Option<Box<dyn Any + Send>>>,
 }
 
+/// What is needed to call a script.
+pub(super) struct Entry {
+    start: Kept,
+    pub(super) on_error: Kept,
+    pub(super) globals: Kept,
+}
+
+impl Entry {
+    pub(super) fn new(lua: &Lua, on_error: Function, globals: Table) -> mlua::Result<Self> {
+        // SAFETY: one value is pushed and left; there is room for some.
+        let start: Function = unsafe { lua.exec_raw((), |state| ffi::lua_pushcfunction(state, start)) }?;
+        Ok(Self {
+            start: Kept::new(lua, start)?,
+            on_error: Kept::new(lua, on_error)?,
+            globals: Kept::new(lua, globals)?,
+        })
+    }
+}
+
+/// A call of a script, for [`start`].
+struct Start<'a> {
+    entry: &'a Entry,
+    script: &'a Kept,
+    tables: [&'a [&'a [u8]]; 2],
+    /// The tables become globals of these names, instead of arguments.
+    names: Option<[&'a str; 2]>,
+    ended_well: bool,
+}
+
+/// Calls a script, its tables first; leaves its result or its error. The argument is a [`Start`].
+unsafe extern "C-unwind" fn start(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: only `Caller::run` calls this, with the pointer to a `Start` that it holds meanwhile. The stack has room for 20
+    // values. What raises here, which can only be that memory is out, jumps over frames that hold nothing to drop.
+    unsafe {
+        let start = &mut *ffi::lua_touserdata(state, 1).cast::<Start<'_>>();
+        start.entry.on_error.push(state);
+        let mut arguments = 0;
+        if let Some(names) = start.names {
+            start.entry.globals.push(state);
+            for (name, texts) in names.iter().zip(start.tables) {
+                ffi::lua_pushlstring(state, name.as_ptr().cast(), name.len());
+                push_texts(state, texts);
+                ffi::lua_rawset(state, -3);
+            }
+            start.script.push(state);
+        } else {
+            start.script.push(state);
+            start.tables.iter().for_each(|texts| push_texts(state, texts));
+            arguments = start.tables.len() as c_int;
+        }
+        start.ended_well = ffi::lua_pcall(state, arguments, 1, 2) == ffi::LUA_OK;
+        1
+    }
+}
+
 impl Caller {
     pub(super) fn new(host: Rc<dyn Host>) -> Box<Self> {
-        Box::new(Self { host, reply: UnsafeCell::default(), panicked: Cell::new(None) })
+        Box::new(Self { host, reply: UnsafeCell::default(), memory_limit: Cell::new(0), panicked: Cell::new(None) })
     }
 
-    /// `redis.call`, which raises errors, or `redis.pcall`, which answers them. The caller must live as long as the state.
+    /// `redis.call`, which raises errors, or `redis.pcall`, which answers them.
+    ///
+    /// # Safety
+    /// The caller must live as long as the state.
     pub(super) unsafe fn function(&self, lua: &Lua, raises: bool) -> mlua::Result<Function> {
         let caller = std::ptr::from_ref(self).cast_mut().cast();
         // SAFETY: two values are pushed and become the upvalues of what is left; there is room for some.
@@ -52,43 +149,45 @@ impl Caller {
     }
 
     /// Calls a script with its two tables: as globals of these names, or as arguments. Then `finish` gets whether it
-    /// ended well, and its result, or the error as `on_error` made it, at the top of the stack.
+    /// ended well, and its result, or its error, at the top of the stack.
     pub(super) fn run<R>(
         &self,
         lua: &Lua,
-        (on_error, script): (&Function, &Function),
-        tables: [&[&[u8]]; 2],
-        globals: Option<(&Table, [&str; 2])>,
+        entry: &Entry,
+        script: &Kept,
+        (tables, names): ([&[&[u8]]; 2], Option<[&str; 2]>),
         finish: impl FnOnce(bool, &mut Stack) -> R,
-    ) -> mlua::Result<R> {
-        let mut result = None;
-        let slot = &mut result;
-        let names = globals.map(|(_, names)| names);
-        let globals = globals.map(|(globals, _)| globals);
-        // SAFETY: the stack holds the three values and what is pushed here, for which there is room. The script is called
-        // under protection. What may raise besides is only that memory is out, for which the frame holds nothing to drop.
-        unsafe {
-            lua.exec_raw::<()>((on_error, globals, script), |state| {
-                ffi::luaL_checkstack(state, 8, c"no room for a script".as_ptr());
-                if let Some(names) = names {
-                    for (name, texts) in names.iter().zip(tables) {
-                        ffi::lua_pushlstring(state, name.as_ptr().cast(), name.len());
-                        push_texts(state, texts);
-                        ffi::lua_rawset(state, 2);
-                    }
-                } else {
-                    tables.iter().for_each(|texts| push_texts(state, texts));
+    ) -> R {
+        let state = lua.state();
+        let limit = self.memory_limit.get();
+        let mut start = Start { entry, script, tables, names, ended_well: false };
+        // SAFETY: room is asked for, what is pushed is taken away again, and what may raise is called under protection.
+        let result = unsafe {
+            assert_ne!(ffi::lua_checkstack(state, 20), 0, "no script runs, so the stack is empty");
+            let height = ffi::lua_gettop(state);
+            entry.start.push(state);
+            ffi::lua_pushlightuserdata(state, std::ptr::from_mut(&mut start).cast());
+            // Only here, where its error can be caught.
+            let limit_memory = |bytes| {
+                if limit > 0 {
+                    lua.set_memory_limit(bytes).expect("the allocator is mlua's");
                 }
-                let arguments = if names.is_some() { 0 } else { tables.len() as c_int };
-                let status = ffi::lua_pcall(state, arguments, 1, 1);
-                Stack::at(state, |stack| *slot = Some(finish(status == ffi::LUA_OK, stack)));
-                ffi::lua_settop(state, 0);
-            })
-        }?;
+            };
+            limit_memory(limit);
+            let started = ffi::lua_pcall(state, 1, 1, 0) == ffi::LUA_OK;
+            limit_memory(0);
+            let result = Stack::at(state, |stack| finish(started && start.ended_well, stack));
+            ffi::lua_settop(state, height);
+            result
+        };
+        if limit > 0 && lua.used_memory() > limit / 2 {
+            // Else it is the next script that is short of memory. An error in a finalizer would be one, and there are none.
+            let _ = lua.gc_collect();
+        }
         if let Some(payload) = self.panicked.take() {
             panic::resume_unwind(payload);
         }
-        Ok(result.expect("a script that is called ends"))
+        result
     }
 }
 
@@ -166,6 +265,11 @@ unsafe fn take_words(state: *mut ffi::lua_State) -> Result<(), &'static str> {
     }
 }
 
+/// Writes a number as a word of a command: a zero has no sign.
+pub fn write_number(number: f64, text: &mut Vec<u8>) {
+    crate::base::number::format_f64(if number == 0.0 { 0.0 } else { number }, text);
+}
+
 /// A number as text, in memory that nobody has to free.
 struct Digits {
     bytes: [u8; 40],
@@ -175,7 +279,7 @@ struct Digits {
 impl Digits {
     fn of(number: f64) -> Self {
         let mut text = Vec::with_capacity(40);
-        crate::base::number::format_f64(number, &mut text);
+        write_number(number, &mut text);
         let mut digits = Self { bytes: [0; 40], len: text.len().min(40) };
         digits.bytes[..digits.len].copy_from_slice(&text[..digits.len]);
         digits

@@ -7,7 +7,7 @@ local host = ...
 local getinfo = debug.getinfo
 local getmetatable, setmetatable, rawset = getmetatable, setmetatable, rawset
 local loadstring, pcall, xpcall, error = loadstring, pcall, xpcall, error
-local type, tostring, select, byte, concat = type, tostring, select, string.byte, table.concat
+local type, tostring, byte, concat = type, tostring, string.byte, table.concat
 
 local READONLY = "Attempt to modify a readonly table"
 
@@ -24,7 +24,7 @@ local function view(of, metatable)
 end
 
 local globals = {}
-for name in ([[_VERSION assert collectgarbage error gcinfo ipairs next pairs pcall rawequal rawget select tonumber tostring
+for name in ([[_VERSION assert collectgarbage error gcinfo ipairs next pairs rawequal rawget select tonumber tostring
     type unpack xpcall]]):gmatch("%S+") do
     globals[name] = _G[name]
 end
@@ -60,6 +60,19 @@ function globals.rawset(...)
     return rawset(...)
 end
 
+-- What is raised as a table with a text comes as that text.
+local function caught(ok, e, ...)
+    if not ok and type(e) == "table" then
+        local text = e.err
+        if type(text) == "string" then return false, text end
+    end
+    return ok, e, ...
+end
+
+function globals.pcall(...)
+    return caught(pcall(...))
+end
+
 -- Compiled code is not loaded: it could do what no source can.
 function globals.loadstring(code, name)
     if type(code) == "string" and byte(code) == 27 then
@@ -68,10 +81,7 @@ function globals.loadstring(code, name)
     return loadstring(code, name)
 end
 
-function globals.load(reader, name)
-    if type(reader) ~= "function" then
-        error("bad argument #1 to 'load' (function expected, got " .. (reader == nil and "no value" or type(reader)) .. ")", 2)
-    end
+globals.load = host.loader(function(reader, name)
     local pieces = {}
     while true do
         local ok, piece = pcall(reader)
@@ -81,7 +91,7 @@ function globals.load(reader, name)
         pieces[#pieces + 1] = piece
     end
     return globals.loadstring(concat(pieces), name or "=(load)")
-end
+end)
 
 -- A name that is not there is a mistake of the script's, and said so.
 local environment_meta = {}
@@ -98,8 +108,16 @@ end
 
 -- An error becomes a table, with the place that it came from. One that is thrown by the server is its own object.
 local function on_error(e)
-    local info = getinfo(2, "Sl")
-    if info and info.what == "C" then info = getinfo(3, "Sl") end
+    local level = 2
+    local info = getinfo(level, "Sl")
+    if info and info.what == "C" then
+        level = 3
+        info = getinfo(level, "Sl")
+    end
+    while info and info.source == "=sandbox" do
+        level = level + 1
+        info = getinfo(level, "Sl")
+    end
     if type(e) == "userdata" then e = host.explain(e) end
     if type(e) ~= "table" then e = {err = "ERR " .. tostring(e)} end
     if info then

@@ -2,13 +2,13 @@
 
 use std::rc::Rc;
 
-use mlua::{Function, HookTriggers, Lua, LuaOptions, StdLib, Table, Value, VmState};
+use mlua::{Function, HookTriggers, Lua, LuaOptions, MultiValue, StdLib, Table, Value, VmState};
 
-use super::invoke::{Caller, Host};
+use super::invoke::{Caller, Entry, Host, Kept};
 use super::raise::{self, Raised};
 use super::random::Random;
 use super::stack::Stack;
-use super::{bit, cjson, cmsgpack, structs};
+use super::{bit, call, cjson, cmsgpack, structs};
 
 /// A running script is looked at after so many instructions.
 const USUALLY: HookTriggers = HookTriggers::new().every_nth_instruction(100_000);
@@ -27,8 +27,7 @@ pub struct Sandbox {
     host: Rc<dyn Host>,
     /// Goes after the state, whose functions point to it.
     caller: Box<Caller>,
-    globals: Table,
-    on_error: Function,
+    entry: Entry,
     load: Function,
 }
 
@@ -59,39 +58,38 @@ impl Sandbox {
             .raw_set("missing", raise::function(&lua, |_, (_, name): (Value, Value)| Err::<(), _>(missing(&name)))?)?;
         given.raw_set("explain", lua.create_function(|_, error: mlua::Error| Ok(raise::text_of(&error)))?)?;
         given.raw_set("libraries", libraries_of(&lua)?)?;
+        given.raw_set("loader", lua.create_function(|lua, assemble: Function| loader(lua, assemble))?)?;
         let parts: Table = lua.load(include_str!("sandbox.lua")).set_name("=sandbox").call(given)?;
         lua.set_globals(parts.raw_get("environment")?)?;
         look(&lua, &host, USUALLY)?;
         Ok(Self {
             host,
             caller,
-            globals: parts.raw_get("globals")?,
-            on_error: parts.raw_get("on_error")?,
+            entry: Entry::new(&lua, parts.raw_get("on_error")?, parts.raw_get("globals")?)?,
             load: parts.raw_get("load")?,
             lua,
         })
     }
 
+    /// How many bytes scripts may take together, garbage included; 0 for no limit.
+    pub fn limit_memory(&self, bytes: usize) {
+        self.caller.memory_limit.set(bytes);
+    }
+
+    /// Keeps a function, to be run or called.
+    pub fn keep(&self, function: Function) -> mlua::Result<Kept> {
+        Kept::new(&self.lua, function)
+    }
+
     /// Runs a script, which finds these tables as `KEYS` and `ARGV`. Then `finish` gets whether it ended well, and its result
     /// at the top of the stack, or the error, which is a table unless it is one of Lua itself.
-    pub fn run<R>(
-        &self,
-        script: &Function,
-        tables: [&[&[u8]]; 2],
-        finish: impl FnOnce(bool, &mut Stack) -> R,
-    ) -> mlua::Result<R> {
-        let globals = Some((&self.globals, ["KEYS", "ARGV"]));
-        self.caller.run(&self.lua, (&self.on_error, script), tables, globals, finish)
+    pub fn run<R>(&self, script: &Kept, tables: [&[&[u8]]; 2], finish: impl FnOnce(bool, &mut Stack) -> R) -> R {
+        self.caller.run(&self.lua, &self.entry, script, (tables, Some(["KEYS", "ARGV"])), finish)
     }
 
     /// Calls a function of a library with these tables, as [`Sandbox::run`] does.
-    pub fn call<R>(
-        &self,
-        callback: &Function,
-        tables: [&[&[u8]]; 2],
-        finish: impl FnOnce(bool, &mut Stack) -> R,
-    ) -> mlua::Result<R> {
-        self.caller.run(&self.lua, (&self.on_error, callback), tables, None, finish)
+    pub fn call<R>(&self, callback: &Kept, tables: [&[&[u8]]; 2], finish: impl FnOnce(bool, &mut Stack) -> R) -> R {
+        self.caller.run(&self.lua, &self.entry, callback, (tables, None), finish)
     }
 
     /// Runs the code of a library, which registers its functions. The inner error is the library's, as [`Sandbox::run`] has
@@ -123,6 +121,14 @@ fn look(lua: &Lua, host: &Rc<dyn Host>, when: HookTriggers) -> mlua::Result<()> 
             look(lua, &host, HookTriggers::EVERY_LINE)?;
         }
         result.map(|()| VmState::Continue)
+    })
+}
+
+/// `load`, which calls `assemble` when it was given a function to read from.
+fn loader(lua: &Lua, assemble: Function) -> mlua::Result<Function> {
+    call::function(lua, move |_, arguments| match arguments.get(1) {
+        Some(Value::Function(_)) => Ok(assemble.call::<MultiValue>(arguments.values)?),
+        _ => Err(arguments.wrong_type(1, "function")),
     })
 }
 

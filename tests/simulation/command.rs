@@ -177,8 +177,26 @@ impl Generator {
                 plain(words(command), Touch::Nothing)
             }
             23..=26 => self.publish(),
+            27..=31 => self.script(rng, session.db, now_ms),
             _ => self.on_keys(rng, session.db, now_ms),
         }
+    }
+
+    /// A script that runs some commands, each of which may fail, unless the disk is full.
+    fn script(&mut self, rng: &mut fastrand::Rng, db: usize, now_ms: u64) -> Request {
+        const SCRIPT: &[u8] = b"local at, replies = 1, {} while at <= #ARGV do local count = tonumber(ARGV[at]) local reply = \
+            redis.pcall(unpack(ARGV, at + 1, at + count)) if type(reply) == 'table' and reply.err and \
+            reply.err:find('^MISCONF') then return reply end replies[#replies + 1] = reply at = at + count + 1 end return \
+            replies";
+        let mut list = words(&[b"EVAL", SCRIPT, b"0"]);
+        let mut touch = Touch::Nothing;
+        for _ in 0..rng.u8(1..4) {
+            let request = self.on_keys(rng, db, now_ms);
+            list.push(request.words.len().to_string().into_bytes());
+            list.extend(request.words);
+            touch.join(request.touch);
+        }
+        plain(list, touch)
     }
 
     pub(super) fn value(&mut self, rng: &mut fastrand::Rng) -> Vec<u8> {

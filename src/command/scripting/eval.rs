@@ -92,6 +92,7 @@ pub fn script(engine: &mut Engine, body: &[u8], loaded: bool) -> Result<Rc<Scrip
     let environment = environment(engine)?;
     let function = compile(&environment.sandbox, code, "@user_script")
         .map_err(|text| Failure::new(format!("ERR Error compiling script (new function): {text}")))?;
+    let function = environment.sandbox.keep(function).map_err(|error| run::failure(&error))?;
     let name = digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into();
     let script = Rc::new(Script { name, body: body.to_vec(), facts, function });
     engine.scripts.cache.keep(digest, script.clone(), loaded);
@@ -113,9 +114,23 @@ pub fn digest_in_hex(text: &[u8]) -> Option<Digest> {
     if text.len() != 2 * digest.len() {
         return None;
     }
+    let mut wrong = 0;
     for (byte, pair) in digest.iter_mut().zip(text.chunks_exact(2)) {
-        let digit = |digit: u8| char::from(digit).to_digit(16);
-        *byte = (digit(pair[0])? << 4 | digit(pair[1])?) as u8;
+        let (high, low) = (DIGITS[usize::from(pair[0])], DIGITS[usize::from(pair[1])]);
+        wrong |= high | low;
+        *byte = high << 4 | low & 0xf;
     }
-    Some(digest)
+    (wrong <= 0xf).then_some(digest)
 }
+
+/// The value of each hexadecimal digit; of all else, more than any has.
+const DIGITS: [u8; 256] = {
+    let mut digits = [0xff; 256];
+    let mut value = 0;
+    while value < 16 {
+        digits[b"0123456789abcdef"[value] as usize] = value as u8;
+        digits[b"0123456789ABCDEF"[value] as usize] = value as u8;
+        value += 1;
+    }
+    digits
+};

@@ -363,8 +363,8 @@ impl Policy {
     }
 }
 
-/// The libraries in a payload.
-fn libraries_of(payload: &[u8]) -> Result<Vec<Vec<u8>>, Failure> {
+/// The libraries in a payload of FUNCTION DUMP.
+pub fn libraries_of(payload: &[u8]) -> Result<Vec<Vec<u8>>, Failure> {
     let mut reader = Reader::of_functions(payload).ok_or(WRONG_FOOTER)?;
     let mut codes = Vec::new();
     let bad = |_| Failure::from("ERR failed loading functions");

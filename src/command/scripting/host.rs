@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 
-use crate::base::number;
 use crate::command::spec::{self, Group};
 use crate::command::table::{self, Row};
 use crate::command::{Ctx, Failure, call, dispatch};
@@ -145,7 +144,7 @@ pub fn words(arguments: &MultiValue) -> Result<Vec<Vec<u8>>, &'static str> {
         Value::Integer(number) => Ok(number.to_string().into_bytes()),
         Value::Number(number) => {
             let mut text = Vec::new();
-            number::format_f64(*number, &mut text);
+            invoke::write_number(*number, &mut text);
             Ok(text)
         }
         _ => Err(invoke::WRONG_WORD),

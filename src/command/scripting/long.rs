@@ -30,7 +30,7 @@ pub fn execute(engine: &mut Engine, client: &mut Client, row: &'static Row, argu
     let fiber = Fiber::new(stack, move |pauser, engine, client| {
         let words: SmallVec<[&[u8]; 8]> = for_the_unit.iter().collect();
         engine.stream.begin_unit();
-        let reply = Reply::continuing(Vec::new(), client.resp3);
+        let reply = Reply::continuing(std::mem::take(&mut engine.scripts.spare_reply), client.resp3);
         let mut ctx = Ctx::new(engine, client, reply, Origin::Client);
         ctx.pauser = Some(pauser);
         call::run(&mut ctx, row, &words);
@@ -39,7 +39,9 @@ pub fn execute(engine: &mut Engine, client: &mut Client, row: &'static Row, argu
         let mut buffer = ctx.client.output.take();
         let start = buffer.len();
         buffer.extend_from_slice(ctx.reply.as_bytes());
-        ctx.reply = Reply::continuing(buffer, ctx.client.resp3);
+        let resp3 = ctx.client.resp3;
+        let spare = std::mem::replace(&mut ctx.reply, Reply::continuing(buffer, resp3));
+        ctx.engine.scripts.keep_spare(spare.into_bytes());
         call::finish(ctx, start);
     });
     match fiber {
@@ -64,7 +66,10 @@ pub fn go_on(engine: &mut Engine, client: &mut Client) -> bool {
 fn go_on_with(engine: &mut Engine, client: &mut Client, busy: Busy) {
     let Busy { fiber, client: id, words } = busy;
     match fiber.resume(engine, client) {
-        Stretch::Ended(stack) => engine.scripts.stack = Some(stack),
+        Stretch::Ended(stack) => {
+            engine.scripts.stack = Some(stack);
+            engine.stream.wake_committer();
+        }
         Stretch::Paused(fiber) => {
             engine.stream.pause_unit();
             client.blocked = Some(Blocked { on: BlockedOn::Script, deadline_us: None });

@@ -2,11 +2,12 @@
 
 use std::rc::Rc;
 
-use mlua::{Function, Lua, MultiValue, Table, Value};
+use mlua::{Lua, MultiValue, Table, Value};
 
 use super::host::Host;
 use super::shebang;
 use crate::engine::scripts::{Facts, Registered};
+use crate::lua::invoke::Kept;
 
 const FACTS: Facts = Facts {
     declared: true,
@@ -29,7 +30,7 @@ pub fn register(lua: &Lua, host: &Host, arguments: &MultiValue) -> Result<(), St
         (2, _) => {
             let name = text(lua, &arguments[0]).ok_or("first argument to redis.register_function must be a string")?;
             let callback =
-                function(&arguments[1]).ok_or("second argument to redis.register_function must be a function")?;
+                function(lua, &arguments[1]).ok_or("second argument to redis.register_function must be a function")?;
             Registered { name, callback, facts: FACTS, description: None }
         }
         _ => return Err("wrong number of arguments to redis.register_function".to_owned()),
@@ -70,7 +71,8 @@ fn by_names(lua: &Lua, named: &Table) -> Result<Registered, String> {
             }
             b"callback" => {
                 callback = Some(
-                    function(&value).ok_or("callback argument given to redis.register_function must be a function")?,
+                    function(lua, &value)
+                        .ok_or("callback argument given to redis.register_function must be a function")?,
                 );
             }
             b"flags" => {
@@ -104,8 +106,8 @@ fn bytes(lua: &Lua, value: &Value) -> Option<Vec<u8>> {
     Some(text.as_bytes().to_vec())
 }
 
-fn function(value: &Value) -> Option<Function> {
-    value.as_function().cloned()
+fn function(lua: &Lua, value: &Value) -> Option<Kept> {
+    Kept::new(lua, value.as_function()?).ok()
 }
 
 /// The name of a function: the rule for names is one of ASCII, so a text will do.

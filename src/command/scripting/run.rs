@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use mlua::{Function, Lua};
+use mlua::Lua;
 
 use super::api;
 use super::host::Host;
@@ -10,6 +10,7 @@ use super::reply::{self, Writer};
 use crate::base::number;
 use crate::command::{Ctx, Failure, dispatch};
 use crate::engine::scripts::{Environment, Facts, Kind, Running};
+use crate::lua::invoke::Kept;
 use crate::lua::sandbox::Sandbox;
 use crate::lua::stack::{self, Stack};
 
@@ -59,7 +60,7 @@ pub struct Run<'a> {
     /// Its name.
     pub name: &'a Rc<str>,
     /// What it was compiled to.
-    pub function: &'a Function,
+    pub function: &'a Kept,
     /// What it says about itself.
     pub facts: Facts,
     /// It was called by a command that only reads.
@@ -91,11 +92,12 @@ impl Run<'_> {
         if ctx.engine.scripts.running.take().is_some_and(|running| running.killed) {
             self.environment.sandbox.rest();
         }
-        result.map_err(|error| failure(&error))?
+        result
     }
 
-    fn run_in(&self, ctx: &mut Ctx<'_>, tables: [&[&[u8]]; 2]) -> mlua::Result<Result<(), Failure>> {
+    fn run_in(&self, ctx: &mut Ctx<'_>, tables: [&[&[u8]]; 2]) -> Result<(), Failure> {
         let Environment { sandbox, .. } = self.environment;
+        sandbox.limit_memory(usize::try_from(ctx.engine.config.lua_max_memory()).unwrap_or(usize::MAX));
         // The reply is written while the result is on Lua's stack, but when nothing of the script can run any more.
         let host = host(self.environment);
         host.lend(ctx, || {

@@ -114,7 +114,7 @@ static ROWS: [Row; COUNT] = {
 };
 
 /// A power of two, at least four times the number of commands, so that probes are short.
-const SLOTS: usize = 1024;
+const SLOTS: usize = 2048;
 const EMPTY: u16 = u16::MAX;
 
 /// Open addressing over [`ROWS`] by [`slot`].
@@ -142,7 +142,7 @@ const fn slot(name: &[u8]) -> usize {
         | fold(name, 2) << 16
         | fold(name, name.len().wrapping_sub(1)) << 24
         | (name.len() as u64 & 0xff) << 32;
-    (word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54) as usize
+    (word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 53) as usize
 }
 
 /// All rows: the commands (the first [`COMMANDS`]), then the subcommands.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{Damage, ImportError, Importer, Stop, unreadable};
+use crate::command::scripting::functions;
 use crate::disk::Mapped;
 use crate::resp;
 
@@ -135,6 +136,16 @@ impl Importer<'_> {
             (b"load", [.., code]) => libraries.put(code.to_vec()),
             (b"delete", [name]) => drop(libraries.remove(name)),
             (b"flush", _) => libraries.clear(),
+            (b"restore", [payload, policy @ ..]) => {
+                let codes = functions::libraries_of(payload).map_err(|failure| {
+                    let why = String::from_utf8_lossy(failure.text()).into_owned();
+                    ImportError::Unsupported(format!("{}: FUNCTION RESTORE: {why}", path.display()))
+                })?;
+                if policy.first().is_some_and(|policy| policy.eq_ignore_ascii_case(b"flush")) {
+                    libraries.clear();
+                }
+                codes.into_iter().for_each(|code| libraries.put(code));
+            }
             _ => {
                 return Err(ImportError::Unsupported(format!(
                     "{}: it holds FUNCTION {}, which this version of ackd does not understand; --skip-functions leaves \

@@ -32,7 +32,7 @@ pub struct Options {
     pub salvage: bool,
     /// Leave data of modules out.
     pub skip_modules: bool,
-    /// Leave libraries of functions out, instead of carrying them along.
+    /// Leave libraries of functions out.
     pub skip_functions: bool,
     /// The process ends soon, so that memory need not be freed: that of many keys takes a while.
     pub process_ends: bool,

@@ -263,6 +263,7 @@ live! {
     databases: usize = "databases";
     active_expire_effort: u64 = "active-expire-effort";
     hz: u64 = "hz";
+    lua_max_memory: u64 = "lua-max-memory";
     busy_reply_threshold: u64 = "busy-reply-threshold";
     min_replicas_to_write: u64 = "min-replicas-to-write";
     min_replicas_max_lag: u64 = "min-replicas-max-lag";

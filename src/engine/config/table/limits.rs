@@ -167,12 +167,19 @@ pub static OBSERVATION: Section = Section {
 
 pub static SCRIPTS: Section = Section {
     title: "Scripts",
-    settings: &[number(
-        "busy-reply-threshold",
-        "5000",
-        NATURAL,
-        "Milliseconds after which a script that still runs lets others get `-BUSY`.",
-    )
-    .alias("lua-time-limit")
-    .remembered()],
+    settings: &[
+        number(
+            "busy-reply-threshold",
+            "5000",
+            NATURAL,
+            "Milliseconds after which a script that still runs lets others get `-BUSY`; 0 for never.",
+        )
+        .alias("lua-time-limit"),
+        bytes(
+            "lua-max-memory",
+            "1gb",
+            0,
+            "Bytes that scripts may take in Lua, and functions likewise; one that wants more ends with an error. 0 for no limit.",
+        ),
+    ],
 };
