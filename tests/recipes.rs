@@ -353,9 +353,9 @@ fn of_equal_scores_the_earlier_is_first() {
     let score = |client: &mut Client, player: &str, points: &str, after: u64| {
         eval(client, "best-score", &["board"], &[player, points, &(now + after).to_string()])
     };
-    assert_eq!(score(&mut client, "late", "999999", 1), Value::Integer(1));
-    assert_eq!(score(&mut client, "early", "999999", 0), Value::Integer(1));
-    assert_eq!(score(&mut client, "early", "999999", 5), Value::Integer(0), "no better than before");
+    assert_eq!(score(&mut client, "late", "99999", 1), Value::Integer(1));
+    assert_eq!(score(&mut client, "early", "99999", 0), Value::Integer(1));
+    assert_eq!(score(&mut client, "early", "99999", 5), Value::Integer(0), "no better than before");
     assert_eq!(score(&mut client, "other", "7", 9), Value::Integer(1));
     let mut client = crash(&mut server);
     assert_eq!(list(&mut client, "ZRANGE board 0 -1 REV"), ["early", "late", "other"]);

@@ -264,6 +264,11 @@ const LINES: &[&str] = &[
     "GET n",
 ];
 
+const VALKEY_DIFFERS: &[&str] = &[
+    "FUNCTION LOAD \"#!lua name=x\\nredis.register_function('a-b', function() end)\"",
+    "FUNCTION LOAD \"#!lua name=x\\nredis.register_function('a', function() end) redis.register_function('a', function() end)\"",
+];
+
 fn eval(client: &mut Client, script: &str) -> Value {
     client.call(&["EVAL", script, "2", "k", "l", "5", "abc"]).unwrap().value
 }
@@ -310,7 +315,9 @@ fn scripts_and_functions_answer_as_those_of_the_oracles() {
             for script in SCRIPTS {
                 compare(script, &eval(&mut left, script), &eval(&mut right, script));
             }
-            for line in LINES {
+            // What is wrong with names of functions is worded otherwise in Valkey 8.1.
+            let is_asked = |line: &&&str| oracle != Oracle::Valkey || !VALKEY_DIFFERS.contains(*line);
+            for line in LINES.iter().filter(is_asked) {
                 compare(line, &run(&mut left, line), &run(&mut right, line));
             }
         }
@@ -456,5 +463,7 @@ fn a_script_cannot_take_all_memory() {
         }
     }
     assert_eq!(text(&eval(&mut client, "return (pcall(string.rep, 'x', 1000000000)) and 'no' or 'caught'")), "caught");
-    assert!(tools::info(&mut client, "used_memory_lua") < 64 << 20);
+    let info = text(&client.command("INFO memory"));
+    let used = info.lines().find_map(|line| line.strip_prefix("used_memory_lua:")).unwrap();
+    assert!(used.trim().parse::<u64>().unwrap() < 64 << 20, "{used}");
 }

@@ -131,10 +131,7 @@ return {
     environment = environment,
     globals = globals,
     on_error = on_error,
-    load = function(library)
-        environment_meta.__index = loading
-        local ok, e = xpcall(library, on_error)
-        environment_meta.__index = globals
-        return ok, e
+    set_loading = function(on)
+        environment_meta.__index = on and loading or globals
     end,
 }

@@ -28,7 +28,7 @@ pub struct Sandbox {
     /// Goes after the state, whose functions point to it.
     caller: Box<Caller>,
     entry: Entry,
-    load: Function,
+    set_loading: Function,
 }
 
 impl Sandbox {
@@ -66,7 +66,7 @@ impl Sandbox {
             host,
             caller,
             entry: Entry::new(&lua, parts.raw_get("on_error")?, parts.raw_get("globals")?)?,
-            load: parts.raw_get("load")?,
+            set_loading: parts.raw_get("set_loading")?,
             lua,
         })
     }
@@ -92,12 +92,13 @@ impl Sandbox {
         self.caller.run(&self.lua, &self.entry, callback, (tables, None), finish)
     }
 
-    /// Runs the code of a library, which registers its functions. The inner error is the library's, as [`Sandbox::run`] has
-    /// it.
-    pub fn load(&self, library: &Function) -> mlua::Result<Result<(), Value>> {
-        let result = self.load.call(library);
+    /// Runs the code of a library, which registers its functions, as [`Sandbox::run`] does.
+    pub fn load<R>(&self, library: &Kept, finish: impl FnOnce(bool, &mut Stack) -> R) -> mlua::Result<R> {
+        self.set_loading.call::<()>(true)?;
+        let result = self.caller.run(&self.lua, &self.entry, library, ([&[], &[]], None), finish);
         self.rest();
-        result.map(|(ok, error): (bool, Value)| if ok { Ok(()) } else { Err(error) })
+        self.set_loading.call::<()>(false)?;
+        Ok(result)
     }
 
     /// Scripts are looked at as usual again, after one was ended.

@@ -2,15 +2,14 @@
 
 use std::rc::Rc;
 
-use mlua::Value;
-
 use super::run::{self, Run};
-use super::{eval, is_flush_mode, long, shebang};
+use super::{eval, is_flush_mode, long, reply, shebang};
 use crate::base::glob;
 use crate::command::dump::WRONG_FOOTER;
 use crate::command::help::bad_subcommand;
 use crate::command::{Ctx, Failure};
 use crate::engine::scripts::{Environment, Kind, Registered, Registry};
+use crate::lua::stack::Stack;
 use crate::rdb::{Event, Reader, Version, Writer};
 
 /// FUNCTION LOAD [REPLACE] code
@@ -59,15 +58,17 @@ fn compile(ctx: &mut Ctx<'_>, environment: &Environment, code: &[u8]) -> Result<
     let (_, code) = shebang::of_library(code)?;
     let library = eval::compile(&environment.sandbox, code, "@user_function")
         .map_err(|text| Failure::new(format!("ERR Error compiling function: {text}")))?;
+    let Environment { sandbox, .. } = environment;
+    let library = sandbox.keep(library).map_err(|error| run::failure(&error))?;
+    sandbox.limit_memory(run::most_memory(ctx.engine));
     let host = run::host(environment);
-    let ended = host.lend_to_library(ctx, || environment.sandbox.load(&library));
+    let error = |stack: &mut Stack| reply::text(stack, "err").unwrap_or_else(|| b"ERR not enough memory".to_vec());
+    let ended = host.lend_to_library(ctx, || {
+        sandbox.load(&library, |ended_well, stack| if ended_well { Ok(()) } else { Err(error(stack)) })
+    });
     let registered = host.registering.take().unwrap_or_default();
-    if let Err(error) = ended.map_err(|error| run::failure(&error))? {
-        let text = match &error {
-            Value::Table(error) => error.raw_get::<mlua::LuaString>("err").map(|text| text.as_bytes().to_vec()),
-            other => other.to_string().map(String::into_bytes),
-        };
-        return Err(with_word("ERR Error registering functions: ", &text.unwrap_or_default()));
+    if let Err(text) = ended.map_err(|error| run::failure(&error))? {
+        return Err(with_word("ERR Error registering functions: ", &text));
     }
     if registered.is_empty() {
         return Err("ERR No functions registered".into());

@@ -105,8 +105,11 @@ fn with<R>(stack: &mut Stack, name: &str, kind: Kind, read: impl FnOnce(&mut Sta
     result
 }
 
-/// The text in a field of the table at the top.
+/// The text in a field of the table at the top, if there is a table.
 pub fn text(stack: &mut Stack, name: &str) -> Option<Vec<u8>> {
+    if stack.kind(1) != Kind::Table {
+        return None;
+    }
     with(stack, name, Kind::String, |stack| stack.string(1).to_vec())
 }
 

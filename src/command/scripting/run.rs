@@ -9,6 +9,7 @@ use super::host::Host;
 use super::reply::{self, Writer};
 use crate::base::number;
 use crate::command::{Ctx, Failure, dispatch};
+use crate::engine::Engine;
 use crate::engine::scripts::{Environment, Facts, Kind, Running};
 use crate::lua::invoke::Kept;
 use crate::lua::sandbox::Sandbox;
@@ -49,6 +50,11 @@ pub fn host(environment: &Environment) -> &Host {
 /// What Lua cannot do, mostly for want of memory.
 pub fn failure(error: &mlua::Error) -> Failure {
     Failure::new(format!("ERR {}", crate::lua::raise::text_of(error)))
+}
+
+/// What the settings allow scripts to take.
+pub fn most_memory(engine: &Engine) -> usize {
+    usize::try_from(engine.config.lua_max_memory()).unwrap_or(usize::MAX)
 }
 
 /// What is to be run, and by which rules.
@@ -97,7 +103,7 @@ impl Run<'_> {
 
     fn run_in(&self, ctx: &mut Ctx<'_>, tables: [&[&[u8]]; 2]) -> Result<(), Failure> {
         let Environment { sandbox, .. } = self.environment;
-        sandbox.limit_memory(usize::try_from(ctx.engine.config.lua_max_memory()).unwrap_or(usize::MAX));
+        sandbox.limit_memory(most_memory(ctx.engine));
         // The reply is written while the result is on Lua's stack, but when nothing of the script can run any more.
         let host = host(self.environment);
         host.lend(ctx, || {
