@@ -11,6 +11,7 @@ mod hashes;
 mod hyperloglog;
 mod keys;
 mod lists;
+mod observation;
 mod pubsub;
 mod scripting;
 mod server;
@@ -36,6 +37,7 @@ static FAMILIES: &[&[Spec]] = &[
     streams::STREAMS,
     connection::CONNECTION,
     server::SERVER,
+    observation::OBSERVATION,
     transactions::TRANSACTIONS,
     pubsub::PUBSUB,
     scripting::SCRIPTING,
