@@ -116,7 +116,7 @@ impl Latencies {
     /// its histogram cannot tell from such a power.
     pub fn by_powers_of_two(&self) -> Vec<(u64, u64)> {
         let mut bounds = (3..).map(|power: u32| ((129 << power) - 1) / 1000);
-        let (mut bound, mut total, mut found) = (0, 0, Vec::<(u64, u64)>::new());
+        let (mut bound, mut total, mut found) = (1, 0, Vec::<(u64, u64)>::new());
         for step in self.0.iter_recorded() {
             while bound < step.value_iterated_to() {
                 bound = bounds.next().unwrap_or(u64::MAX);
