@@ -241,7 +241,10 @@ fn shape(value: &Value, first: usize) -> String {
         }
         Value::Map(pairs) => {
             let pair = |(key, value): &(Value, Value)| format!("{}={}", shape(key, first), shape(value, first));
-            format!("{{{}}}", pairs.iter().map(pair).collect::<Vec<_>>().join(" "))
+            // No order is promised.
+            let mut pairs: Vec<String> = pairs.iter().map(pair).collect();
+            pairs.sort();
+            format!("{{{}}}", pairs.join(" "))
         }
         Value::Integer(_) => "number".into(),
         Value::Verbatim(_) => "text".into(),
