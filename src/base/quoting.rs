@@ -99,8 +99,14 @@ fn hex_value(digit: u8) -> u8 {
 
 /// `bytes` in double quotes, with everything escaped that [`split`] would read differently.
 pub fn quoted(bytes: &[u8]) -> String {
-    use std::fmt::Write;
     let mut text = String::with_capacity(bytes.len() + 2);
+    quote(&mut text, bytes);
+    text
+}
+
+/// Appends [`quoted`] bytes.
+pub fn quote(text: &mut String, bytes: &[u8]) {
+    use std::fmt::Write;
     text.push('"');
     for &byte in bytes {
         match byte {
@@ -118,7 +124,6 @@ pub fn quoted(bytes: &[u8]) -> String {
         }
     }
     text.push('"');
-    text
 }
 
 /// Bytes as JSON: a string if they are UTF-8, else `{"hex": …}`.

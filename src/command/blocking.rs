@@ -2,6 +2,8 @@
 
 use std::task::Waker;
 
+use bytes::Bytes;
+
 use super::{Ctx, Failure, call, key_waits, level, parse, table};
 use crate::engine::client::{Blocked, BlockedOn, Client, ClientId, Unblock};
 use crate::engine::config::Shutdown;
@@ -53,8 +55,11 @@ fn end(engine: &mut Engine, client: &mut Client, blocked: Blocked, how: Unblock,
     } else {
         write_end(engine, &mut reply, blocked.on);
     }
-    if let Some(row) = waited.and_then(|(name, _)| table::command(&name)) {
-        call::count_wait(engine, row, how == Unblock::Error);
+    if let Some((command, _)) = waited
+        && let Some(row) = table::command(&command[0])
+    {
+        let words: Vec<&[u8]> = command.iter().map(Bytes::as_ref).collect();
+        call::count_wait(engine, client, row, &words, how == Unblock::Error);
         let (client, level) = (client.id, level(engine, client));
         engine.trial.observe(Event::Executed { client, level, wrote: false });
     }

@@ -2,7 +2,7 @@
 
 use super::scripting::long;
 use super::table::Row;
-use super::{Ctx, Failure, Origin, blocking, shadow};
+use super::{Ctx, Failure, Origin, blocking, monitor, shadow, slowlog};
 use crate::engine::Engine;
 use crate::engine::client::{BlockedOn, Client};
 use crate::engine::gate::Gate;
@@ -14,11 +14,21 @@ pub fn execute(engine: &mut Engine, client: &mut Client, row: &'static Row, argu
     if long::may_run(client, row) {
         return long::execute(engine, client, row, arguments);
     }
+    execute_unit(engine, client, row, arguments, false);
+}
+
+/// [`execute`] for a command that has waited.
+pub fn execute_anew(engine: &mut Engine, client: &mut Client, row: &Row, arguments: &[&[u8]]) {
+    execute_unit(engine, client, row, arguments, true);
+}
+
+fn execute_unit(engine: &mut Engine, client: &mut Client, row: &Row, arguments: &[&[u8]], runs_anew: bool) {
     let buffer = client.output.take();
     let start = buffer.len();
     let reply = Reply::continuing(buffer, client.resp3);
     engine.stream.begin_unit();
     let mut ctx = Ctx::new(engine, client, reply, Origin::Client);
+    ctx.runs_anew = runs_anew;
     run(&mut ctx, row, arguments);
     finish(ctx, start);
 }
@@ -34,6 +44,7 @@ pub fn run(ctx: &mut Ctx<'_>, row: &Row, arguments: &[&[u8]]) {
     (ctx.dirty, ctx.has_effects) = (0, false);
     ctx.missing.clear();
     let databases = ctx.changed_databases.len();
+    monitor::begins(ctx, row, arguments);
     let result = handler(ctx, arguments);
     if ctx.origin == Origin::Client {
         for db in &ctx.changed_databases[databases..] {
@@ -43,7 +54,8 @@ pub fn run(ctx: &mut Ctx<'_>, row: &Row, arguments: &[&[u8]]) {
             ctx.engine.stream.effect(db, arguments);
         }
         let failed = result.is_err() || ctx.reply.as_bytes().get(reply_start) == Some(&b'-');
-        count(ctx, row, started_us, failed);
+        count(ctx, row, arguments, started_us, failed);
+        monitor::ended(ctx, row, arguments);
     }
     if let Err(failure) = result {
         ctx.reply.truncate(reply_start);
@@ -51,11 +63,15 @@ pub fn run(ctx: &mut Ctx<'_>, row: &Row, arguments: &[&[u8]]) {
     }
 }
 
-fn count(ctx: &mut Ctx<'_>, row: &Row, started_us: u64, failed: bool) {
-    let elapsed = ctx.engine.tick() - started_us;
+fn count(ctx: &mut Ctx<'_>, row: &Row, arguments: &[&[u8]], started_us: u64, failed: bool) {
+    let mut elapsed = ctx.engine.tick() - started_us;
     ctx.engine.stats.changes += ctx.dirty;
     if runs_anew(ctx.client) {
+        ctx.client.ran_us += elapsed;
         return;
+    }
+    if ctx.runs_anew {
+        elapsed += std::mem::take(&mut ctx.client.ran_us);
     }
     ctx.engine.stats.total_commands += 1;
     let stats = ctx.engine.stats.command(row.id);
@@ -65,6 +81,7 @@ fn count(ctx: &mut Ctx<'_>, row: &Row, started_us: u64, failed: bool) {
     if ctx.engine.config.latency_tracking() {
         ctx.engine.stats.latency(row.id, elapsed);
     }
+    slowlog::note(ctx.engine, ctx.client, row, arguments, elapsed);
 }
 
 /// Whether the command waits, and will be run anew: it counts when it is over.
@@ -73,10 +90,13 @@ fn runs_anew(client: &Client) -> bool {
 }
 
 /// Counts a command whose wait for keys was in vain.
-pub fn count_wait(engine: &mut Engine, row: &Row, failed: bool) {
+pub fn count_wait(engine: &mut Engine, client: &mut Client, row: &Row, arguments: &[&[u8]], failed: bool) {
+    let elapsed = std::mem::take(&mut client.ran_us);
     let stats = engine.stats.command(row.id);
     stats.calls += 1;
+    stats.usec += elapsed;
     stats.failed += u64::from(failed);
+    slowlog::note(engine, client, row, arguments, elapsed);
 }
 
 /// Answers a command with an error without running it.
@@ -132,11 +152,14 @@ pub fn finish(mut ctx: Ctx<'_>, reply_start: usize) {
         blocking::end_by_another(ctx.engine, id, how, end.unwrap_or(0));
     }
     queue_reply(&mut ctx, reply_start, reveals);
-    if !ctx.pushes.is_empty() {
+    if !ctx.pushes.is_empty() || !ctx.lines.is_empty() {
         // What is told may rest on what the connection wrote before, though nobody knows of that yet.
         let offset = if ctx.engine.trial.planted.tell_early { 0 } else { reveals.max(ctx.client.last_write) };
-        let pushes = std::mem::take(&mut ctx.pushes);
+        let (pushes, lines) = (std::mem::take(&mut ctx.pushes), std::mem::take(&mut ctx.lines));
         ctx.engine.deliver(&pushes, offset, ctx.client);
+        if !lines.is_empty() {
+            ctx.engine.tell_monitors(&lines, offset, Some(ctx.client));
+        }
     }
     let (client, level) = (ctx.client.id, ctx.level());
     if !runs_anew(ctx.client) {

@@ -186,6 +186,7 @@ fn write_line(to: &mut String, client: &Client, now_us: u64, hand: &Hand) {
 /// The letters of `flags=`, in Redis' order.
 fn flags(client: &Client) -> String {
     let letters = [
+        ('O', client.monitors),
         ('P', !client.subscriptions.is_empty()),
         ('x', client.transaction.is_some() || client.executing.is_some()),
         ('b', client.blocked.is_some()),

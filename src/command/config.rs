@@ -52,6 +52,7 @@ pub fn set(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
         tracing::warn!("{warning}");
     }
     ctx.engine.renew_access();
+    ctx.engine.slowlog.shorten(ctx.engine.config.slowlog_max_len());
     if !names.is_empty() {
         ctx.engine.request(Request::ApplySettings(names));
     }

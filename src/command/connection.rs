@@ -59,6 +59,7 @@ pub fn quit(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
 pub fn reset(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
     ctx.engine.watches.unwatch_all(ctx.client);
     ctx.engine.pubsub.unsubscribe_all(ctx.client);
+    ctx.engine.monitors.remove(ctx.client);
     let needs_password = !ctx.engine.config.requirepass().is_empty();
     let client = &mut *ctx.client;
     client.transaction = None;

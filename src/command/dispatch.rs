@@ -96,7 +96,7 @@ pub fn room_for(engine: &mut Engine, arguments: &[&[u8]]) -> Verdict {
 pub fn again(engine: &mut Engine, client: &mut Client, arguments: &[&[u8]]) {
     let row = table::admit(arguments).expect("what waits was admitted once");
     match allowed(engine, client, row, arguments) {
-        Ok(()) => call::execute(engine, client, row, arguments),
+        Ok(()) => call::execute_anew(engine, client, row, arguments),
         Err(failure) => answer_failure(engine, client, Some(row), &failure),
     }
 }
@@ -149,6 +149,9 @@ fn allowed(engine: &Engine, client: &Client, row: &Row, arguments: &[&[u8]]) -> 
         && let Some(refusal) = long::refusal(engine)
     {
         return Err(refusal);
+    }
+    if client.monitors && (has(spec::WRITE) || has(spec::READONLY) || has(spec::MAY_REPLICATE)) {
+        return Err("ERR Replica can't interact with the keyspace".into());
     }
     if engine.refuses_for_snapshots() {
         let queued = client.transaction.as_ref().filter(|_| row.spec.name == "exec");

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use super::{Ctx, dispatch};
 use crate::engine::Engine;
 use crate::engine::blocked_keys::{self, KeyWait};
-use crate::engine::client::{Blocked, BlockedOn, Client, ClientId, Peer};
+use crate::engine::client::{Blocked, BlockedOn, Client, ClientId, OwnedCommand, Peer};
 use crate::keyspace::{self, Kind};
 
 /// What a command waits for, and how long.
@@ -121,13 +121,13 @@ fn run_anew(engine: &mut Engine, id: ClientId, words: &[&[u8]]) {
     engine.clients.put(client);
 }
 
-/// The connection waits no more: it ends, or is answered otherwise. Answers the name of the command that waited, and the
-/// offset that an answer which says that there was nothing reveals.
-pub fn forget(engine: &mut Engine, client: &Client) -> Option<(Bytes, u64)> {
-    let mut wait = engine.blocked_keys.remove(client.id)?;
+/// The connection waits no more: it ends, or is answered otherwise. Answers the command that waited, and the offset that an
+/// answer which says that there was nothing reveals.
+pub fn forget(engine: &mut Engine, client: &Client) -> Option<(OwnedCommand, u64)> {
+    let wait = engine.blocked_keys.remove(client.id)?;
     let last_changes = wait.keys.iter().map(|key| engine.gate.last_change(wait.db, keyspace::hash(key)));
     let reveals = last_changes.max().unwrap_or(0);
-    Some((wait.command.swap_remove(0), reveals))
+    Some((wait.command, reveals))
 }
 
 #[cfg(test)]

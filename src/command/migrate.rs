@@ -148,7 +148,13 @@ pub fn migrate(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
         opening: asked.opening(),
         restores,
     };
-    let migration = Migration { keys, copy: asked.copy, target_db: asked.target_db, stage: Stage::Asked(errand) };
+    let migration = Migration {
+        words: arguments.iter().map(|word| Box::from(*word)).collect(),
+        keys,
+        copy: asked.copy,
+        target_db: asked.target_db,
+        stage: Stage::Asked(errand),
+    };
     ctx.client.migration = Some(Box::new(migration));
     ctx.client.blocked = Some(Blocked { on: BlockedOn::Migration, deadline_us: None });
     Ok(())
@@ -183,13 +189,15 @@ pub fn finish(engine: &mut Engine, client: &mut Client, waker: &Waker) -> bool {
     }
     client.blocked = None;
     let row = table::command(b"migrate").expect("it is a row of the table");
-    call::execute(engine, client, row, &[b"migrate"]);
+    let words = client.migration.as_mut().map(|migration| std::mem::take(&mut migration.words)).unwrap_or_default();
+    let words: Vec<&[u8]> = words.iter().map(|word| &**word).collect();
+    call::execute_anew(engine, client, row, &words);
     key_waits::serve(engine, Some(client));
     true
 }
 
 fn end(ctx: &mut Ctx<'_>, migration: Migration) -> Result<(), Failure> {
-    let Migration { keys, copy, target_db, stage } = migration;
+    let Migration { keys, copy, target_db, stage, .. } = migration;
     let Stage::Over(outcome) = stage else { return Err("ERR the migration was given up".into()) };
     let Outcome { taken, trouble, is_own, no_room } = outcome;
     let is_itself = is_own && usize::try_from(target_db) == Ok(ctx.client.db);

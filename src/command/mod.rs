@@ -43,15 +43,19 @@ mod key_events;
 pub mod key_positions;
 pub mod key_waits;
 pub mod keys;
+pub mod latency;
+mod latency_report;
 pub mod lcs;
 pub mod list_pops;
 pub mod lists;
 pub mod memory;
 pub mod migrate;
+pub mod monitor;
 pub mod parse;
 pub mod pubsub;
 #[cfg(test)]
 mod pubsub_tests;
+mod redaction;
 #[cfg(test)]
 mod reveal_tests;
 pub mod scan;
@@ -62,6 +66,7 @@ pub mod sets;
 pub mod sets_algebra;
 pub mod sets_random;
 pub mod shadow;
+pub mod slowlog;
 pub mod snapshots;
 pub mod sort;
 pub mod spec;
@@ -79,6 +84,7 @@ use crate::engine::Engine;
 use crate::engine::client::{Client, ClientId, Unblock};
 use crate::engine::fiber::Pauser;
 use crate::engine::gate::Level;
+use crate::engine::latency::Event;
 use crate::engine::pubsub::Push;
 use crate::keyspace::{self, Db, Entry};
 use crate::resp::Reply;
@@ -137,6 +143,12 @@ pub struct Ctx<'a> {
     missing: SmallVec<[Place; 2]>,
     /// What the command that runs wrote is no reply, so CLIENT REPLY does not silence it.
     answers_by_push: bool,
+    /// Lines for all who monitor, sent when the unit is over.
+    lines: String,
+    /// A script gives the commands.
+    in_script: bool,
+    /// The command waited, and is run anew.
+    runs_anew: bool,
     /// Lets a script that runs for long pause, if the unit may.
     pauser: Option<&'a Pauser<'a>>,
 }
@@ -163,6 +175,9 @@ impl<'a> Ctx<'a> {
             pushes: Vec::new(),
             missing: SmallVec::new(),
             answers_by_push: false,
+            lines: String::new(),
+            in_script: false,
+            runs_anew: false,
             pauser: None,
         }
     }
@@ -343,8 +358,14 @@ impl<'a> Ctx<'a> {
     /// Removes a key whose time is up, with the effect that says so; before the effects of the command that met it.
     fn remove_expired(&mut self, db: usize, hash: u64, key: &[u8]) {
         let lazy = self.engine.config.lazyfree_lazy_expire();
+        let watches_latency = self.engine.config.latency_monitor_threshold() > 0;
+        let started_us = if watches_latency { self.engine.tick() } else { 0 };
         if let Some(entry) = self.engine.dbs[db].remove(hash, key) {
             self.discard(entry, lazy);
+        }
+        if watches_latency {
+            let took_us = self.engine.tick() - started_us;
+            self.engine.note_latency(Event::ExpireDel, took_us);
         }
         self.engine.stats.expired_keys += 1;
         self.engine.stream.effect(db, &[if lazy { b"UNLINK" } else { b"DEL" }, key]);
@@ -450,10 +471,11 @@ impl<'a> Ctx<'a> {
     /// database that they select is theirs.
     fn script<R>(&mut self, run: impl FnOnce(&mut Self) -> R) -> R {
         let before = (self.in_transaction, self.client.db);
-        self.in_transaction = true;
+        (self.in_transaction, self.in_script) = (true, true);
         let time = self.engine.hold_time();
         let result = run(self);
         self.engine.release_time(time);
+        self.in_script = false;
         (self.in_transaction, self.client.db) = before;
         (self.dirty, self.has_effects) = (0, false);
         result

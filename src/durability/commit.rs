@@ -19,6 +19,7 @@ use super::fork::Fork;
 use super::snapshot::{self, Handover};
 use crate::base::clock::Sleep;
 use crate::engine::config::AppendFsync;
+use crate::engine::latency::Event;
 use crate::engine::stream::Batch;
 use crate::engine::{Engine, Request};
 use crate::log::{Log, LogError, SpareError, Stats, SyncPolicy};
@@ -324,8 +325,10 @@ async fn write(committer: &Committer, mut batch: Batch) -> Result<(), LogError> 
     engine.saw_frame_time(wall_ms);
     engine.log.units += batch.units;
     if durable < end {
+        engine.note_latency(Event::AofWrite, now_us - started_us);
         committer.note_unsynced(&mut engine, now_us);
     } else {
+        engine.note_latency(Event::AofFsyncAlways, now_us - started_us);
         engine.log.syncs.record(now_us - started_us);
     }
     engine.gate.advance_written(end);

@@ -190,10 +190,14 @@ pub struct Client {
     pub watched: Watched,
     /// What it listens to.
     pub subscriptions: Subscriptions,
+    /// It monitors; [`Monitors`](super::monitors::Monitors) knows who does.
+    pub monitors: bool,
     /// A watched key was changed.
     pub watch_broken: bool,
     /// The blocking command under way.
     pub blocked: Option<Blocked>,
+    /// How long a command has run, in microseconds, that waits and will be run anew.
+    pub ran_us: u64,
     /// MIGRATE under way.
     pub migration: Option<Box<Migration>>,
     /// Replies that were not sent yet.
@@ -250,8 +254,10 @@ impl Client {
             executing: None,
             watched: Watched::new(),
             subscriptions: Subscriptions::default(),
+            monitors: false,
             watch_broken: false,
             blocked: None,
+            ran_us: 0,
             migration: None,
             output: Output::default(),
             waker: None,

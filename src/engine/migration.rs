@@ -16,6 +16,8 @@ const LARGE: usize = 16 * 1024;
 
 /// A MIGRATE under way, kept with its connection.
 pub struct Migration {
+    /// The command.
+    pub words: Vec<Box<[u8]>>,
     /// What was sent, in order; the target answers in the same.
     pub keys: Vec<SentKey>,
     /// They stay here: COPY.

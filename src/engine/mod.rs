@@ -11,13 +11,16 @@ pub mod client;
 pub mod config;
 pub mod fiber;
 pub mod gate;
+pub mod latency;
 pub mod lazyfree;
 pub mod libraries;
 pub mod migration;
+pub mod monitors;
 pub mod output;
 pub mod pubsub;
 pub mod scripts;
 pub mod serial;
+pub mod slowlog;
 pub mod snapshots;
 pub mod stats;
 pub mod stream;
@@ -35,10 +38,13 @@ use blocked_keys::BlockedKeys;
 use client::{BlockedOn, Client, Clients};
 use config::{AppendFsync, Changes, Config, Shutdown};
 use gate::{Gate, Level};
+use latency::LatencyEvents;
 use lazyfree::Lazyfree;
 use libraries::Libraries;
+use monitors::Monitors;
 use pubsub::PubSub;
 use scripts::Scripts;
+use slowlog::SlowLog;
 use snapshots::{Ended, Snapshots};
 use stats::{Latencies, Stats};
 use stream::Stream;
@@ -162,10 +168,16 @@ pub struct Engine {
     pub watches: Watches,
     /// SUBSCRIBE.
     pub pubsub: PubSub,
+    /// MONITOR.
+    pub monitors: Monitors,
     /// BLPOP and its like.
     pub blocked_keys: BlockedKeys,
     /// Counters.
     pub stats: Stats,
+    /// SLOWLOG.
+    pub slowlog: SlowLog,
+    /// LATENCY, but for its histograms, which are counters.
+    pub latency: LatencyEvents,
     /// Frees what takes long.
     pub lazyfree: Lazyfree,
     /// How the log is written now, if there is one; the setting may already say otherwise.
@@ -252,8 +264,11 @@ impl Engine {
             next_field_expiry_db: 0,
             watches: Watches::default(),
             pubsub: PubSub::default(),
+            monitors: Monitors::default(),
             blocked_keys: BlockedKeys::default(),
             stats: Stats::default(),
+            slowlog: SlowLog::default(),
+            latency: LatencyEvents::default(),
             lazyfree: Lazyfree::default(),
             log_policy: None,
             policy_changes: None,

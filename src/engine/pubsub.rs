@@ -166,28 +166,41 @@ impl Push {
 impl Engine {
     /// Sends pushes, which tell of what happened up to `offset`. `current` is the connection that is out.
     pub fn deliver(&mut self, pushes: &[Push], offset: u64, current: &mut Client) {
-        let default = self.default_level();
-        let batch = self.stream.batch_start();
         for push in pushes {
             for id in &push.receivers {
-                let client = if *id == current.id { Some(&mut *current) } else { self.clients.get_mut(*id) };
-                let Some(client) = client else { continue };
-                if client.killed || client.close_after_reply {
-                    continue;
-                }
-                let mut buffer = client.output.take();
-                buffer.push(if client.resp3 { b'>' } else { b'*' });
-                buffer.extend_from_slice(&push.body);
-                let ticket = Gate::ticket(offset, client.level.unwrap_or(default));
-                client.output.put(buffer, ticket, &self.gate, batch);
-                // It may have no turn before the next message comes.
-                if client.output_exceeds(&self.config, self.monotonic_us) {
-                    self.stats.output_buffer_disconnections += 1;
-                    tracing::warn!(client = client.id, "Closing client that reached its output buffer limit");
-                    client.killed = true;
-                }
-                client.wake();
+                self.send_unasked(*id, offset, Some(&mut *current), |client, buffer| {
+                    buffer.push(if client.resp3 { b'>' } else { b'*' });
+                    buffer.extend_from_slice(&push.body);
+                });
             }
         }
+    }
+
+    /// Sends to a connection what it did not ask for just now, and what tells of what happened up to `offset`: behind the gate,
+    /// at its own level. `current` is the connection that is out, if it may be sent to.
+    pub(super) fn send_unasked(
+        &mut self,
+        to: ClientId,
+        offset: u64,
+        current: Option<&mut Client>,
+        write: impl FnOnce(&Client, &mut Vec<u8>),
+    ) {
+        let default = self.default_level();
+        let current = current.filter(|client| client.id == to);
+        let Some(client) = current.or_else(|| self.clients.get_mut(to)) else { return };
+        if client.killed || client.close_after_reply {
+            return;
+        }
+        let mut buffer = client.output.take();
+        write(client, &mut buffer);
+        let ticket = Gate::ticket(offset, client.level.unwrap_or(default));
+        client.output.put(buffer, ticket, &self.gate, self.stream.batch_start());
+        // It may have no turn before the next message comes.
+        if client.output_exceeds(&self.config, self.monotonic_us) {
+            self.stats.output_buffer_disconnections += 1;
+            tracing::warn!(client = client.id, "Closing client that reached its output buffer limit");
+            client.killed = true;
+        }
+        client.wake();
     }
 }

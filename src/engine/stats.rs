@@ -104,6 +104,31 @@ impl Latencies {
     pub fn at_percentile(&self, percentile: f64) -> u64 {
         if self.0.is_empty() { 0 } else { self.0.value_at_percentile(percentile) }
     }
+
+    /// How many there were.
+    pub fn count(&self) -> u64 {
+        self.0.len()
+    }
+
+    /// How many did not exceed each power of two, in microseconds. Powers that add none are left out.
+    ///
+    /// The bounds are those that Redis shows: it counts nanoseconds, by powers of two as well, up to the end of the stretch that
+    /// its histogram cannot tell from such a power.
+    pub fn by_powers_of_two(&self) -> Vec<(u64, u64)> {
+        let mut bounds = (3..).map(|power: u32| ((129 << power) - 1) / 1000);
+        let (mut bound, mut total, mut found) = (1, 0, Vec::<(u64, u64)>::new());
+        for step in self.0.iter_recorded() {
+            while bound < step.value_iterated_to() {
+                bound = bounds.next().unwrap_or(u64::MAX);
+            }
+            total += step.count_at_value();
+            match found.last_mut() {
+                Some(last) if last.0 == bound => last.1 = total,
+                _ => found.push((bound, total)),
+            }
+        }
+        found
+    }
 }
 
 /// How much of something there was in a second.
@@ -190,5 +215,22 @@ impl Stats {
     /// `CONFIG RESETSTAT`. What counts state, and not events, stays.
     pub fn reset(&mut self) {
         *self = Self { changes: self.changes, expired_stale_percent: self.expired_stale_percent, ..Self::default() };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn latencies_are_told_by_powers_of_two_that_add_some() {
+        let mut latencies = Latencies::default();
+        for usec in [0, 1, 2, 3, 4, 33, 34, 130, 5_000_000] {
+            latencies.record(usec);
+        }
+        let told = [(1, 2), (2, 3), (4, 5), (33, 6), (66, 7), (132, 8), (1_082_130, 9)];
+        assert_eq!(latencies.by_powers_of_two(), told);
+        assert_eq!(latencies.count(), 9);
+        assert!(Latencies::default().by_powers_of_two().is_empty());
     }
 }

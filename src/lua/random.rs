@@ -55,7 +55,7 @@ impl Random {
                         return Err("bad argument #2 to 'random' (interval is empty)".into());
                     }
                     // The width is reckoned in 32 bits, as in the original.
-                    let width = (upper as i32).wrapping_sub(lower as i32).wrapping_add(1);
+                    let width = upper.wrapping_sub(lower).wrapping_add(1);
                     Ok((fraction * f64::from(width)).floor() + lower as f64)
                 }
                 _ => Err("wrong number of arguments".into()),
@@ -66,7 +66,7 @@ impl Random {
     /// `math.randomseed`
     pub fn seed_function(self: Rc<Self>, lua: &Lua) -> mlua::Result<Function> {
         raise::function(lua, move |lua, arguments: MultiValue| {
-            self.seed(integer(lua, &arguments, 0, "randomseed")? as i32);
+            self.seed(integer(lua, &arguments, 0, "randomseed")?);
             Ok(())
         })
     }

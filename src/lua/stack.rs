@@ -263,6 +263,7 @@ impl Stack {
 
     /// Goes on through the table below the top: takes the key at the top, nil for the first, and pushes the next key and its
     /// value, if there is one. The table must be as it was when the key was got.
+    #[allow(clippy::should_implement_trait, reason = "it is Lua's word for it, and no iterator's")]
     pub fn next(&mut self) -> bool {
         self.assert_table(2);
         assert!(self.height < self.room, "a value is pushed only after room was made for it");

@@ -81,6 +81,7 @@ impl Drop for Registration {
         {
             engine.watches.unwatch_all(&mut client);
             engine.pubsub.unsubscribe_all(&mut client);
+            engine.monitors.remove(&mut client);
             engine.blocked_keys.remove(self.id);
         }
     }

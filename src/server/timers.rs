@@ -8,6 +8,7 @@ use super::query::READ_AHEAD;
 use crate::command::{expiry, info, key_waits};
 use crate::engine::Engine;
 use crate::engine::client::Client;
+use crate::engine::latency::Event;
 
 /// Turns of the slower work, in microseconds.
 const SECOND_US: u64 = 1_000_000;
@@ -27,6 +28,8 @@ pub async fn run(node: Rc<Node>) {
         let started_us = engine.monotonic_us();
         if engine.active_expire && engine.may_expire() {
             expiry::active_cycle(&mut engine);
+            let took_us = engine.tick() - started_us;
+            engine.note_latency(Event::ExpireCycle, took_us);
         }
         if engine.pause.is_some() && engine.pause_now().is_none() {
             engine.unpause();
@@ -86,5 +89,5 @@ fn look_after_clients(engine: &mut Engine) {
 
 /// Whether it is not the client's fault that nothing is sent or received: it may listen to what comes, too.
 fn waits_for_the_server(client: &Client) -> bool {
-    client.waiting || client.output.blocked_by().is_some() || !client.subscriptions.is_empty()
+    client.waiting || client.output.blocked_by().is_some() || !client.subscriptions.is_empty() || client.monitors
 }

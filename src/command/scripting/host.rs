@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 
 use crate::command::spec::{self, Group};
 use crate::command::table::{self, Row};
-use crate::command::{Ctx, Failure, call, dispatch};
+use crate::command::{Ctx, Failure, call, dispatch, monitor};
 use crate::engine::admission::Verdict;
 use crate::engine::scripts::{Kind, Registered};
 use crate::lua::invoke;
@@ -111,6 +111,7 @@ impl invoke::Host for Host {
                 ran_us / 1000
             );
         }
+        monitor::tell_early(ctx);
         // SAFETY: what was lent before is not used any more: the unit gets what is lent now, and whatever runs above it reaches
         // engine and connection by the unit alone.
         let (engine, client) = unsafe { pauser.pause() };

@@ -3,8 +3,10 @@
 use crate::command::Failure;
 use crate::engine::scripts::Facts;
 
+type Flag = (&'static str, fn(&mut Facts));
+
 /// The names of the flags, and what they set.
-const FLAGS: [(&str, fn(&mut Facts)); 5] = [
+const FLAGS: [Flag; 5] = [
     ("no-writes", |facts| facts.no_writes = true),
     ("allow-oom", |facts| facts.allow_oom = true),
     ("allow-stale", |facts| facts.allow_stale = true),

@@ -24,6 +24,7 @@ use super::fork::{Child, Fork, Written};
 use crate::base::clock::Clock;
 use crate::disk::pace;
 use crate::engine::Engine;
+use crate::engine::latency;
 use crate::engine::snapshots::{Ended, Kept, Present};
 use crate::log::{
     LARGEST_READ, Log, LogError, Place, Retention, SnapshotEntry, SnapshotFault, Verification, snapshot_name,
@@ -142,6 +143,7 @@ pub fn begin(handover: &Handover, engine: &RefCell<Engine>, log: &Log) -> Option
     let now_us = engine.tick();
     let begun_us = engine.snapshots.present.map_or(now_us, |present| present.begun_us);
     engine.snapshots.fork_us = now_us - begun_us;
+    engine.note_latency(latency::Event::Fork, now_us - begun_us);
     match forked {
         Ok(child) => {
             engine.snapshots.forks += 1;

@@ -123,6 +123,13 @@ fn addresses(normal_form: &[u8]) -> Vec<String> {
     String::from_utf8_lossy(normal_form).split_ascii_whitespace().map(String::from).collect()
 }
 
+/// From how many microseconds on a command concerns the slow log or the latency monitor.
+fn slow_from_us(slower_than_us: i64, threshold_ms: i64) -> u64 {
+    let slow = u64::try_from(slower_than_us).unwrap_or(u64::MAX);
+    let late = u64::try_from(threshold_ms).ok().filter(|ms| *ms > 0).map_or(u64::MAX, |ms| ms.saturating_mul(1000));
+    slow.min(late)
+}
+
 /// How a field is made from a value.
 trait FromValue {
     fn from_value(value: &Value) -> Self;
@@ -198,6 +205,7 @@ macro_rules! live {
             pub(super) requirepass: Vec<u8>,
             pub(super) output_buffer_limits: [BufferLimit; 3],
             pub(super) key_events: KeyEvents,
+            pub(super) slow_from_us: u64,
         }
 
         impl Live {
@@ -214,6 +222,10 @@ macro_rules! live {
                     requirepass: value("requirepass").text().to_vec(),
                     output_buffer_limits: buffer_limits(value("client-output-buffer-limit").text()),
                     key_events: KeyEvents::of(value("notify-keyspace-events").text()),
+                    slow_from_us: slow_from_us(
+                        value("slowlog-log-slower-than").number(),
+                        value("latency-monitor-threshold").number(),
+                    ),
                 }
             }
         }
@@ -264,6 +276,9 @@ live! {
     active_expire_effort: u64 = "active-expire-effort";
     hz: u64 = "hz";
     lua_max_memory: u64 = "lua-max-memory";
+    slowlog_max_len: usize = "slowlog-max-len";
+    slowlog_log_slower_than: i64 = "slowlog-log-slower-than";
+    latency_monitor_threshold: u64 = "latency-monitor-threshold";
     busy_reply_threshold: u64 = "busy-reply-threshold";
     min_replicas_to_write: u64 = "min-replicas-to-write";
     min_replicas_max_lag: u64 = "min-replicas-max-lag";

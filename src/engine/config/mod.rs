@@ -249,6 +249,17 @@ impl Config {
         self.live.key_events
     }
 
+    /// From how many microseconds on a command concerns the slow log or the latency monitor.
+    #[inline]
+    pub fn slow_from_us(&self) -> u64 {
+        self.live.slow_from_us
+    }
+
+    /// Whether a setting has a value that is not for everybody's eyes.
+    pub fn is_secret(name: &[u8]) -> bool {
+        table::index_of(name).is_some_and(|index| table::settings()[index].secret)
+    }
+
     /// The output buffer limits by [`CLIENT_CLASSES`].
     #[inline]
     pub fn output_buffer_limits(&self) -> [BufferLimit; 3] {

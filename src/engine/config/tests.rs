@@ -102,11 +102,11 @@ fn only_values_that_mislead_are_warned_of() {
     let mut config = Config::new();
     assert!(config.warnings().is_empty());
     let changes =
-        [("io-threads-do-reads", "no"), ("lfu-decay-time", "2"), ("slowlog-max-len", "5"), ("appendonly", "no")];
+        [("io-threads-do-reads", "no"), ("lfu-decay-time", "2"), ("list-compress-depth", "5"), ("appendonly", "no")];
     assert!(!config.set(&pairs(&changes), false).unwrap().is_empty());
     let warnings = config.warnings();
     assert_eq!(warnings.len(), 2, "{warnings:?}");
-    assert!(warnings.iter().any(|text| text.starts_with("slowlog-max-len is 5")));
+    assert!(warnings.iter().any(|text| text.starts_with("list-compress-depth is 5")));
     assert!(warnings.iter().any(|text| text.starts_with("appendonly is no")));
 }
 

@@ -28,7 +28,7 @@ pub static REPLICATION: Section = Section {
         )
         .alias("min-slaves-max-lag"),
         text("masterauth", "", "Password for the primary.").secret().remembered(),
-        text("masteruser", "", "User for the primary.").remembered(),
+        text("masteruser", "", "User for the primary.").secret().remembered(),
         toggle("replica-serve-stale-data", "yes", "Lets a replica answer while its primary is out of reach.")
             .alias("slave-serve-stale-data")
             .remembered(),

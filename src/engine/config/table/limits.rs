@@ -142,12 +142,15 @@ pub static OBSERVATION: Section = Section {
             "slowlog-log-slower-than",
             "10000",
             (-1, i64::MAX),
-            "Microseconds above which a command goes to the slow log; negative for none.",
-        )
-        .remembered(),
-        number("slowlog-max-len", "128", NATURAL, "Entries of the slow log.").remembered(),
-        number("latency-monitor-threshold", "0", NATURAL, "Milliseconds above which an event is recorded; 0 for none.")
-            .remembered(),
+            "Microseconds from which on a command goes to the slow log; 0 for every command, -1 for none.",
+        ),
+        number("slowlog-max-len", "128", NATURAL, "Entries of the slow log."),
+        number(
+            "latency-monitor-threshold",
+            "0",
+            NATURAL,
+            "Milliseconds from which on LATENCY records what held the server up; 0 for nothing.",
+        ),
         toggle("latency-tracking", "yes", "Keeps latency percentiles of each command."),
         special(
             "latency-tracking-info-percentiles",
