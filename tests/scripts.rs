@@ -424,6 +424,26 @@ fn a_long_script_is_whole_or_was_never() {
 }
 
 #[test]
+fn a_reload_waits_for_a_long_script() {
+    let server = Program::ackd().with("busy-reply-threshold", "50").with("enable-debug-command", "yes").start();
+    let (mut runner, mut other) = (server.client(), server.client());
+    run(&mut other, "FUNCTION LOAD \"#!lua name=l\\nredis.register_function('f', function() return 7 end)\"");
+    run(&mut other, "FUNCTION DELETE l");
+    run(&mut other, "FUNCTION LOAD \"#!lua name=l\\nredis.register_function('f', function() return 8 end)\"");
+    for reload in [&["DEBUG", "RELOAD", "NOSAVE"][..], &["DEBUG", "RELOAD"]] {
+        // Both in one turn: the reload is asked for, and the script begins before it.
+        let script =
+            "redis.call('incr', 'n') local t = 0 while t < 5e6 do t = t + 1 end return redis.call('incr', 'n')";
+        other.send(&support::client::encode(reload)).unwrap();
+        runner.send(&support::client::encode(&["EVAL", script, "0"])).unwrap();
+        let done = runner.receive().unwrap().value;
+        assert_eq!(text(&other.receive().unwrap().value), "OK");
+        assert!(done.integer().is_some() || text(&done).starts_with("LOADING"), "{done}");
+        assert_eq!(run(&mut other, "FCALL f 0"), Value::Integer(8), "functions are compiled anew");
+    }
+}
+
+#[test]
 fn functions_survive() {
     let mut server = Program::ackd().start();
     let mut client = server.client();

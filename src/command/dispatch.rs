@@ -7,7 +7,7 @@ use super::debug;
 use super::failure::{self, Failure};
 use super::key_waits;
 use super::migrate;
-use super::scripting::long;
+use super::scripting::{long, only_reads};
 use super::spec::{self, Flags};
 use super::table::{self, Row};
 use crate::engine::Engine;
@@ -55,12 +55,15 @@ pub fn request(engine: &mut Engine, client: &mut Client, arguments: &[&[u8]]) ->
     }
     let queueing = client.transaction.is_some() && !runs_inside_multi(row);
     let writes = writes(client, row, arguments);
-    if is_paused(engine, row, writes) {
+    if is_paused(engine, row, writes)
+        && !(writes && !is_paused(engine, row, false) && only_reads(engine, row, arguments))
+    {
         return Outcome::Paused;
     }
     if writes && !queueing {
         match engine.admission.ask(log_cost(client, row, arguments), engine.stream.pending() as u64) {
             Verdict::Admitted => {}
+            Verdict::Wait if only_reads(engine, row, arguments) => {}
             Verdict::Wait => return Outcome::NoRoom,
             // What only keeps something for later goes on without.
             Verdict::Refused(_) if !needs_room(client, row, arguments) => {}
@@ -133,6 +136,11 @@ fn allowed(engine: &Engine, client: &Client, row: &Row, arguments: &[&[u8]]) -> 
         let text = "only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context";
         return Err(Failure::new(format!("ERR Can't execute '{}': {text}", row.spec.name)));
     }
+    if !has(spec::ALLOW_BUSY)
+        && let Some(refusal) = long::refusal(engine)
+    {
+        return Err(refusal);
+    }
     let queue_needs_data =
         row.spec.name == "exec" && client.transaction.as_ref().is_some_and(|transaction| transaction.needs_data);
     let needs_data = !has(spec::LOADING) || is_debug_write(row, arguments) || queue_needs_data;
@@ -144,11 +152,6 @@ fn allowed(engine: &Engine, client: &Client, row: &Row, arguments: &[&[u8]]) -> 
     }
     if client.transaction.is_some() && row.spec.name == "migrate" {
         return Err(migrate::IN_TRANSACTION);
-    }
-    if !has(spec::ALLOW_BUSY)
-        && let Some(refusal) = long::refusal(engine)
-    {
-        return Err(refusal);
     }
     if client.monitors && (has(spec::WRITE) || has(spec::READONLY) || has(spec::MAY_REPLICATE)) {
         return Err("ERR Replica can't interact with the keyspace".into());

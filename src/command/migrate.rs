@@ -164,7 +164,8 @@ pub fn migrate(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
 /// `waker` is woken when to ask again.
 pub fn finish(engine: &mut Engine, client: &mut Client, waker: &Waker) -> bool {
     // Whoever waits is woken when the data are there again; when the server stops, it stays with what was.
-    if engine.stopping || engine.loading.is_some() {
+    // So is it when a script is over that was laid aside.
+    if engine.stopping || engine.loading.is_some() || engine.scripts.busy.is_some() {
         return false;
     }
     if engine.pause_now().is_some() {

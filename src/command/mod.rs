@@ -105,6 +105,9 @@ pub enum Origin {
 /// A key by its place in the gate's table.
 type Place = (usize, u64);
 
+/// Where the gate's table has the libraries of functions, which are no key.
+const LIBRARIES: Place = (0, 0x6675_6e63_7469_6f6e);
+
 /// What replies to a connection wait for.
 fn level(engine: &Engine, client: &Client) -> Level {
     client.level.unwrap_or_else(|| engine.default_level())
@@ -306,6 +309,19 @@ impl<'a> Ctx<'a> {
     pub fn is_gone(&mut self, key: &[u8]) -> bool {
         let hash = keyspace::hash(key);
         self.look(self.client.db, hash, key, false) || self.db().find(hash, key).is_none()
+    }
+
+    /// The libraries of functions were changed.
+    pub fn modified_libraries(&mut self) {
+        if self.origin == Origin::Client {
+            self.changed.push(LIBRARIES);
+        }
+    }
+
+    /// Lets the reply wait for the last change of the libraries of functions.
+    pub fn reveal_libraries(&mut self) {
+        let (db, hash) = LIBRARIES;
+        self.reveal(self.engine.gate.last_change(db, hash));
     }
 
     /// Lets the reply wait for everything executed so far: it reveals the keyspace as a whole.

@@ -14,7 +14,7 @@ use super::client::Client;
 
 /// Bytes of address space of a stack. Lua nests at most 200 calls of C functions, a command a dozen of Rust's; memory is
 /// taken only as far as a stack was ever used.
-const STACK: usize = 2 << 20;
+const STACK: usize = 8 << 20;
 
 /// A stack, to be used again.
 pub type Stack = DefaultStack;
@@ -51,16 +51,28 @@ pub enum Stretch {
     Ended(Stack),
 }
 
-/// Lets the work pause.
-pub struct Pauser<'y>(&'y Yielder<Lent, ()>);
+/// Lets the work begin and pause.
+pub struct Pauser<'y> {
+    yielder: &'y Yielder<Lent, ()>,
+    first: Lent,
+}
 
 impl Pauser<'_> {
+    /// What is lent for the first stretch.
+    ///
+    /// # Safety
+    /// Called once, at the beginning; what is answered is used until the first pause only.
+    pub unsafe fn begin<'a>(&self) -> (&'a mut Engine, &'a mut Client) {
+        // SAFETY: the first stretch has just begun.
+        unsafe { self.first.borrow() }
+    }
+
     /// Lays the work aside. When it goes on, there are the engine and the connection again.
     ///
     /// # Safety
     /// What was lent before is gone: no borrow of it may be used any more, only what is answered here, until the next pause.
     pub unsafe fn pause<'a>(&self) -> (&'a mut Engine, &'a mut Client) {
-        let lent = self.0.suspend(());
+        let lent = self.yielder.suspend(());
         // SAFETY: the new stretch has just begun.
         unsafe { lent.borrow() }
     }
@@ -68,16 +80,9 @@ impl Pauser<'_> {
 
 impl Fiber {
     /// Work to be done, on a stack that was used before if there is one. An error when the system has no memory for one.
-    pub fn new(
-        stack: Option<Stack>,
-        work: impl FnOnce(&Pauser<'_>, &mut Engine, &mut Client) + 'static,
-    ) -> std::io::Result<Self> {
+    pub fn new(stack: Option<Stack>, work: impl FnOnce(&Pauser<'_>) + 'static) -> std::io::Result<Self> {
         let stack = stack.map_or_else(|| Stack::new(STACK), Ok)?;
-        let coroutine = Coroutine::with_stack(stack, move |yielder, lent: Lent| {
-            // SAFETY: the first stretch has just begun.
-            let (engine, client) = unsafe { lent.borrow() };
-            work(&Pauser(yielder), engine, client);
-        });
+        let coroutine = Coroutine::with_stack(stack, move |yielder, first: Lent| work(&Pauser { yielder, first }));
         Ok(Self(ManuallyDrop::new(coroutine)))
     }
 

@@ -1,5 +1,7 @@
 //! The libraries of functions: their code, which is data like keys are.
 
+use crate::base::quoting;
+
 /// The code of each library, in the order in which they came. What was made of it elsewhere is out of date when
 /// [`Libraries::version`] has changed.
 #[derive(Clone, Debug, Default)]
@@ -37,7 +39,7 @@ impl Libraries {
 
     /// The code of the library with this name.
     pub fn find(&self, name: &[u8]) -> Option<&[u8]> {
-        self.codes.iter().find(|code| name_of(code) == Some(name)).map(Vec::as_slice)
+        self.codes.iter().find(|code| name_of(code).as_deref() == Some(name)).map(Vec::as_slice)
     }
 
     /// Puts a library in the place of the one with its name, or behind all others.
@@ -51,10 +53,10 @@ impl Libraries {
 
     /// Takes the library with this name away; answers whether there was one.
     pub fn remove(&mut self, name: &[u8]) -> bool {
-        let before = self.codes.len();
-        self.codes.retain(|code| name_of(code) != Some(name));
+        let Some(at) = self.codes.iter().position(|code| name_of(code).as_deref() == Some(name)) else { return false };
+        self.codes.remove(at);
         self.version += 1;
-        self.codes.len() < before
+        true
     }
 
     /// Takes all away.
@@ -65,10 +67,10 @@ impl Libraries {
 }
 
 /// The name that a library gives itself in its first line, `#!lua name=NAME`.
-pub fn name_of(code: &[u8]) -> Option<&[u8]> {
+pub fn name_of(code: &[u8]) -> Option<Vec<u8>> {
     let line = code.split(|byte| *byte == b'\n').next()?;
-    let words = line.split(|byte| byte.is_ascii_whitespace());
-    words.filter_map(|word| word.strip_prefix(b"name=")).next()
+    let words = quoting::split(line)?;
+    words.iter().find_map(|word| word.strip_prefix(b"name=")).map(<[u8]>::to_vec)
 }
 
 #[cfg(test)]

@@ -424,7 +424,25 @@ impl Engine {
             drop(db.clear());
         }
         self.libraries.clear();
+        self.scripts.forget_functions();
         self.shadow = None;
+    }
+
+    /// A script is over that was laid aside; tells who waited for that.
+    pub fn script_ended(&mut self) {
+        self.stream.wake_committer();
+        if let Some(waker) = self.server_waker.take() {
+            waker.wake();
+        }
+        self.wake_blocked(|on| on == BlockedOn::Migration);
+    }
+
+    /// What a command asked for and can be done now: while a script is laid aside, the data stay where they are.
+    pub fn next_request(&mut self) -> Option<Request> {
+        let is_busy = self.scripts.busy.is_some();
+        let may_come = |request: &Request| !is_busy || !matches!(request, Request::Reload { .. } | Request::NewHistory);
+        let at = self.requests.iter().position(may_come)?;
+        Some(self.requests.remove(at))
     }
 
     /// The snapshot under way, if there is one, is given up; tells who waits for it.

@@ -1,7 +1,7 @@
 //! Scripts: those that are cached, what their sandboxes are, and the one that runs.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 
@@ -55,6 +55,8 @@ pub struct Cache {
     scripts: HashMap<Digest, Cached, BuildHasherDefault<DigestHasher>>,
     /// How many came with EVAL only.
     evaluated: usize,
+    /// Those, with the use that each was last looked at with: the first may be the oldest.
+    order: VecDeque<(Digest, u64)>,
     /// Counts uses, which gives them an order.
     uses: u64,
     /// How many were given up for newer ones.
@@ -102,16 +104,31 @@ impl Cache {
     /// Keeps a script: for ever if it was loaded, else while it is among the last used.
     pub fn keep(&mut self, digest: Digest, script: Rc<Script>, loaded: bool) {
         if !loaded && self.evaluated >= EVALUATED {
-            let evaluated = self.scripts.iter().filter(|(_, cached)| !cached.loaded);
-            if let Some(oldest) = evaluated.min_by_key(|(_, cached)| cached.used).map(|(digest, _)| *digest) {
-                self.scripts.remove(&oldest);
-                self.evaluated -= 1;
-                self.evicted += 1;
-            }
+            self.give_up_oldest();
         }
         self.uses += 1;
         self.evaluated += usize::from(!loaded);
+        if !loaded {
+            self.order.push_back((digest, self.uses));
+        }
         self.scripts.insert(digest, Cached { script, loaded, used: self.uses });
+    }
+
+    /// Gives up the script of EVAL that was not used for longest; one that was used since it was looked at has to wait again.
+    fn give_up_oldest(&mut self) {
+        while let Some((digest, seen)) = self.order.pop_front() {
+            match self.scripts.get(&digest) {
+                Some(cached) if cached.loaded => {}
+                Some(cached) if cached.used > seen => self.order.push_back((digest, cached.used)),
+                Some(_) => {
+                    self.scripts.remove(&digest);
+                    self.evaluated -= 1;
+                    self.evicted += 1;
+                    return;
+                }
+                None => {}
+            }
+        }
     }
 
     /// SCRIPT LOAD of a script that is there: it stays from now on.
@@ -274,6 +291,12 @@ impl Scripts {
     pub fn flush(&mut self) {
         self.cache = Cache { evicted: self.cache.evicted, ..Cache::default() };
         self.eval = None;
+    }
+
+    /// Forgets what libraries were compiled to.
+    pub fn forget_functions(&mut self) {
+        self.registry = Registry::default();
+        self.functions = None;
     }
 
     /// Bytes that Lua has allocated for scripts of EVAL, and for functions.

@@ -96,6 +96,7 @@ impl Stream {
 
     /// Adds one effect to the unit under way.
     pub fn effect(&mut self, db: usize, command: &[&[u8]]) {
+        assert!(self.paused.is_none(), "nothing changes data while a unit is laid aside");
         if self.batch_db != Some(db) {
             let mut digits = itoa::Buffer::new();
             write_command(&mut self.batch, &[b"SELECT", digits.format(db).as_bytes()]);

@@ -9,6 +9,7 @@ mod call;
 pub mod cjson;
 pub mod cmsgpack;
 mod decimal;
+mod guard;
 pub mod invoke;
 pub mod raise;
 pub mod random;

@@ -5,14 +5,15 @@
 local host = ...
 
 local getinfo = debug.getinfo
-local getmetatable, setmetatable, rawset = getmetatable, setmetatable, rawset
-local loadstring, pcall, xpcall, error = loadstring, pcall, xpcall, error
-local type, tostring, byte, concat = type, tostring, string.byte, table.concat
+local getmetatable, setmetatable, rawget, rawset = getmetatable, setmetatable, rawget, rawset
+local loadstring, pcall, collectgarbage = loadstring, pcall, collectgarbage
+local type, tostring, select, byte, concat = type, tostring, select, string.byte, table.concat
 
 local READONLY = "Attempt to modify a readonly table"
 
--- What getmetatable() answers for a view.
+-- What getmetatable() answers for a view, and what it is a view of.
 local views = setmetatable({}, {__mode = "k"})
+local behind = setmetatable({}, {__mode = "k"})
 
 local function view(of, metatable)
     metatable = metatable or {}
@@ -20,16 +21,25 @@ local function view(of, metatable)
     metatable.__newindex = host.readonly
     local seen = setmetatable({}, metatable)
     views[seen] = false
+    behind[seen] = of
     return seen
 end
 
 local globals = {}
-for name in ([[_VERSION assert collectgarbage error gcinfo ipairs next pairs rawequal rawget select tonumber tostring
-    type unpack xpcall]]):gmatch("%S+") do
+for name in ([[_VERSION assert error gcinfo ipairs next pairs rawequal select tonumber tostring type xpcall]]):gmatch("%S+") do
     globals[name] = _G[name]
 end
 
 math.random, math.randomseed = host.random, host.randomseed
+for name in ("find match gmatch gfind gsub"):gmatch("%S+") do
+    string[name] = host.guard(string[name], views, "pattern")
+end
+for name in ("insert remove sort setn"):gmatch("%S+") do
+    table[name] = host.guard(table[name], views, "changes")
+end
+globals.setmetatable = host.guard(setmetatable, views, "changes")
+globals.rawset = host.guard(rawset, views, "changes")
+globals.unpack = host.guard(unpack, views, "range")
 for name, library in pairs({
     string = string,
     table = table,
@@ -50,14 +60,17 @@ function globals.getmetatable(...)
     return of or nil
 end
 
-function globals.setmetatable(...)
-    if views[(...)] ~= nil then error(READONLY, 0) end
-    return setmetatable(...)
+function globals.rawget(...)
+    local of = behind[(...)]
+    if of == nil then return rawget(...) end
+    return rawget(of, (select(2, ...)))
 end
 
-function globals.rawset(...)
-    if views[(...)] ~= nil then error(READONLY, 0) end
-    return rawset(...)
+-- How garbage is collected stays as it is.
+function globals.collectgarbage(what, ...)
+    if what == "stop" or what == "restart" then return 0 end
+    if what == "setpause" or what == "setstepmul" then return 200 end
+    return collectgarbage(what, ...)
 end
 
 -- What is raised as a table with a text comes as that text.
@@ -97,7 +110,7 @@ end)
 local environment_meta = {}
 local environment = view(setmetatable(globals, {__index = host.missing}), environment_meta)
 globals._G = environment
-views[environment] = view(environment_meta)
+views[environment] = view({__index = environment})
 getmetatable("").__metatable = view({__index = globals.string})
 
 -- While a library of functions is loaded, all that it finds is this.
@@ -119,6 +132,7 @@ local function on_error(e)
         info = getinfo(level, "Sl")
     end
     if type(e) == "userdata" then e = host.explain(e) end
+    if views[e] ~= nil then e = READONLY end
     if type(e) ~= "table" then e = {err = "ERR " .. tostring(e)} end
     if info then
         rawset(e, "source", info.source)

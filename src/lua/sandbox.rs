@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use mlua::{Function, HookTriggers, Lua, LuaOptions, MultiValue, StdLib, Table, Value, VmState};
 
+use super::guard::{self, Guard};
 use super::invoke::{Caller, Entry, Host, Kept};
 use super::raise::{self, Raised};
 use super::random::Random;
@@ -58,6 +59,15 @@ impl Sandbox {
             .raw_set("missing", raise::function(&lua, |_, (_, name): (Value, Value)| Err::<(), _>(missing(&name)))?)?;
         given.raw_set("explain", lua.create_function(|_, error: mlua::Error| Ok(raise::text_of(&error)))?)?;
         given.raw_set("libraries", libraries_of(&lua)?)?;
+        let guards = |lua: &Lua, (original, views, what): (Function, Table, String)| {
+            let what = match what.as_str() {
+                "pattern" => Guard::Pattern,
+                "range" => Guard::Range,
+                _ => Guard::Changes,
+            };
+            guard::guard(lua, original, views, what)
+        };
+        given.raw_set("guard", lua.create_function(guards)?)?;
         given.raw_set("loader", lua.create_function(|lua, assemble: Function| loader(lua, assemble))?)?;
         let parts: Table = lua.load(include_str!("sandbox.lua")).set_name("=sandbox").call(given)?;
         lua.set_globals(parts.raw_get("environment")?)?;

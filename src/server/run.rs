@@ -352,11 +352,13 @@ async fn next_event(node: &Node, stops: &mut Stops) -> Event {
             return Poll::Ready(Event::Signal(signal));
         }
         let mut engine = node.engine.borrow_mut();
-        if engine.requests.is_empty() {
-            engine.server_waker = Some(cx.waker().clone());
-            return Poll::Pending;
+        match engine.next_request() {
+            Some(request) => Poll::Ready(Event::Request(request)),
+            None => {
+                engine.server_waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
         }
-        Poll::Ready(Event::Request(engine.requests.remove(0)))
     })
     .await
 }

@@ -24,25 +24,34 @@ pub fn load(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     }
     let (name, _) = shebang::of_library(code)?;
     if !ctx.is_applying() {
+        ctx.reveal_libraries();
         let environment = registry(ctx)?;
-        if !replace && ctx.engine.libraries.find(name).is_some() {
-            return Err(already_exists(name));
+        if !replace && ctx.engine.libraries.find(&name).is_some() {
+            return Err(already_exists(&name));
         }
-        let registered = compile(ctx, &environment, code)?;
-        check_names(&ctx.engine.scripts.registry, &[], name, &registered)?;
-        keep(&mut ctx.engine.scripts.registry, name, registered);
+        let registered = compile(ctx, &environment, code, true)?;
+        check_names(&ctx.engine.scripts.registry, &name, &registered)?;
+        keep(&mut ctx.engine.scripts.registry, &name, registered);
     }
     put(ctx, code);
     ctx.counts_as(1);
-    ctx.reply.bulk(name);
+    ctx.reply.bulk(&name);
     Ok(())
 }
 
 /// Keeps the code, with the effect that says so.
 fn put(ctx: &mut Ctx<'_>, code: &[u8]) {
     ctx.engine.libraries.put(code.to_vec());
-    ctx.engine.scripts.registry.version = Some(ctx.engine.libraries.version());
+    up_to_date(ctx);
     ctx.effect(&[b"FUNCTION", b"LOAD", b"REPLACE", code]);
+}
+
+/// What was compiled is what the libraries are now; a copy that applies effects has compiled nothing.
+fn up_to_date(ctx: &mut Ctx<'_>) {
+    if !ctx.is_applying() {
+        ctx.engine.scripts.registry.version = Some(ctx.engine.libraries.version());
+    }
+    ctx.modified_libraries();
 }
 
 fn with_word(text: &str, word: &[u8]) -> Failure {
@@ -54,7 +63,12 @@ fn already_exists(name: &[u8]) -> Failure {
 }
 
 /// The functions that a library registers.
-fn compile(ctx: &mut Ctx<'_>, environment: &Environment, code: &[u8]) -> Result<Vec<Rc<Registered>>, Failure> {
+fn compile(
+    ctx: &mut Ctx<'_>,
+    environment: &Environment,
+    code: &[u8],
+    is_new: bool,
+) -> Result<Vec<Rc<Registered>>, Failure> {
     let (_, code) = shebang::of_library(code)?;
     let library = eval::compile(&environment.sandbox, code, "@user_function")
         .map_err(|text| Failure::new(format!("ERR Error compiling function: {text}")))?;
@@ -63,7 +77,7 @@ fn compile(ctx: &mut Ctx<'_>, environment: &Environment, code: &[u8]) -> Result<
     sandbox.limit_memory(run::most_memory(ctx.engine));
     let host = run::host(environment);
     let error = |stack: &mut Stack| reply::text(stack, "err").unwrap_or_else(|| b"ERR not enough memory".to_vec());
-    let ended = host.lend_to_library(ctx, || {
+    let ended = host.lend_to_library(ctx, is_new, || {
         sandbox.load(&library, |ended_well, stack| if ended_well { Ok(()) } else { Err(error(stack)) })
     });
     let registered = host.registering.take().unwrap_or_default();
@@ -76,14 +90,9 @@ fn compile(ctx: &mut Ctx<'_>, environment: &Environment, code: &[u8]) -> Result<
     Ok(registered.into_iter().map(Rc::new).collect())
 }
 
-/// Whether no other library has a function of these names; those that are `replaced` do not count.
-fn check_names(
-    registry: &Registry,
-    replaced: &[&[u8]],
-    library: &[u8],
-    registered: &[Rc<Registered>],
-) -> Result<(), Failure> {
-    let others = registry.libraries.iter().filter(|(name, _)| name != library && !replaced.contains(&name.as_slice()));
+/// Whether no other library has a function of these names.
+fn check_names(registry: &Registry, library: &[u8], registered: &[Rc<Registered>]) -> Result<(), Failure> {
+    let others = registry.libraries.iter().filter(|(name, _)| name != library);
     let mut names = others.flat_map(|(_, functions)| functions).map(|function| &function.name);
     match names.find(|name| registered.iter().any(|function| function.name == **name)) {
         Some(name) => Err(Failure::new(format!("ERR Function {name} already exists"))),
@@ -117,15 +126,18 @@ fn registry(ctx: &mut Ctx<'_>) -> Result<Rc<Environment>, Failure> {
     let environment = run::environment(Kind::Function)?;
     let mut registry = Registry { version: Some(version), ..Registry::default() };
     for code in ctx.engine.libraries.codes().to_vec() {
-        let name = shebang::of_library(&code)?.0;
-        match compile(ctx, &environment, &code).and_then(|registered| {
-            check_names(&registry, &[], name, &registered)?;
-            Ok(registered)
-        }) {
-            Ok(registered) => keep(&mut registry, name, registered),
+        // What was loaded once is loaded again, however long it takes now.
+        let registered = shebang::of_library(&code).and_then(|(name, _)| {
+            let registered = compile(ctx, &environment, &code, false)?;
+            check_names(&registry, &name, &registered)?;
+            Ok((name, registered))
+        });
+        match registered {
+            Ok((name, registered)) => keep(&mut registry, &name, registered),
             Err(failure) => {
-                let (name, why) = (String::from_utf8_lossy(name), String::from_utf8_lossy(failure.text()).into_owned());
-                tracing::warn!("the functions of library '{name}' cannot be called: {why}");
+                let first_line = code.split(|byte| *byte == b'\n').next().unwrap_or_default().escape_ascii();
+                let why = String::from_utf8_lossy(failure.text());
+                tracing::warn!("the functions of the library '{first_line}' cannot be called: {why}");
             }
         }
     }
@@ -144,6 +156,7 @@ pub fn fcall_ro(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
 }
 
 fn call(ctx: &mut Ctx<'_>, arguments: &[&[u8]], read_only: bool) -> Result<(), Failure> {
+    ctx.reveal_libraries();
     let environment = registry(ctx)?;
     let name = std::str::from_utf8(arguments[1]).unwrap_or_default();
     let function = ctx.engine.scripts.registry.functions.get(name).cloned().ok_or("ERR Function not found")?;
@@ -162,12 +175,16 @@ fn call(ctx: &mut Ctx<'_>, arguments: &[&[u8]], read_only: bool) -> Result<(), F
 /// FUNCTION DELETE library
 pub fn delete(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     let name = arguments[2];
+    if !ctx.is_applying() {
+        ctx.reveal_libraries();
+        // Up to date before, so that it is so behind.
+        registry(ctx)?;
+    }
     if !ctx.engine.libraries.remove(name) {
         return Err("ERR Library not found".into());
     }
-    let scripts = &mut ctx.engine.scripts;
-    forget(&mut scripts.registry, name);
-    scripts.registry.version = scripts.registry.version.map(|_| ctx.engine.libraries.version());
+    forget(&mut ctx.engine.scripts.registry, name);
+    up_to_date(ctx);
     ctx.effect(&[b"FUNCTION", b"DELETE", name]);
     ctx.counts_as(1);
     ctx.reply.ok();
@@ -182,6 +199,7 @@ pub fn flush(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
         [_] => return Err("ERR FUNCTION FLUSH only supports SYNC|ASYNC option".into()),
         _ => return Err(bad_subcommand(arguments)),
     }
+    ctx.reveal_libraries();
     flush_all(ctx);
     // To Redis it is a change, whether or not there were any.
     ctx.engine.stats.changes += 1;
@@ -192,10 +210,10 @@ pub fn flush(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
 fn flush_all(ctx: &mut Ctx<'_>) {
     if !ctx.engine.libraries.is_empty() {
         ctx.engine.libraries.clear();
+        ctx.modified_libraries();
         ctx.effect(&[b"FUNCTION", b"FLUSH"]);
     }
-    ctx.engine.scripts.functions = None;
-    ctx.engine.scripts.registry = Registry::default();
+    ctx.engine.scripts.forget_functions();
 }
 
 /// FUNCTION KILL
@@ -217,7 +235,7 @@ pub fn list(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
         }
     }
     registry(ctx)?;
-    ctx.reveal_everything();
+    ctx.reveal_libraries();
     let (libraries, reply) = (&ctx.engine.scripts.registry.libraries, &mut ctx.reply);
     let is_asked = |name: &[u8]| pattern.is_none_or(|pattern| glob::matches_ignoring_case(pattern, name));
     let asked: Vec<_> = libraries.iter().filter(|(name, _)| is_asked(name)).collect();
@@ -255,6 +273,7 @@ pub fn list(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
 /// FUNCTION STATS
 pub fn stats(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
     if ctx.engine.scripts.busy.is_none() {
+        ctx.reveal_libraries();
         registry(ctx)?;
     }
     let now_us = ctx.engine.monotonic_us();
@@ -288,7 +307,7 @@ pub fn stats(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
 /// FUNCTION DUMP
 pub fn dump(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
     let mut writer = Writer::of_dump(Version::V10, ctx.engine.config.rdbcompression());
-    ctx.reveal_everything();
+    ctx.reveal_libraries();
     for code in ctx.engine.libraries.codes() {
         writer.write(&Event::Function(code)).map_err(|error| Failure::new(format!("ERR {error}")))?;
     }
@@ -304,34 +323,31 @@ pub fn restore(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
         _ => return Err(bad_subcommand(arguments)),
     };
     let codes = libraries_of(arguments[2])?;
-    let present = registry(ctx)?;
+    ctx.reveal_libraries();
+    let environment = registry(ctx)?;
     let mut loaded = Vec::new();
     for code in &codes {
-        let name = shebang::of_library(code)?.0;
+        let (name, _) = shebang::of_library(code)?;
         if loaded.iter().any(|(known, _)| *known == name) {
-            return Err(already_exists(name));
+            return Err(already_exists(&name));
         }
-        loaded.push((name, compile(ctx, &present, code)?));
+        loaded.push((name, compile(ctx, &environment, code, true)?));
     }
-    // All or nothing: what is put is what the registry will be.
+    // All or nothing: what will be there is made beside what is.
     let mut registry = Registry::default();
     if policy != Policy::Flush {
         for (name, functions) in &ctx.engine.scripts.registry.libraries {
-            keep(&mut registry, name, functions.clone());
+            let is_loaded = loaded.iter().any(|(known, _)| known == name);
+            match policy {
+                Policy::Append if is_loaded => return Err(already_exists(name)),
+                _ if is_loaded => {}
+                _ => keep(&mut registry, name, functions.clone()),
+            }
         }
     }
     for (name, registered) in loaded {
-        if policy == Policy::Append && registry.libraries.iter().any(|(known, _)| known == name) {
-            return Err(already_exists(name));
-        }
-        let replaced: Vec<&[u8]> = match policy {
-            Policy::Replace => {
-                codes.iter().filter_map(|code| shebang::of_library(code).ok()).map(|(name, _)| name).collect()
-            }
-            _ => Vec::new(),
-        };
-        check_names(&registry, &replaced, name, &registered)?;
-        keep(&mut registry, name, registered);
+        check_names(&registry, &name, &registered)?;
+        keep(&mut registry, &name, registered);
     }
     if policy == Policy::Flush && !ctx.engine.libraries.is_empty() {
         ctx.engine.libraries.clear();

@@ -40,27 +40,28 @@ impl Host {
         run()
     }
 
-    /// [`Host::lend`] for loading a library, which ends when its time is up.
-    pub fn lend_to_library<R>(&self, ctx: &mut Ctx<'_>, run: impl FnOnce() -> R) -> R {
-        self.loading_until_us.set(ctx.engine.tick() + LOADING_US);
+    /// [`Host::lend`] for loading a library: one that is new ends when its time is up.
+    pub fn lend_to_library<R>(&self, ctx: &mut Ctx<'_>, is_new: bool, run: impl FnOnce() -> R) -> R {
+        self.loading_until_us.set(if is_new { ctx.engine.tick() + LOADING_US } else { u64::MAX });
         *self.registering.borrow_mut() = Some(Vec::new());
         self.lend(ctx, run)
     }
 
     /// The unit that is lent.
     ///
-    /// Called once by each function of the sandbox, and by nothing that such a function calls; and when the script is over.
+    /// # Safety
+    /// One answer is used at a time, and none outlives the function of the sandbox that asked, or the end of the script.
     #[allow(clippy::mut_from_ref, reason = "what it answers is not the host's")]
-    pub fn unit(&self) -> Option<&mut Ctx<'static>> {
+    pub unsafe fn unit(&self) -> Option<&mut Ctx<'static>> {
         // SAFETY: `lend` holds the exclusive borrow that the pointer was made of, and touches it only when the script is over.
-        // Functions of the sandbox do not nest (a command cannot run a script), so there is one borrow at a time; and none
-        // outlives its function, so that the lifetime, which is longer than what was lent, does no harm.
+        // The lifetime is longer than what was lent, which does no harm to who keeps to the above.
         unsafe { self.ctx.get().as_mut() }
     }
 
     /// `redis.setresp`
     pub fn set_resp3(&self, resp3: bool) {
-        if let Some(ctx) = self.unit()
+        // SAFETY: a function of the sandbox, which calls no other.
+        if let Some(ctx) = unsafe { self.unit() }
             && let Some(running) = &mut ctx.engine.scripts.running
         {
             running.resp3 = resp3;
@@ -76,7 +77,8 @@ impl invoke::Host for Host {
             reply.extend_from_slice(b"\r\n");
             false
         };
-        let Some(ctx) = self.unit() else {
+        // SAFETY: a function of the sandbox; a command calls none, for it cannot run a script.
+        let Some(ctx) = (unsafe { self.unit() }) else {
             return refuse(b"ERR redis.call/pcall can only be called inside a script invocation", reply);
         };
         let row = match admit(ctx, words) {
@@ -92,9 +94,10 @@ impl invoke::Host for Host {
 
     /// A script that takes long is laid aside, so that others are told of it.
     fn watch(&self) -> mlua::Result<()> {
-        let Some(ctx) = self.unit() else { return Ok(()) };
+        // SAFETY: Lua calls this between two instructions of a script, when no function of the sandbox runs.
+        let Some(ctx) = (unsafe { self.unit() }) else { return Ok(()) };
         let now_us = ctx.engine.tick();
-        let limit_us = ctx.engine.config.busy_reply_threshold() * 1000;
+        let limit_us = ctx.engine.config.busy_reply_threshold().saturating_mul(1000);
         let Some(running) = &mut ctx.engine.scripts.running else {
             return match now_us > self.loading_until_us.get() {
                 true => Err(mlua::Error::runtime("FUNCTION LOAD timeout")),

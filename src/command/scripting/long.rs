@@ -27,7 +27,9 @@ pub fn execute(engine: &mut Engine, client: &mut Client, row: &'static Row, argu
     let words = Rc::new(Words::copy(arguments));
     let for_the_unit = words.clone();
     let stack = engine.scripts.stack.take();
-    let fiber = Fiber::new(stack, move |pauser, engine, client| {
+    let fiber = Fiber::new(stack, move |pauser| {
+        // SAFETY: this is the beginning. Both become part of the unit, which gets others after each pause.
+        let (engine, client) = unsafe { pauser.begin() };
         let words: SmallVec<[&[u8]; 8]> = for_the_unit.iter().collect();
         engine.stream.begin_unit();
         let reply = Reply::continuing(std::mem::take(&mut engine.scripts.spare_reply), client.resp3);
@@ -59,6 +61,9 @@ pub fn go_on(engine: &mut Engine, client: &mut Client) -> bool {
         client.blocked = None;
         engine.stream.resume_unit();
         go_on_with(engine, client, busy);
+        if engine.scripts.busy.is_none() {
+            engine.script_ended();
+        }
     }
     !runs(client)
 }
@@ -66,10 +71,7 @@ pub fn go_on(engine: &mut Engine, client: &mut Client) -> bool {
 fn go_on_with(engine: &mut Engine, client: &mut Client, busy: Busy) {
     let Busy { fiber, client: id, words } = busy;
     match fiber.resume(engine, client) {
-        Stretch::Ended(stack) => {
-            engine.scripts.stack = Some(stack);
-            engine.stream.wake_committer();
-        }
+        Stretch::Ended(stack) => engine.scripts.stack = Some(stack),
         Stretch::Paused(fiber) => {
             engine.stream.pause_unit();
             client.blocked = Some(Blocked { on: BlockedOn::Script, deadline_us: None });
@@ -86,6 +88,7 @@ pub fn runs(client: &Client) -> bool {
 /// Gives the script up that is laid aside: the server stops. It never was in the log, so it never was.
 pub fn abandon(engine: &mut Engine) {
     if engine.scripts.busy.take().is_some() {
+        engine.scripts.running = None;
         engine.stream.drop_unit();
         tracing::warn!("a script was running: nothing of what it did is kept");
     }

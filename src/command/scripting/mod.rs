@@ -16,6 +16,25 @@ mod shebang;
 #[cfg(test)]
 mod tests;
 
+use super::table::Row;
+use crate::engine::Engine;
+
+/// Whether a command runs a script that says of itself that it only reads.
+pub fn only_reads(engine: &Engine, row: &Row, arguments: &[&[u8]]) -> bool {
+    let facts = match row.spec.name {
+        "eval" => shebang::of_script(arguments[1]).ok().map(|(facts, _)| facts),
+        "evalsha" => eval::digest_in_hex(arguments[1])
+            .and_then(|digest| engine.scripts.cache.get(&digest))
+            .map(|script| script.facts),
+        "fcall" => std::str::from_utf8(arguments[1])
+            .ok()
+            .and_then(|name| engine.scripts.registry.functions.get(name))
+            .map(|function| function.facts),
+        _ => None,
+    };
+    facts.is_some_and(|facts| facts.no_writes)
+}
+
 fn is_flush_mode(word: &[u8]) -> bool {
     word.eq_ignore_ascii_case(b"sync") || word.eq_ignore_ascii_case(b"async")
 }

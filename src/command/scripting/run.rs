@@ -108,7 +108,8 @@ impl Run<'_> {
         let host = host(self.environment);
         host.lend(ctx, || {
             let finish = |ended_well: bool, stack: &mut Stack| {
-                let ctx = host.unit().expect("it is lent");
+                // SAFETY: the script is over.
+                let ctx = unsafe { host.unit() }.expect("it is lent");
                 if !ended_well {
                     return failed(ctx, stack, self.name);
                 }

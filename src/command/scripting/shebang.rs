@@ -1,5 +1,6 @@
 //! The first line of a script or library: `#!lua flags=no-writes`, `#!lua name=mylib`.
 
+use crate::base::quoting;
 use crate::command::Failure;
 use crate::engine::scripts::Facts;
 
@@ -41,8 +42,8 @@ pub fn of_script(body: &[u8]) -> Result<(Facts, &[u8]), Failure> {
     }
     let end = body.iter().position(|byte| *byte == b'\n').ok_or("ERR Invalid script shebang")?;
     facts.declared = true;
-    let mut words = words(&body[..end]);
-    let engine = words.next().unwrap_or_default();
+    let words = quoting::split(&body[..end]).ok_or("ERR Invalid script shebang")?;
+    let (engine, words) = words.split_first().ok_or("ERR Invalid script shebang")?;
     if engine != b"#!lua" {
         return Err(failure("ERR Unexpected engine in script shebang: ", engine));
     }
@@ -60,24 +61,25 @@ pub fn of_script(body: &[u8]) -> Result<(Facts, &[u8]), Failure> {
 }
 
 /// Takes the first line of a library apart; answers its name, and the code with that line left empty.
-pub fn of_library(code: &[u8]) -> Result<(&[u8], &[u8]), Failure> {
+pub fn of_library(code: &[u8]) -> Result<(Vec<u8>, &[u8]), Failure> {
     if !code.starts_with(b"#!") {
         return Err("ERR Missing library metadata".into());
     }
     let end = code.iter().position(|byte| *byte == b'\n').ok_or("ERR Invalid library metadata")?;
-    let mut words = words(&code[..end]);
-    let engine = words.next().and_then(|word| word.strip_prefix(b"#!")).unwrap_or_default();
+    let words = quoting::split(&code[..end]).ok_or("ERR Invalid library metadata")?;
+    let (engine, words) = words.split_first().ok_or("ERR Invalid library metadata")?;
+    let engine = engine.strip_prefix(b"#!").unwrap_or_default();
     let mut name = None;
     for word in words {
         let Some(value) = word.strip_prefix(b"name=") else {
             return Err(failure("ERR Invalid metadata value given: ", word));
         };
-        if name.replace(value).is_some() {
+        if name.replace(value.to_vec()).is_some() {
             return Err("ERR Invalid metadata value, name argument was given multiple times".into());
         }
     }
     let name = name.ok_or("ERR Library name was not given")?;
-    if !is_name(name) {
+    if !is_name(&name) {
         return Err(NAME_RULE.into());
     }
     if !engine.eq_ignore_ascii_case(b"lua") {
@@ -94,10 +96,6 @@ pub const NAME_RULE: &str =
 /// Whether a library or a function may be called so.
 pub fn is_name(name: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
-}
-
-fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    line.split(|byte| matches!(byte, b' ' | b'\t' | b'\r')).filter(|word| !word.is_empty())
 }
 
 fn failure(text: &str, word: &[u8]) -> Failure {
@@ -119,6 +117,6 @@ mod tests {
         assert_eq!(text(b"#!py\n"), "ERR Unexpected engine in script shebang: #!py");
         assert_eq!(text(b"#!lua a=b\n"), "ERR Unknown lua shebang option: a=b");
         assert_eq!(text(b"#!lua flags=x,\n"), "ERR Unexpected flag in script shebang: x");
-        assert_eq!(of_library(b"#!LUA name=a_1\n2").unwrap(), (&b"a_1"[..], &b"\n2"[..]));
+        assert_eq!(of_library(b"#!LUA name=\"a_1\"\n2").unwrap(), (b"a_1".to_vec(), &b"\n2"[..]));
     }
 }

@@ -112,10 +112,25 @@ fn a_script_changes_nothing_for_the_next() {
         "getmetatable('').__index.x = 1",
         "getmetatable(_G).__index = {}",
         "getmetatable(_G).x = 1",
+        "getmetatable(_G).__index.x = 1",
+        "getmetatable(_G).__index.string.format = 1",
+        "getmetatable('').x = 1",
     ] {
         assert_eq!(error(script), readonly, "{script}");
     }
-    for script in ["setmetatable(_G, {})", "setmetatable(redis, {})", "rawset(_G, 'x', 1)", "rawset(redis, 'x', 1)"] {
+    for script in [
+        "setmetatable(_G, {})",
+        "setmetatable(redis, {})",
+        "setmetatable(getmetatable(_G), {})",
+        "rawset(_G, 'x', 1)",
+        "rawset(redis, 'x', 1)",
+        "table.insert(_G, 'x')",
+        "table.insert(string, 'x')",
+        "table.remove(string)",
+        "table.sort(redis)",
+        "error(redis)",
+        "error(_G)",
+    ] {
         assert_eq!(error(script), "-ERR Attempt to modify a readonly table", "{script}");
     }
     for name in
@@ -138,10 +153,85 @@ fn a_script_changes_nothing_for_the_next() {
         ("return tostring(os.time)", "$3 nil"),
         ("local f = coroutine.wrap(function() return redis.call('ping') end) return f()", "+PONG"),
         ("return ('x'):rep(3)", "$3 xxx"),
+        ("return rawget(_G, 'redis') == redis and #rawget(string, 'rep')('x', 3)", ":3"),
+        ("return tostring(rawget({a = 1}, 'a'))", "$1 1"),
+        ("collectgarbage('stop') collectgarbage('setpause', 1000000) return collectgarbage('count') > 0", ":1"),
+        ("return {unpack({1, 2, 3}, 2)}", "*2 :2 :3"),
+        ("return #{unpack({}, 1, 7000)}", ":0"),
+        ("return {string.find('abc', 'b', 1, true), ('abc'):gsub('b', 'x')}", "*3 :2 $3 axc :1"),
+        ("return (string.find(string.rep('a', 30000), string.rep('a', 20000)))", ":1"),
     ] {
         let got = eval(&mut harness, script);
         assert_eq!(got, reply, "{script}");
     }
+}
+
+#[test]
+fn what_would_end_the_process_is_an_error() {
+    let mut harness = Harness::new();
+    for (script, text) in [
+        ("return unpack({}, 0, 2147483647)", "too many results to unpack"),
+        ("return unpack({}, -2147483647, 2147483647)", "too many results to unpack"),
+        ("return unpack({}, 2147483648, 5)", "too many results to unpack"),
+        ("return unpack({}, 0/0)", "too many results to unpack"),
+        ("return string.find(string.rep('a', 60000), string.rep('a?', 60000))", "pattern too complex"),
+        ("return (string.rep('a', 60000)):match(string.rep('a?', 60000))", "pattern too complex"),
+        ("return string.gsub('a', string.rep('a?', 60000), '')", "pattern too complex"),
+        ("return string.gmatch('a', string.rep('a?', 60000))", "pattern too complex"),
+        ("return string.find()", "bad argument #1 to 'find' (string expected, got no value)"),
+        (
+            "return string.rep('a?', 8000) .. unpack({1}, {})",
+            "bad argument #2 to 'unpack' (number expected, got table)",
+        ),
+    ] {
+        let reply = eval(&mut harness, script);
+        assert!(reply.starts_with(&format!("-ERR user_script:1: {text} script: ")), "{script}: {reply}");
+    }
+    // The most that is let through, on the stack that scripts have.
+    let deep = "return (string.find(string.rep('a', 8000), string.rep('a?', 8000)))";
+    assert_eq!(eval(&mut harness, deep), ":1");
+    let nested = "local function f(n) if n == 0 then return 'x' end return (('x'):gsub('x', function() return f(n - 1) end)) end \
+                  return {pcall(f, 150)}";
+    assert!(!eval(&mut harness, nested).is_empty());
+}
+
+#[test]
+fn answers_about_functions_wait_for_the_last_change_of_them() {
+    let load = "FUNCTION LOAD \"#!lua name=l\\nredis.register_function('f', function() return 7 end)\"";
+    for (change, question) in [
+        (load, "FCALL f 0"),
+        (load, load),
+        (load, "FUNCTION LIST"),
+        (load, "FUNCTION DUMP"),
+        (load, "FUNCTION STATS"),
+        ("FUNCTION DELETE l", "FCALL f 0"),
+        ("FUNCTION DELETE l", "FUNCTION DELETE l"),
+        ("FUNCTION FLUSH", "FUNCTION FLUSH"),
+        ("FUNCTION FLUSH", "FUNCTION RESTORE x"),
+    ] {
+        let mut harness = Harness::new();
+        let other = harness.connect();
+        if change != load {
+            harness.run(load);
+        }
+        assert_eq!(harness.run_unsynced(harness.client, change), "");
+        assert_eq!(harness.run_unsynced(other, question), "", "{change}, {question}");
+        harness.sync();
+        assert!(!harness.receive(other).is_empty());
+    }
+}
+
+#[test]
+fn what_did_not_change_a_library_does_not_begin_it_anew() {
+    let mut harness = Harness::new();
+    harness.run(
+        "FUNCTION LOAD \"#!lua name='l'\\nlocal n = 0 redis.register_function('f', function() n = n + 1 return n end)\"",
+    );
+    assert_eq!(harness.run("FCALL f 0"), ":1");
+    assert_eq!(harness.run("FUNCTION DELETE nosuch"), "-ERR Library not found");
+    assert!(harness.run("FUNCTION LOAD \"#!lua name=x\\nreturn (\"").starts_with("-ERR Error compiling function"));
+    assert_eq!(harness.run("FCALL f 0"), ":2");
+    assert_eq!(harness.run("FUNCTION DELETE l"), "+OK");
 }
 
 #[test]
