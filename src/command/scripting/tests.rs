@@ -207,7 +207,7 @@ fn answers_about_functions_wait_for_the_last_change_of_them() {
         ("FUNCTION DELETE l", "FCALL f 0"),
         ("FUNCTION DELETE l", "FUNCTION DELETE l"),
         ("FUNCTION FLUSH", "FUNCTION FLUSH"),
-        ("FUNCTION FLUSH", "FUNCTION RESTORE x"),
+        ("FUNCTION FLUSH", "FUNCTION LIST"),
     ] {
         let mut harness = Harness::new();
         let other = harness.connect();
