@@ -334,7 +334,7 @@ fn scripts_limit_requests_over_crashes() {
         assert_eq!(window(&mut client, start + at, request), Value::Integer(allowed), "{request}");
         client = crash(&mut server);
     }
-    let mut bucket = |client: &mut Client, now: u64, cost: &str| {
+    let bucket = |client: &mut Client, now: u64, cost: &str| {
         words(&eval(client, "token-bucket", &["bucket"], &["10", "2", &now.to_string(), cost])).join(" ")
     };
     assert_eq!(bucket(&mut client, start, "8"), "1 2");
