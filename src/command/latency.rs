@@ -1,6 +1,6 @@
 //! LATENCY: what held the server up, and how long commands took.
 //!
-//! What is said in words, and drawn, is in [`super::latency_report`].
+//! What is said in words, and drawn, is in `latency_report`.
 
 use super::latency_report as report;
 use super::table::{self, Row};

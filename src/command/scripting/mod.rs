@@ -1,7 +1,7 @@
 //! Scripts and functions: EVAL, FCALL, SCRIPT and FUNCTION.
 //!
 //! A script runs in a [sandbox](crate::lua::sandbox), inside the unit of the command that called it: what its commands do is
-//! one frame of the log, and its reply waits for all that they revealed. [`host`] is what a sandbox calls.
+//! one frame of the log, and its reply waits for all that they revealed. `host` is what a sandbox calls.
 
 mod api;
 pub mod cache;
