@@ -90,7 +90,7 @@ impl Figures {
             active,
             allocator_resident,
             rss: resident(),
-            peak: engine.process.memory_peak,
+            peak: engine.process.memory_peak.max(allocated),
             at_start,
             clients,
             log_buffer,
