@@ -17,7 +17,7 @@ use ackd::command::key_positions::has_keys;
 use ackd::command::table;
 
 use differential::accepted::Against;
-use differential::generate::session;
+use differential::generate::{scripts, session};
 use differential::step::{Arg, Step};
 use support::contents::{Data, assert_same, read};
 use support::oracle::Oracle;
@@ -42,7 +42,10 @@ fn commands(against: Against, seed: u64) -> Vec<Vec<Vec<u8>>> {
             || OTHERS.iter().any(|name| words[0].eq_ignore_ascii_case(name.as_bytes()))
     };
     // The expiry of fields is none that Redis 7 could understand.
-    let is_known = |line: &Vec<Vec<u8>>| against != Against::Redis8 || !line[0].to_ascii_uppercase().starts_with(b"H");
+    let is_known = |line: &Vec<Vec<u8>>| {
+        let name = &scripts::called(line).unwrap_or(line)[0];
+        against != Against::Redis8 || !name.to_ascii_uppercase().starts_with(b"H")
+    };
     steps.filter(concerns_data).filter(is_known).collect()
 }
 

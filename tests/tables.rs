@@ -249,8 +249,15 @@ fn settings(client: &mut Client) -> BTreeMap<String, String> {
 }
 
 /// Settings that only ackd has.
-const OURS: [&str; 6] =
-    ["log-keep-size", "log-keep-time", "log-segment-size", "max-replay-time", "snapshot-copy", "snapshots-kept"];
+const OURS: [&str; 7] = [
+    "log-keep-size",
+    "log-keep-time",
+    "log-segment-size",
+    "lua-max-memory",
+    "max-replay-time",
+    "snapshot-copy",
+    "snapshots-kept",
+];
 
 #[test]
 fn settings_have_the_names_and_defaults_of_redis_7_2() {

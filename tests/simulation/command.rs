@@ -177,7 +177,7 @@ impl Generator {
                 plain(words(command), Touch::Nothing)
             }
             23..=26 => self.publish(),
-            27..=31 => self.script(rng, session.db, now_ms),
+            27..=29 => self.script(rng, session.db, now_ms),
             _ => self.on_keys(rng, session.db, now_ms),
         }
     }
