@@ -49,7 +49,8 @@ fn as_redis_says(reply: &Value) -> Value {
     let Value::Error(text) = reply else { return reply.clone() };
     let text = String::from_utf8_lossy(text);
     let text = text.replace("Unknown command called", "Unknown Redis command called");
-    Value::Error(text.replace("calling command from script", "calling Redis command from script").into_bytes())
+    let text = text.replace("calling command from script", "calling Redis command from script");
+    Value::Error(text.trim_end_matches(" Please use EVAL.").as_bytes().to_vec())
 }
 
 fn holds(against: Against, how: &How, argv: &[Vec<u8>], oracle: &Value, tested: &Value) -> bool {

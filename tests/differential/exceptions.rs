@@ -65,6 +65,7 @@ pub const EXCEPTIONS: &[Exception] = &[
     left_out(All, "client|help", "DURABILITY", OWN_COMMAND),
     left_out(Redis7, "client|help", "NO-TOUCH", NEWER),
     left_out(Redis7, "client|help", "SETINFO", NEWER),
+    left_out(Redis7, "script|help", "SHOW", "It is of Valkey 8."),
     left_out(All, "debug|help", "all subcommands", "Each version has others."),
     left_out(Redis7, "hello", "<proto> in an error text", "The wording is that of 7.2."),
 ];

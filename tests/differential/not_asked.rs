@@ -2,6 +2,7 @@
 //! The other oracle is asked instead, so that nothing is left without a judge.
 
 use super::accepted::Against;
+use super::generate::{lists, scripts};
 
 /// A kind of command lines that the generator leaves out.
 pub struct NotAsked {
@@ -56,8 +57,19 @@ const FIELD_EXPIRY: &[&str] = &[
     "HGETDEL",
 ];
 
+fn waits_in_script(argv: &[Vec<u8>], _: bool) -> bool {
+    scripts::called(argv)
+        .is_some_and(|called| lists::is_blocking(called) || word(called, 0, &["BZPOPMIN", "BZPOPMAX", "BZMPOP"]))
+}
+
 /// All of them.
 pub const NOT_ASKED: &[NotAsked] = &[
+    NotAsked {
+        against: Against::Redis7,
+        what: "blocking commands called by scripts",
+        reason: "7.2 lets scripts call them; they do not wait there.",
+        is: waits_in_script,
+    },
     NotAsked {
         against: Against::All,
         what: "CONFIG SET with `appendfsync` inside MULTI",

@@ -289,7 +289,7 @@ impl Generator {
 }
 
 /// Whether a command may wait for a key.
-pub(super) fn is_blocking(line: &[Vec<u8>]) -> bool {
+pub fn is_blocking(line: &[Vec<u8>]) -> bool {
     let names = ["BLPOP", "BRPOP", "BLMPOP", "BLMOVE", "BRPOPLPUSH"];
     line.first().is_some_and(|name| names.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes())))
         || line.iter().any(|word| word.eq_ignore_ascii_case(b"BLOCK"))

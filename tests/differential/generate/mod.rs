@@ -8,7 +8,7 @@ mod geo;
 mod hashes;
 mod hyperloglog;
 mod keys;
-mod lists;
+pub mod lists;
 mod newer;
 mod parameters;
 mod protocol;
