@@ -103,10 +103,11 @@ class Server:
 
 
 def benchmark_command(server, tool, requests, clients, pipeline, test):
-    return [
-        tool, "-h", "127.0.0.1", "-p", str(server.port), "-t", test, "-n", str(requests), "-c", str(clients),
+    command = [
+        tool, "-h", "127.0.0.1", "-p", str(server.port), "-n", str(requests), "-c", str(clients),
         "-P", str(pipeline), "-d", str(VALUE), "-r", str(KEYS),
     ]
+    return command + (["-t", test] if isinstance(test, str) else test)
 
 
 def benchmark(server, tool, requests, clients, pipeline, test):
@@ -176,6 +177,25 @@ class Rows:
 
     def get_p16(self, name):
         return self.throughput(name, "everysec", 3_000_000, 50, 16, "get", fill=True)
+
+    def script(self, name, script, *words):
+        """A small script, pipelined: redis-benchmark is the limit, so CPU time per call counts."""
+        server = self.fresh(name, "everysec")
+        try:
+            server.start()
+            with socket.create_connection(("127.0.0.1", server.port)) as connection:
+                connection.sendall(b"*3\r\n$6\r\nSCRIPT\r\n$4\r\nLOAD\r\n$%d\r\n%s\r\n" % (len(script), script))
+                digest = connection.recv(100).split()[1].decode()
+            return benchmark(server, self.options.benchmark, self.n(500_000), 20, 16, ["EVALSHA", digest, *words])
+        finally:
+            self.done(server)
+
+    def eval_get(self, name):
+        return self.script(name, b"return redis.call('get', KEYS[1])", "1", "key")
+
+    def eval_set_incr(self, name):
+        script = b"redis.call('set', KEYS[1], ARGV[1]) return redis.call('incr', KEYS[1])"
+        return self.script(name, script, "1", "key", "4")
 
     def get_beside_writers(self, name):
         """GET by one client while eight others SET under `always`."""
@@ -262,6 +282,8 @@ ROWS = {
     "set-everysec-p16": ("SET, `everysec`, pipeline 16", "set_everysec_p16", "rate", "/s", True, 1.8),
     "get-p16": ("GET, pipeline 16", "get_p16", "rate", "/s", True, 1.3),
     "get-beside-writers": ("GET by one client while 8 SET, `always`", "get_beside_writers", "rate", "/s", True, 5.0),
+    "eval-get": ("EVALSHA of one GET, pipeline 16, CPU", "eval_get", "cpu", " µs", False, None),
+    "eval-set-incr": ("EVALSHA of SET and INCR, `everysec`, pipeline 16, CPU", "eval_set_incr", "cpu", " µs", False, None),
     "replay": ("log replay", "replay", "rate", " SET/s", True, 3.0),
     "memory": ("memory, strings of 100 bytes, RSS per key", "memory", "bytes", " B", False, None),
     "startup": ("start-up on an empty directory", "startup", "ms", " ms", False, None),
