@@ -79,7 +79,8 @@ impl Scripts {
                 Kind::Table => {
                     stack.push_field("err");
                     let is_text = stack.kind(1) == Kind::String;
-                    let text = if is_text { String::from_utf8_lossy(stack.string(1)).into_owned() } else { String::new() };
+                    let text =
+                        if is_text { String::from_utf8_lossy(stack.string(1)).into_owned() } else { String::new() };
                     stack.pop(1);
                     text
                 }
