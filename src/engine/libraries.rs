@@ -45,7 +45,8 @@ impl Libraries {
     /// Puts a library in the place of the one with its name, or behind all others.
     pub fn put(&mut self, code: Vec<u8>) {
         self.version += 1;
-        match self.codes.iter_mut().find(|known| name_of(known) == name_of(&code)) {
+        let name = name_of(&code);
+        match self.codes.iter_mut().find(|known| name.is_some() && name_of(known) == name) {
             Some(known) => *known = code,
             None => self.codes.push(code),
         }
