@@ -529,6 +529,26 @@ fn a_library_in_a_transaction_that_is_dropped_is_dropped_with_it() {
 }
 
 #[test]
+fn libraries_that_were_restored_are_those_of_the_payload() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let file = dir.path().join("appendonly.aof");
+    let code = b"#!lua name=two\nredis.register_function('f', function() return 7 end)";
+    let mut writer = rdb::Writer::of_dump(rdb::Version::V10, false);
+    writer.write(&rdb::Event::Function(code)).expect("it has functions");
+    let payload = writer.into_dump();
+    for (policy, kept) in [("FLUSH", 1), ("REPLACE", 2)] {
+        let mut bytes = appended(&[&["FUNCTION", "LOAD", "#!lua name=one\n"]]);
+        ackd::resp::write_command(&mut bytes, &[b"FUNCTION", b"RESTORE", &payload, policy.as_bytes()]);
+        fs::write(&file, bytes).expect("write it");
+        let target = dir.path().join(policy);
+        assert_eq!(import(&file, &target, &[]).status.code(), Some(0));
+        let snapshots = fs::read_dir(target.join("ackd-data/snapshots")).expect("a snapshot").flatten();
+        let found: Vec<Vec<u8>> = snapshots.flat_map(|snapshot| libraries(&snapshot.path())).collect();
+        assert_eq!((found.len(), found.last().map(Vec::as_slice)), (kept, Some(&code[..])));
+    }
+}
+
+#[test]
 fn keys_without_elements_are_left_out_and_unknown_types_are_named() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let file = dir.path().join("dump.rdb");

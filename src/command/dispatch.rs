@@ -55,9 +55,7 @@ pub fn request(engine: &mut Engine, client: &mut Client, arguments: &[&[u8]]) ->
     }
     let queueing = client.transaction.is_some() && !runs_inside_multi(row);
     let writes = writes(client, row, arguments);
-    if is_paused(engine, row, writes)
-        && !(writes && !is_paused(engine, row, false) && only_reads(engine, row, arguments))
-    {
+    if is_paused(engine, row, writes) && (is_paused(engine, row, false) || !only_reads(engine, row, arguments)) {
         return Outcome::Paused;
     }
     if writes && !queueing {

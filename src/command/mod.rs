@@ -467,11 +467,6 @@ impl<'a> Ctx<'a> {
         self.in_transaction
     }
 
-    /// Whether a script runs this command.
-    pub fn in_script(&self) -> bool {
-        self.engine.scripts.running.is_some()
-    }
-
     /// Brackets the commands of a transaction: each has said what it did, and the bracket itself did nothing.
     fn transaction(&mut self, run: impl FnOnce(&mut Self)) {
         self.in_transaction = true;

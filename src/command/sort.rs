@@ -105,7 +105,7 @@ fn run(ctx: &mut Ctx<'_>, key: &[u8], mut options: Options<'_>) -> Result<(), Fa
     }
     let value = kind.and_then(|_| ctx.engine.dbs[ctx.client.db].find(hash, key)).map(Entry::value);
     let source = value.map(|value| Source::of(value).ok_or(failure::WRONG_TYPE)).transpose()?;
-    let is_repeatable = options.store.is_some() || ctx.in_script();
+    let is_repeatable = options.store.is_some() || ctx.in_script;
     if options.is_unsorted && is_repeatable && source.as_ref().is_some_and(|source| !source.has_order()) {
         // What is stored must not depend on a hash table, nor what a script gets.
         (options.is_unsorted, options.is_alpha, options.by) = (false, true, None);

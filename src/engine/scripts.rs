@@ -180,6 +180,25 @@ pub struct Registry {
     pub version: Option<u64>,
 }
 
+impl Registry {
+    /// Puts the functions of a library in the place of those it had.
+    pub fn keep(&mut self, library: &[u8], registered: Vec<Rc<Registered>>) {
+        self.forget(library);
+        for function in &registered {
+            self.functions.insert(function.name.clone(), function.clone());
+        }
+        self.libraries.push((library.to_vec(), registered));
+    }
+
+    /// Takes the functions of a library away.
+    pub fn forget(&mut self, library: &[u8]) {
+        let Some(at) = self.libraries.iter().position(|(name, _)| name == library) else { return };
+        for function in self.libraries.remove(at).1 {
+            self.functions.remove(&function.name);
+        }
+    }
+}
+
 /// What kind of script runs, and which words are said about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

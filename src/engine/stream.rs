@@ -215,7 +215,8 @@ impl Stream {
 
     /// Lets the committer know that there is a batch to take.
     pub fn wake_committer(&mut self) {
-        if (!self.batch.is_empty() || std::mem::take(&mut self.wakes_at_end))
+        let wakes = std::mem::take(&mut self.wakes_at_end);
+        if (wakes || !self.batch.is_empty())
             && let Some(waker) = self.waker.take()
         {
             waker.wake();

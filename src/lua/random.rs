@@ -6,9 +6,9 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use mlua::{Function, Lua, MultiValue, Value};
+use mlua::{Function, Lua};
 
-use super::raise::{self, Raised};
+use super::call::{self, Fault};
 
 /// The largest number drawn, and the divisor that makes it a fraction.
 const MAX: u32 = i32::MAX as u32;
@@ -37,52 +37,38 @@ impl Random {
 
     /// `math.random`
     pub fn function(self: Rc<Self>, lua: &Lua) -> mlua::Result<Function> {
-        raise::function(lua, move |lua, arguments: MultiValue| {
+        call::function(lua, move |_, arguments| {
             let fraction = f64::from(self.draw() % MAX) / f64::from(MAX);
-            let bound = |at: usize| integer(lua, &arguments, at, "random");
+            let bound = |number| arguments.integer(number).map(|bound| bound as i32);
             match arguments.len() {
                 0 => Ok(fraction),
                 1 => {
-                    let upper = bound(0)?;
+                    let upper = bound(1)?;
                     if upper < 1 {
-                        return Err("bad argument #1 to 'random' (interval is empty)".into());
+                        return Err(Fault::argument(1, "interval is empty"));
                     }
-                    Ok((fraction * upper as f64).floor() + 1.0)
+                    Ok((fraction * f64::from(upper)).floor() + 1.0)
                 }
                 2 => {
-                    let (lower, upper) = (bound(0)?, bound(1)?);
+                    let (lower, upper) = (bound(1)?, bound(2)?);
                     if lower > upper {
-                        return Err("bad argument #2 to 'random' (interval is empty)".into());
+                        return Err(Fault::argument(2, "interval is empty"));
                     }
                     // The width is reckoned in 32 bits, as in the original.
                     let width = upper.wrapping_sub(lower).wrapping_add(1);
-                    Ok((fraction * f64::from(width)).floor() + lower as f64)
+                    Ok((fraction * f64::from(width)).floor() + f64::from(lower))
                 }
-                _ => Err("wrong number of arguments".into()),
+                _ => Err(Fault::text("wrong number of arguments")),
             }
         })
     }
 
     /// `math.randomseed`
     pub fn seed_function(self: Rc<Self>, lua: &Lua) -> mlua::Result<Function> {
-        raise::function(lua, move |lua, arguments: MultiValue| {
-            self.seed(integer(lua, &arguments, 0, "randomseed")?);
+        call::function(lua, move |_, arguments| {
+            self.seed(arguments.integer(1)? as i32);
             Ok(())
         })
-    }
-}
-
-/// An argument as an integer, or Lua's words for what it is instead.
-fn integer(lua: &Lua, arguments: &MultiValue, at: usize, function: &str) -> Result<i32, Raised> {
-    let value = arguments.get(at).cloned().unwrap_or(Value::Nil);
-    let kind = if at < arguments.len() { value.type_name() } else { "no value" };
-    match lua.coerce_number(value.clone()) {
-        Ok(Some(number)) => Ok(number as i64 as i32),
-        _ => {
-            let at = at + 1;
-            let kind = if kind == "integer" { "number" } else { kind };
-            Err(Raised::Text(format!("bad argument #{at} to '{function}' (number expected, got {kind})").into_bytes()))
-        }
     }
 }
 

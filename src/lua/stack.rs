@@ -11,7 +11,7 @@ use std::ffi::c_int;
 
 use mlua::{FromLuaMulti, IntoLuaMulti, Lua, ffi};
 
-use super::call::Fault;
+use super::call::{Fault, to_integer};
 
 /// The kind of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,6 +160,11 @@ impl Stack {
     pub fn number(&self, from_top: usize) -> f64 {
         // SAFETY: the index is of a value; a string would be read, and not changed.
         unsafe { ffi::lua_tonumber(self.state, self.index(from_top)) }
+    }
+
+    /// The number at a place as C casts it to an integer.
+    pub fn integer(&self, from_top: usize) -> i64 {
+        to_integer(self.number(from_top))
     }
 
     /// The number that the string at a place stands for.

@@ -3,7 +3,6 @@
 use std::rc::Rc;
 
 use mlua::{Function, Lua, MultiValue, Table, Value};
-
 use sha1::{Digest, Sha1};
 
 use super::host::{self, Host};

@@ -1,15 +1,12 @@
-//! FUNCTION and FCALL: libraries of functions, which are data, and are compiled when they are needed.
-
-use std::rc::Rc;
+//! FUNCTION and FCALL: libraries of functions, which are data.
 
 use super::run::{self, Run};
-use super::{eval, is_flush_mode, long, reply, shebang};
+use super::{is_flush_mode, long, registry, shebang};
 use crate::base::glob;
 use crate::command::dump::WRONG_FOOTER;
 use crate::command::help::bad_subcommand;
 use crate::command::{Ctx, Failure};
-use crate::engine::scripts::{Environment, Kind, Registered, Registry};
-use crate::lua::stack::Stack;
+use crate::engine::scripts::{Kind, Registry};
 use crate::rdb::{Event, Reader, Version, Writer};
 
 /// FUNCTION LOAD [REPLACE] code
@@ -25,33 +22,18 @@ pub fn load(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     let (name, _) = shebang::of_library(code)?;
     if !ctx.is_applying() {
         ctx.reveal_libraries();
-        let environment = registry(ctx)?;
+        let environment = registry::environment(ctx)?;
         if !replace && ctx.engine.libraries.find(&name).is_some() {
             return Err(already_exists(&name));
         }
-        let registered = compile(ctx, &environment, code, true)?;
-        check_names(&ctx.engine.scripts.registry, &name, &registered)?;
-        keep(&mut ctx.engine.scripts.registry, &name, registered);
+        let registered = registry::compile(ctx, &environment, code, true)?;
+        registry::check_names(&ctx.engine.scripts.registry, &name, &registered)?;
+        ctx.engine.scripts.registry.keep(&name, registered);
     }
-    put(ctx, code);
+    registry::put(ctx, code);
     ctx.counts_as(1);
     ctx.reply.bulk(&name);
     Ok(())
-}
-
-/// Keeps the code, with the effect that says so.
-fn put(ctx: &mut Ctx<'_>, code: &[u8]) {
-    ctx.engine.libraries.put(code.to_vec());
-    up_to_date(ctx);
-    ctx.effect(&[b"FUNCTION", b"LOAD", b"REPLACE", code]);
-}
-
-/// What was compiled is what the libraries are now; a copy that applies effects has compiled nothing.
-fn up_to_date(ctx: &mut Ctx<'_>) {
-    if !ctx.is_applying() {
-        ctx.engine.scripts.registry.version = Some(ctx.engine.libraries.version());
-    }
-    ctx.modified_libraries();
 }
 
 fn with_word(text: &str, word: &[u8]) -> Failure {
@@ -60,89 +42,6 @@ fn with_word(text: &str, word: &[u8]) -> Failure {
 
 fn already_exists(name: &[u8]) -> Failure {
     Failure::new([b"ERR Library '", name, b"' already exists"].concat())
-}
-
-/// The functions that a library registers.
-fn compile(
-    ctx: &mut Ctx<'_>,
-    environment: &Environment,
-    code: &[u8],
-    is_new: bool,
-) -> Result<Vec<Rc<Registered>>, Failure> {
-    let (_, code) = shebang::of_library(code)?;
-    let library = eval::compile(&environment.sandbox, code, "@user_function")
-        .map_err(|text| Failure::new(format!("ERR Error compiling function: {text}")))?;
-    let Environment { sandbox, .. } = environment;
-    let library = sandbox.keep(library).map_err(|error| run::failure(&error))?;
-    sandbox.limit_memory(run::most_memory(ctx.engine));
-    let host = run::host(environment);
-    let error = |stack: &mut Stack| reply::text(stack, "err").unwrap_or_else(|| b"ERR not enough memory".to_vec());
-    let ended = host.lend_to_library(ctx, is_new, || {
-        sandbox.load(&library, |ended_well, stack| if ended_well { Ok(()) } else { Err(error(stack)) })
-    });
-    let registered = host.registering.take().unwrap_or_default();
-    if let Err(text) = ended.map_err(|error| run::failure(&error))? {
-        return Err(with_word("ERR Error registering functions: ", &text));
-    }
-    if registered.is_empty() {
-        return Err("ERR No functions registered".into());
-    }
-    Ok(registered.into_iter().map(Rc::new).collect())
-}
-
-/// Whether no other library has a function of these names.
-fn check_names(registry: &Registry, library: &[u8], registered: &[Rc<Registered>]) -> Result<(), Failure> {
-    let others = registry.libraries.iter().filter(|(name, _)| name != library);
-    let mut names = others.flat_map(|(_, functions)| functions).map(|function| &function.name);
-    match names.find(|name| registered.iter().any(|function| function.name == **name)) {
-        Some(name) => Err(Failure::new(format!("ERR Function {name} already exists"))),
-        None => Ok(()),
-    }
-}
-
-fn keep(registry: &mut Registry, library: &[u8], registered: Vec<Rc<Registered>>) {
-    forget(registry, library);
-    for function in &registered {
-        registry.functions.insert(function.name.clone(), function.clone());
-    }
-    registry.libraries.push((library.to_vec(), registered));
-}
-
-fn forget(registry: &mut Registry, library: &[u8]) {
-    let Some(at) = registry.libraries.iter().position(|(name, _)| name == library) else { return };
-    for function in registry.libraries.remove(at).1 {
-        registry.functions.remove(&function.name);
-    }
-}
-
-/// Brings what was compiled up to the state of the libraries; answers where it is.
-fn registry(ctx: &mut Ctx<'_>) -> Result<Rc<Environment>, Failure> {
-    let version = ctx.engine.libraries.version();
-    if let Some(environment) = &ctx.engine.scripts.functions
-        && ctx.engine.scripts.registry.version == Some(version)
-    {
-        return Ok(environment.clone());
-    }
-    let environment = run::environment(Kind::Function)?;
-    let mut registry = Registry { version: Some(version), ..Registry::default() };
-    for code in ctx.engine.libraries.codes().to_vec() {
-        // What was loaded once is loaded again, however long it takes now.
-        let registered = shebang::of_library(&code).and_then(|(name, _)| {
-            let registered = compile(ctx, &environment, &code, false)?;
-            check_names(&registry, &name, &registered)?;
-            Ok((name, registered))
-        });
-        match registered {
-            Ok((name, registered)) => keep(&mut registry, &name, registered),
-            Err(failure) => {
-                let first_line = code.split(|byte| *byte == b'\n').next().unwrap_or_default().escape_ascii();
-                let why = String::from_utf8_lossy(failure.text());
-                tracing::warn!("the functions of the library '{first_line}' cannot be called: {why}");
-            }
-        }
-    }
-    ctx.engine.scripts.registry = registry;
-    Ok(ctx.engine.scripts.functions.insert(environment).clone())
 }
 
 /// FCALL function numkeys [key …] [arg …]
@@ -157,7 +56,7 @@ pub fn fcall_ro(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
 
 fn call(ctx: &mut Ctx<'_>, arguments: &[&[u8]], read_only: bool) -> Result<(), Failure> {
     ctx.reveal_libraries();
-    let environment = registry(ctx)?;
+    let environment = registry::environment(ctx)?;
     let name = std::str::from_utf8(arguments[1]).unwrap_or_default();
     let function = ctx.engine.scripts.registry.functions.get(name).cloned().ok_or("ERR Function not found")?;
     let (keys, rest) = run::split(arguments, "ERR Bad number of keys provided")?;
@@ -178,13 +77,13 @@ pub fn delete(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     if !ctx.is_applying() {
         ctx.reveal_libraries();
         // Up to date before, so that it is so behind.
-        registry(ctx)?;
+        registry::environment(ctx)?;
     }
     if !ctx.engine.libraries.remove(name) {
         return Err("ERR Library not found".into());
     }
-    forget(&mut ctx.engine.scripts.registry, name);
-    up_to_date(ctx);
+    ctx.engine.scripts.registry.forget(name);
+    registry::up_to_date(ctx);
     ctx.effect(&[b"FUNCTION", b"DELETE", name]);
     ctx.counts_as(1);
     ctx.reply.ok();
@@ -200,20 +99,12 @@ pub fn flush(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
         _ => return Err(bad_subcommand(arguments)),
     }
     ctx.reveal_libraries();
-    flush_all(ctx);
+    registry::clear(ctx);
+    ctx.engine.scripts.forget_functions();
     // To Redis it is a change, whether or not there were any.
     ctx.engine.stats.changes += 1;
     ctx.reply.ok();
     Ok(())
-}
-
-fn flush_all(ctx: &mut Ctx<'_>) {
-    if !ctx.engine.libraries.is_empty() {
-        ctx.engine.libraries.clear();
-        ctx.modified_libraries();
-        ctx.effect(&[b"FUNCTION", b"FLUSH"]);
-    }
-    ctx.engine.scripts.forget_functions();
 }
 
 /// FUNCTION KILL
@@ -234,7 +125,7 @@ pub fn list(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
             return Err(with_word("ERR Unknown argument ", word));
         }
     }
-    registry(ctx)?;
+    registry::environment(ctx)?;
     ctx.reveal_libraries();
     let (libraries, reply) = (&ctx.engine.scripts.registry.libraries, &mut ctx.reply);
     let is_asked = |name: &[u8]| pattern.is_none_or(|pattern| glob::matches_ignoring_case(pattern, name));
@@ -274,7 +165,7 @@ pub fn list(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
 pub fn stats(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
     if ctx.engine.scripts.busy.is_none() {
         ctx.reveal_libraries();
-        registry(ctx)?;
+        registry::environment(ctx)?;
     }
     let now_us = ctx.engine.monotonic_us();
     let (scripts, reply) = (&ctx.engine.scripts, &mut ctx.reply);
@@ -324,14 +215,14 @@ pub fn restore(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     };
     let codes = libraries_of(arguments[2])?;
     ctx.reveal_libraries();
-    let environment = registry(ctx)?;
+    let environment = registry::environment(ctx)?;
     let mut loaded = Vec::new();
     for code in &codes {
         let (name, _) = shebang::of_library(code)?;
         if loaded.iter().any(|(known, _)| *known == name) {
             return Err(already_exists(&name));
         }
-        loaded.push((name, compile(ctx, &environment, code, true)?));
+        loaded.push((name, registry::compile(ctx, &environment, code, true)?));
     }
     // All or nothing: what will be there is made beside what is.
     let mut registry = Registry::default();
@@ -341,20 +232,19 @@ pub fn restore(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
             match policy {
                 Policy::Append if is_loaded => return Err(already_exists(name)),
                 _ if is_loaded => {}
-                _ => keep(&mut registry, name, functions.clone()),
+                _ => registry.keep(name, functions.clone()),
             }
         }
     }
     for (name, registered) in loaded {
-        check_names(&registry, &name, &registered)?;
-        keep(&mut registry, &name, registered);
+        registry::check_names(&registry, &name, &registered)?;
+        registry.keep(&name, registered);
     }
-    if policy == Policy::Flush && !ctx.engine.libraries.is_empty() {
-        ctx.engine.libraries.clear();
-        ctx.effect(&[b"FUNCTION", b"FLUSH"]);
+    if policy == Policy::Flush {
+        registry::clear(ctx);
     }
     for code in &codes {
-        put(ctx, code);
+        registry::put(ctx, code);
     }
     registry.version = Some(ctx.engine.libraries.version());
     ctx.engine.scripts.registry = registry;

@@ -2,6 +2,8 @@
 
 use std::cell::{Cell, RefCell};
 
+use mlua::{MultiValue, Value};
+
 use crate::command::spec::{self, Group};
 use crate::command::table::{self, Row};
 use crate::command::{Ctx, Failure, call, dispatch, monitor};
@@ -9,7 +11,6 @@ use crate::engine::admission::Verdict;
 use crate::engine::scripts::{Kind, Registered};
 use crate::lua::invoke;
 use crate::resp::Reply;
-use mlua::{MultiValue, Value};
 
 /// How long the code of a library may take when it is loaded, in microseconds: as long as in Redis.
 const LOADING_US: u64 = 500_000;

@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use crate::command::table::Row;
 use crate::command::{Ctx, Failure, Origin, call, spec};
 use crate::engine::Engine;
-use crate::engine::client::{Blocked, BlockedOn, Client, ClientId};
+use crate::engine::client::{Blocked, BlockedOn, Client};
 use crate::engine::fiber::{Fiber, Stretch};
 use crate::engine::scripts::{Busy, Kind, Words};
 use crate::resp::Reply;
@@ -87,9 +87,13 @@ pub fn runs(client: &Client) -> bool {
 
 /// Gives the script up that is laid aside: the server stops. It never was in the log, so it never was.
 pub fn abandon(engine: &mut Engine) {
-    if engine.scripts.busy.take().is_some() {
+    if let Some(busy) = engine.scripts.busy.take() {
         engine.scripts.running = None;
         engine.stream.drop_unit();
+        engine.release_time(None);
+        if let Some(client) = engine.clients.get_mut(busy.client) {
+            client.blocked = None;
+        }
         tracing::warn!("a script was running: nothing of what it did is kept");
     }
 }
@@ -121,12 +125,7 @@ pub fn kill(ctx: &mut Ctx<'_>, kind: Kind) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The client whose script is laid aside, if one is.
-pub fn owner(engine: &Engine) -> Option<ClientId> {
-    engine.scripts.busy.as_ref().map(|busy| busy.client)
-}
-
-/// Whether a command runs a script.
+/// Whether a command runs a script: those are the ones with both properties.
 pub fn is_script(row: &Row) -> bool {
     row.spec.flags.has(spec::NO_MANDATORY_KEYS.and(spec::SKIP_MONITOR))
 }

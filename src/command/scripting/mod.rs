@@ -10,6 +10,7 @@ pub mod functions;
 mod host;
 pub mod long;
 mod register;
+mod registry;
 mod reply;
 mod run;
 mod shebang;

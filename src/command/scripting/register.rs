@@ -9,14 +9,10 @@ use super::shebang;
 use crate::engine::scripts::{Facts, Registered};
 use crate::lua::invoke::Kept;
 
-const FACTS: Facts = Facts {
-    declared: true,
-    no_writes: false,
-    allow_oom: false,
-    allow_stale: false,
-    no_cluster: false,
-    allow_cross_slot_keys: false,
-};
+/// What is known of a function that has no flags: it lives by the rules of Redis 7.
+fn facts() -> Facts {
+    Facts { declared: true, ..Facts::default() }
+}
 
 /// Registers a function, by a name and a callback or by one table of named arguments. The error is what is wrong with them.
 pub fn register(lua: &Lua, host: &Host, arguments: &MultiValue) -> Result<(), String> {
@@ -31,7 +27,7 @@ pub fn register(lua: &Lua, host: &Host, arguments: &MultiValue) -> Result<(), St
             let name = text(lua, &arguments[0]).ok_or("first argument to redis.register_function must be a string")?;
             let callback =
                 function(lua, &arguments[1]).ok_or("second argument to redis.register_function must be a function")?;
-            Registered { name, callback, facts: FACTS, description: None }
+            Registered { name, callback, facts: facts(), description: None }
         }
         _ => return Err("wrong number of arguments to redis.register_function".to_owned()),
     };
@@ -50,7 +46,7 @@ pub fn register(lua: &Lua, host: &Host, arguments: &MultiValue) -> Result<(), St
 }
 
 fn by_names(lua: &Lua, named: &Table) -> Result<Registered, String> {
-    let (mut name, mut callback, mut description, mut facts) = (None, None, None, FACTS);
+    let (mut name, mut callback, mut description, mut facts) = (None, None, None, facts());
     for pair in named.pairs::<Value, Value>() {
         let Ok((key, value)) = pair else { continue };
         let Value::String(key) = key else {

@@ -26,7 +26,7 @@ impl Writer<'_> {
     fn nested(&mut self, stack: &mut Stack, depth: usize) {
         match stack.kind(1) {
             Kind::String => self.reply.bulk(stack.string(1)),
-            Kind::Number => self.reply.integer(truncated(stack.number(1))),
+            Kind::Number => self.reply.integer(stack.integer(1)),
             Kind::Boolean if self.script_resp3 => self.reply.boolean(stack.is_true(1)),
             Kind::Boolean if stack.is_true(1) => self.reply.integer(1),
             Kind::Table if depth >= DEPTH || !stack.make_room(5) => {
@@ -121,11 +121,6 @@ pub fn number(stack: &mut Stack, name: &str) -> Option<f64> {
 /// Whether the error at the top was counted when a command failed.
 pub fn is_counted(stack: &mut Stack) -> bool {
     with(stack, "ignore_error_stats_update", Kind::Boolean, |stack| stack.is_true(1)) == Some(true)
-}
-
-/// As C does it on the machines that Redis runs on: what does not fit is the smallest integer.
-fn truncated(number: f64) -> i64 {
-    if number >= -(2f64.powi(63)) && number < 2f64.powi(63) { number as i64 } else { i64::MIN }
 }
 
 fn one_line(mut text: Vec<u8>) -> Vec<u8> {

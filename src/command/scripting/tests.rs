@@ -222,6 +222,22 @@ fn answers_about_functions_wait_for_the_last_change_of_them() {
 }
 
 #[test]
+fn a_restore_that_leaves_nothing_is_a_change_like_any() {
+    let mut harness = Harness::new();
+    let other = harness.connect();
+    let dump = harness.run_words(harness.client, &[b"FUNCTION", b"DUMP"]);
+    let start = dump.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    let nothing = dump[start..dump.len() - 2].to_vec();
+    harness.run("FUNCTION LOAD \"#!lua name=l\\nredis.register_function('f', function() return 7 end)\"");
+    harness.effects();
+    harness.execute(harness.client, &[b"FUNCTION", b"RESTORE", &nothing, b"FLUSH"]);
+    assert_eq!(harness.run_unsynced(other, "FCALL f 0"), "", "that it is gone waits for the disk");
+    harness.sync();
+    assert_eq!(harness.receive(other), b"-ERR Function not found\r\n");
+    assert_eq!(harness.effects(), "SELECT 0 | FUNCTION FLUSH");
+}
+
+#[test]
 fn what_did_not_change_a_library_does_not_begin_it_anew() {
     let mut harness = Harness::new();
     harness.run(
