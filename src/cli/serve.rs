@@ -384,7 +384,7 @@ mod tests {
         assert!(request(&["--include", "bad.conf"]).unwrap_err().contains("bad.conf, at line 1"));
         assert!(request(&["--include"]).unwrap_err().contains("wrong number of arguments"));
         assert!(request(&["bad.conf"]).unwrap_err().contains("bad.conf, at line 1"));
-        assert!(request(&["--port", "1", "--maxmemory", "1gb"]).unwrap_err().contains("maxmemory"));
+        assert!(request(&["--port", "1", "--cluster-enabled", "yes"]).unwrap_err().contains("cluster-enabled"));
         assert!(request(&["--start-empty", "x"]).unwrap_err().contains("'x'"));
     }
 
@@ -396,7 +396,7 @@ mod tests {
         }
         assert!(!help.contains("ackd-self-check"));
         let below = |name: &str| help.split_once(&format!("--{name} <")).unwrap().1.lines().nth(1).unwrap().trim();
-        assert!(below("maxmemory").starts_with("(not built yet: refused) Memory above"));
+        assert!(below("cluster-enabled").starts_with("(not built yet: refused) Makes the server"));
         assert!(below("shutdown-timeout").starts_with("(remembered, without effect) Seconds"));
         assert!(below("port").starts_with("TCP port"));
         assert!(!command().render_help().to_string().contains("--tls-ciphers"));

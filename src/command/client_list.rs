@@ -151,8 +151,7 @@ fn write_line(to: &mut String, client: &Client, now_us: u64, hand: &Hand) {
     let in_list = hand.backlog - in_buffer;
     // The buffer is as large as the most that it has held since it last shrank.
     let buffer = hand.replies.min(REPLY_BLOCK);
-    let held = query + query_free + hand.replies + hand.arguments + queued_bytes;
-    let memory = size_of::<Client>() + held + client.name.len() + client.subscriptions.memory();
+    let memory = client.memory_besides() + hand.replies + hand.arguments;
     let written = writeln!(
         to,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={queued} \

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::{Ctx, Failure, blocking, failure};
-use crate::engine::Request;
+use crate::engine::{Engine, Request};
 use crate::engine::config::Config;
 
 /// The reply to such a change says that the log is written so; EXEC cannot wait for that between its commands, and must
@@ -52,6 +52,9 @@ pub fn set(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
         tracing::warn!("{warning}");
     }
     ctx.engine.renew_access();
+    if names.iter().any(|name| name.starts_with("maxmemory")) {
+        memory_limit_changed(ctx.engine);
+    }
     ctx.engine.slowlog.shorten(ctx.engine.config.slowlog_max_len());
     if !names.is_empty() {
         ctx.engine.request(Request::ApplySettings(names));
@@ -63,6 +66,22 @@ pub fn set(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
         ctx.reply.ok();
     }
     Ok(())
+}
+
+/// Lets eviction look at once, and says so if there is much to do.
+fn memory_limit_changed(engine: &mut Engine) {
+    engine.clients.count_all();
+    engine.memory.survey();
+    engine.scripts.out_of_memory = false;
+    if engine.memory_is_full() {
+        tracing::warn!(
+            "{} bytes of memory are in use, more than the maxmemory of {} bytes: keys will be evicted or writes refused, as \
+             maxmemory-policy says",
+            engine.counted_memory(),
+            engine.config.maxmemory()
+        );
+    }
+    engine.eviction.ask();
 }
 
 /// Whether it is `dir` that is set, to the directory that it names now, whatever the spelling.

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::call;
 use super::debug;
+use super::eviction::{self, Room};
 use super::failure::{self, Failure};
 use super::key_waits;
 use super::migrate;
@@ -53,6 +54,10 @@ pub fn request(engine: &mut Engine, client: &mut Client, arguments: &[&[u8]]) ->
         answer_failure(engine, client, Some(row), &failure);
         return Outcome::Done;
     }
+    if let Err(failure) = has_memory(engine, client, row) {
+        answer_failure(engine, client, Some(row), &failure);
+        return Outcome::Done;
+    }
     let queueing = client.transaction.is_some() && !runs_inside_multi(row);
     let writes = writes(client, row, arguments);
     if is_paused(engine, row, writes) && (is_paused(engine, row, false) || !only_reads(engine, row, arguments)) {
@@ -96,7 +101,8 @@ pub fn room_for(engine: &mut Engine, arguments: &[&[u8]]) -> Verdict {
 /// Runs a command anew that waited for keys, if it still may.
 pub fn again(engine: &mut Engine, client: &mut Client, arguments: &[&[u8]]) {
     let row = table::admit(arguments).expect("what waits was admitted once");
-    match allowed(engine, client, row, arguments) {
+    let admitted = allowed(engine, client, row, arguments).and_then(|()| has_memory(engine, client, row));
+    match admitted {
         Ok(()) => call::execute_anew(engine, client, row, arguments),
         Err(failure) => answer_failure(engine, client, Some(row), &failure),
     }
@@ -161,6 +167,22 @@ fn allowed(engine: &Engine, client: &Client, row: &Row, arguments: &[&[u8]]) -> 
         }
     }
     if has(spec::WRITE) { has_replicas(engine) } else { Ok(()) }
+}
+
+/// Evicts what has to go before a command runs; an error if that is not enough and the command may need more memory.
+fn has_memory(engine: &mut Engine, client: &Client, row: &Row) -> Result<(), Failure> {
+    if engine.config.maxmemory() == 0 || engine.scripts.busy.is_some() {
+        return Ok(());
+    }
+    engine.scripts.out_of_memory = eviction::make_room(engine) == Room::None;
+    let needs_memory = || match &client.transaction {
+        // What is queued takes memory, whatever it is.
+        Some(transaction) => {
+            if row.spec.name == "exec" { transaction.needs_memory } else { !runs_inside_multi(row) }
+        }
+        None => row.spec.flags.has(spec::DENYOOM),
+    };
+    if engine.scripts.out_of_memory && needs_memory() { Err(eviction::OUT_OF_MEMORY) } else { Ok(()) }
 }
 
 /// Whether the settings let a write through now.
@@ -245,6 +267,7 @@ fn queue(engine: &mut Engine, client: &mut Client, row: &Row, arguments: &[&[u8]
         transaction.queue.push(arguments.iter().map(keep).collect());
         transaction.writes |= writes;
         transaction.needs_data |= !row.spec.flags.has(spec::LOADING) || is_debug_write(row, arguments);
+        transaction.needs_memory |= row.spec.flags.has(spec::DENYOOM);
         transaction.runs_scripts |= long::is_script(row);
         transaction.arguments += arguments.len();
         transaction.bytes += arguments.iter().map(|argument| argument.len()).sum::<usize>();

@@ -15,6 +15,7 @@ fn class(event: &str) -> u8 {
         "sadd" | "srem" | "spop" | "sinterstore" | "sunionstore" | "sdiffstore" => b's',
         "hset" | "hdel" | "hincrby" | "hincrbyfloat" | "hexpire" | "hpersist" | "hexpired" => b'h',
         "expired" => b'x',
+        "evicted" => b'e',
         "keymiss" => b'm',
         "new" => b'n',
         zset if zset.starts_with('z') || zset.starts_with("geo") => b'z',

@@ -96,6 +96,15 @@ fn advice(event: Event, engine: &Engine) -> String {
         Event::AofWrite => "The system took long to accept writes to the log: it had too much to write back, or the disk is slow. \
                             Look for other writers on the same disk."
             .into(),
+        Event::EvictionCycle => format!(
+            "Much had to be evicted in one go. More maxmemory or fewer writes help; maxmemory-eviction-tenacity is {}, and less \
+             lets commands go on sooner, with memory above the limit for longer.",
+            config.maxmemory_eviction_tenacity()
+        ),
+        Event::EvictionDel if config.lazyfree_lazy_eviction() => {
+            "Large values are evicted. They are freed by another thread already; split them up.".into()
+        }
+        Event::EvictionDel => "Large values are evicted. With lazyfree-lazy-eviction yes another thread frees them.".into(),
         Event::ExpireCycle => format!(
             "Many keys expire at the same time. Spread their expiry times; active-expire-effort is {}, and 1 takes the least time \
              in one go.",

@@ -75,12 +75,12 @@ pub fn stats(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
         .map(|(n, db)| (n, db.table_bytes()))
         .collect();
     let keys: u64 = ctx.engine.dbs.iter().map(|db| db.len() as u64).sum();
-    let net = found.allocated.saturating_sub(found.at_start);
+    let net = found.used.saturating_sub(found.at_start);
     let percent = |part: u64, whole: u64| Fact::Ratio(ratio(part, whole) * 100.0);
     let difference = |a: u64, b: u64| Fact::Bytes(a as i64 - b as i64);
     let before: [(&str, Fact); 10] = [
         ("peak.allocated", found.peak.into()),
-        ("total.allocated", found.allocated.into()),
+        ("total.allocated", found.used.into()),
         ("startup.allocated", found.at_start.into()),
         ("replication.backlog", 0.into()),
         ("clients.slaves", 0.into()),
@@ -96,7 +96,7 @@ pub fn stats(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
         ("keys.bytes-per-key", net.checked_div(keys).unwrap_or(0).into()),
         ("dataset.bytes", found.dataset.into()),
         ("dataset.percentage", percent(found.dataset, net)),
-        ("peak.percentage", percent(found.allocated, found.peak)),
+        ("peak.percentage", percent(found.used, found.peak)),
         ("allocator.allocated", found.allocated.into()),
         ("allocator.active", found.active.into()),
         ("allocator.resident", found.allocator_resident.into()),
@@ -106,8 +106,8 @@ pub fn stats(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
         ("allocator-rss.bytes", difference(found.allocator_resident, found.active)),
         ("rss-overhead.ratio", Fact::Ratio(ratio(found.rss, found.allocator_resident))),
         ("rss-overhead.bytes", difference(found.rss, found.allocator_resident)),
-        ("fragmentation", Fact::Ratio(ratio(found.rss, found.allocated))),
-        ("fragmentation.bytes", difference(found.rss, found.allocated)),
+        ("fragmentation", Fact::Ratio(ratio(found.rss, found.used))),
+        ("fragmentation.bytes", difference(found.rss, found.used)),
     ];
     ctx.reply.map(before.len() + tables.len() + after.len());
     before.into_iter().for_each(|fact| put(ctx, fact));
@@ -145,7 +145,7 @@ pub fn doctor(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
 /// What is wrong, in words. The thresholds are those of Redis.
 fn diagnosis(found: &Figures, clients: u64) -> String {
     const MIB: u64 = 1 << 20;
-    if found.allocated < 5 * MIB {
+    if found.used < 5 * MIB {
         return "There is too little data here to say anything about its memory.\n".into();
     }
     let mut report = String::new();
@@ -155,20 +155,20 @@ fn diagnosis(found: &Figures, clients: u64) -> String {
         }
     };
     note(
-        found.peak * 2 > found.allocated * 3,
+        found.peak * 2 > found.used * 3,
         format!(
             "Peak: {} MB were in use once, and {} MB are now. The allocator may keep what was freed; MEMORY PURGE gives \
              it back.",
             found.peak / MIB,
-            found.allocated / MIB
+            found.used / MIB
         ),
     );
     let wasted = |whole: u64, part: u64| ratio(whole, part) > 1.1 && whole.saturating_sub(part) > 10 * MIB;
     note(
-        ratio(found.rss, found.allocated) > 1.4 && found.rss.saturating_sub(found.allocated) > 10 * MIB,
+        ratio(found.rss, found.used) > 1.4 && found.rss.saturating_sub(found.used) > 10 * MIB,
         format!(
             "Fragmentation: the process takes {:.2} times the memory that it uses. What follows says where it is.",
-            ratio(found.rss, found.allocated)
+            ratio(found.rss, found.used)
         ),
     );
     note(
@@ -307,6 +307,7 @@ mod tests {
     fn the_doctor_names_what_stands_out_and_nothing_else() {
         let mib = |number: u64| number << 20;
         let healthy = Figures {
+            used: mib(100),
             allocated: mib(100),
             active: mib(101),
             allocator_resident: mib(105),
@@ -319,7 +320,7 @@ mod tests {
             dataset: mib(98),
         };
         assert_eq!(diagnosis(&healthy, 1), "Nothing is wrong with the memory.\n");
-        assert!(diagnosis(&Figures { allocated: mib(1), ..healthy }, 1).starts_with("There is too little data"));
+        assert!(diagnosis(&Figures { used: mib(1), ..healthy }, 1).starts_with("There is too little data"));
         for (sick, names) in [
             (Figures { peak: mib(151), ..healthy }, &["Peak"][..]),
             (Figures { rss: mib(150), ..healthy }, &["Fragmentation", "Process"]),

@@ -24,6 +24,7 @@ pub mod debug;
 pub mod dispatch;
 mod draws;
 pub mod dump;
+pub mod eviction;
 pub mod expire;
 pub mod expiry;
 pub mod failure;
@@ -100,6 +101,15 @@ pub enum Origin {
     Client,
     /// The effect stream: what it says is done as it says. Nothing expires, and nothing is logged.
     Stream,
+}
+
+/// Why a key goes that nobody asked to remove.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Removal {
+    /// Its time is up.
+    Expired,
+    /// There is too little memory.
+    Evicted,
 }
 
 /// A key by its place in the gate's table.
@@ -366,14 +376,19 @@ impl<'a> Ctx<'a> {
             return is_due && self.expire_fields(db, hash, key, writes);
         }
         if writes || self.engine.may_expire() {
-            self.remove_expired(db, hash, key);
+            self.remove_unasked(db, hash, key, Removal::Expired);
         }
         true
     }
 
-    /// Removes a key whose time is up, with the effect that says so; before the effects of the command that met it.
-    fn remove_expired(&mut self, db: usize, hash: u64, key: &[u8]) {
-        let lazy = self.engine.config.lazyfree_lazy_expire();
+    /// Removes a key that nobody asked to remove, with the effect that says so; before the effects of the command that met
+    /// it.
+    fn remove_unasked(&mut self, db: usize, hash: u64, key: &[u8], why: Removal) {
+        let config = &self.engine.config;
+        let (lazy, latency, event) = match why {
+            Removal::Expired => (config.lazyfree_lazy_expire(), Event::ExpireDel, "expired"),
+            Removal::Evicted => (config.lazyfree_lazy_eviction(), Event::EvictionDel, "evicted"),
+        };
         let watches_latency = self.engine.config.latency_monitor_threshold() > 0;
         let started_us = if watches_latency { self.engine.tick() } else { 0 };
         if let Some(entry) = self.engine.dbs[db].remove(hash, key) {
@@ -381,13 +396,22 @@ impl<'a> Ctx<'a> {
         }
         if watches_latency {
             let took_us = self.engine.tick() - started_us;
-            self.engine.note_latency(Event::ExpireDel, took_us);
+            self.engine.note_latency(latency, took_us);
         }
-        self.engine.stats.expired_keys += 1;
         self.engine.stream.effect(db, &[if lazy { b"UNLINK" } else { b"DEL" }, key]);
-        self.event_in(db, "expired", key);
+        self.event_in(db, event, key);
         self.mark(db, hash, key);
-        self.engine.watches.key_expired(db, key, &mut self.engine.clients, Some(self.client));
+        let Engine { stats, watches, clients, .. } = &mut *self.engine;
+        match why {
+            Removal::Expired => {
+                stats.expired_keys += 1;
+                watches.key_expired(db, key, clients, Some(self.client));
+            }
+            Removal::Evicted => {
+                stats.evicted_keys += 1;
+                watches.key_changed(db, key, clients, Some(self.client));
+            }
+        }
         self.engine.blocked_keys.signal(&self.engine.dbs, db, key);
     }
 

@@ -52,6 +52,8 @@ pub struct Transaction {
     pub writes: bool,
     /// A queued command is refused while data are loaded.
     pub needs_data: bool,
+    /// A queued command may need more memory.
+    pub needs_memory: bool,
     /// A queued command runs a script.
     pub runs_scripts: bool,
     /// Number of all arguments.
@@ -156,6 +158,9 @@ pub struct Peer {
     pub descriptor: i32,
 }
 
+/// What a watched key takes, in bytes, besides its name.
+const WATCHED_BYTES: usize = 2 * size_of::<(usize, Box<[u8]>)>() + size_of::<ClientId>();
+
 /// The state of one connection.
 pub struct Client {
     /// Its number.
@@ -232,6 +237,8 @@ pub struct Client {
     pub bytes_out: u64,
     /// Bytes in the query buffer, and room behind them.
     pub query_buffer: (usize, usize),
+    /// What it counts in [`Clients::memory`].
+    counted: usize,
 }
 
 impl Client {
@@ -275,6 +282,7 @@ impl Client {
             bytes_in: 0,
             bytes_out: 0,
             query_buffer: (0, 0),
+            counted: 0,
         }
     }
 
@@ -296,6 +304,24 @@ impl Client {
         limit.hard != 0 && waiting >= limit.hard || seconds_over.is_some_and(|seconds| seconds > limit.soft_seconds)
     }
 
+    /// Memory that it takes apart from replies and the request that runs, in bytes.
+    pub fn memory_besides(&self) -> usize {
+        let (query, query_free) = self.query_buffer;
+        let queued = self.transaction.as_ref().map_or(0, Transaction::held_bytes);
+        size_of::<Self>()
+            + query
+            + query_free
+            + queued
+            + self.name.len()
+            + self.subscriptions.memory()
+            + self.watched.len() * WATCHED_BYTES
+    }
+
+    /// Memory that it takes, in bytes.
+    pub fn memory(&self) -> usize {
+        self.memory_besides() + self.output.memory()
+    }
+
     /// Wakes the connection's task.
     pub fn wake(&self) {
         if let Some(waker) = &self.waker {
@@ -309,6 +335,8 @@ impl Client {
 pub struct Clients {
     last_id: ClientId,
     slots: BTreeMap<ClientId, Option<Box<Client>>>,
+    /// What they take together, in bytes, as they were last counted.
+    memory: usize,
 }
 
 impl Clients {
@@ -333,7 +361,49 @@ impl Clients {
 
     /// Forgets a connection.
     pub fn remove(&mut self, id: ClientId) -> Option<Box<Client>> {
-        self.slots.remove(&id).flatten()
+        let client = self.slots.remove(&id).flatten()?;
+        self.memory -= client.counted;
+        Some(client)
+    }
+
+    /// Counts the memory of a connection that is out.
+    pub fn count(&mut self, client: &mut Client) {
+        let now = if client.killed { 0 } else { client.memory() };
+        self.memory = self.memory - client.counted + now;
+        client.counted = now;
+    }
+
+    /// Counts the memory of all that are not out.
+    pub fn count_all(&mut self) {
+        for client in self.slots.values_mut().flatten() {
+            let now = if client.killed { 0 } else { client.memory() };
+            self.memory = self.memory - client.counted + now;
+            client.counted = now;
+        }
+    }
+
+    /// Ends the largest connections until the others take no more than `limit` bytes, as they were last counted; `current` is
+    /// the one that is out. Answers how many.
+    pub fn evict(&mut self, limit: usize, current: &mut Client) -> u64 {
+        if self.memory <= limit {
+            return 0;
+        }
+        let others = self.slots.values_mut().flatten().map(|client| &mut **client);
+        let may_go = |client: &&mut Client| !client.no_evict && !client.killed;
+        let mut by_size: Vec<&mut Client> = others.chain(std::iter::once(current)).filter(may_go).collect();
+        by_size.sort_by_key(|client| std::cmp::Reverse(client.counted));
+        let mut ended = 0;
+        for client in by_size {
+            if self.memory <= limit {
+                break;
+            }
+            tracing::info!(client = client.id, bytes = client.counted, "Evicting client: all take more than maxmemory-clients");
+            self.memory -= std::mem::take(&mut client.counted);
+            client.killed = true;
+            client.wake();
+            ended += 1;
+        }
+        ended
     }
 
     /// A connection that is not out.

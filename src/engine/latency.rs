@@ -18,6 +18,10 @@ pub enum Event {
     AofWrite,
     /// A command ran.
     Command,
+    /// Keys were evicted.
+    EvictionCycle,
+    /// A key was evicted.
+    EvictionDel,
     /// A timer looked for expired keys.
     ExpireCycle,
     /// An expired key was removed.
@@ -30,10 +34,12 @@ pub enum Event {
 
 impl Event {
     /// All of them, by name.
-    pub const ALL: [Event; 7] = [
+    pub const ALL: [Event; 9] = [
         Self::AofFsyncAlways,
         Self::AofWrite,
         Self::Command,
+        Self::EvictionCycle,
+        Self::EvictionDel,
         Self::ExpireCycle,
         Self::ExpireDel,
         Self::FastCommand,
@@ -46,6 +52,8 @@ impl Event {
             Self::AofFsyncAlways => "aof-fsync-always",
             Self::AofWrite => "aof-write",
             Self::Command => "command",
+            Self::EvictionCycle => "eviction-cycle",
+            Self::EvictionDel => "eviction-del",
             Self::ExpireCycle => "expire-cycle",
             Self::ExpireDel => "expire-del",
             Self::FastCommand => "fast-command",

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Sender};
 
+use super::memory::Elsewhere;
 use crate::keyspace::{Cleared, Entry};
 
 /// Values that are no more work than this to free are freed at once, as in Redis.
@@ -17,6 +18,8 @@ const EFFORT: usize = 64;
 pub struct Lazyfree {
     helper: Option<Sender<Garbage>>,
     pending: Arc<AtomicU64>,
+    /// What the helper has freed.
+    pub memory: Elsewhere,
 }
 
 /// What can be freed elsewhere. Nobody reads it again.
@@ -55,7 +58,7 @@ impl Lazyfree {
     fn send(&mut self, garbage: Garbage) -> u64 {
         let objects = garbage.objects();
         if self.helper.is_none() {
-            self.helper = start(self.pending.clone());
+            self.helper = start(self.pending.clone(), self.memory.clone());
         }
         if let Some(helper) = &self.helper {
             self.pending.fetch_add(objects, Ordering::Relaxed);
@@ -66,12 +69,12 @@ impl Lazyfree {
 }
 
 /// If there can be no thread, what would have been sent to it is freed at once.
-fn start(pending: Arc<AtomicU64>) -> Option<Sender<Garbage>> {
+fn start(pending: Arc<AtomicU64>, memory: Elsewhere) -> Option<Sender<Garbage>> {
     let (sender, receiver) = mpsc::channel::<Garbage>();
     let work = move || {
         for garbage in receiver {
             let objects = garbage.objects();
-            drop(garbage);
+            memory.work(|| drop(garbage));
             pending.fetch_sub(objects, Ordering::Relaxed);
         }
     };

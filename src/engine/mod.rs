@@ -9,11 +9,13 @@ pub mod admission;
 pub mod blocked_keys;
 pub mod client;
 pub mod config;
+pub mod eviction;
 pub mod fiber;
 pub mod gate;
 pub mod latency;
 pub mod lazyfree;
 pub mod libraries;
+pub mod memory;
 pub mod migration;
 pub mod monitors;
 pub mod output;
@@ -36,11 +38,13 @@ use access::Access;
 use admission::Admission;
 use blocked_keys::BlockedKeys;
 use client::{BlockedOn, Client, Clients};
+use eviction::Eviction;
 use config::{AppendFsync, Changes, Config, Shutdown};
 use gate::{Gate, Level};
 use latency::LatencyEvents;
 use lazyfree::Lazyfree;
 use libraries::Libraries;
+use memory::Memory;
 use monitors::Monitors;
 use pubsub::PubSub;
 use scripts::Scripts;
@@ -160,6 +164,10 @@ pub struct Engine {
     pub clients: Clients,
     /// How the use of keys is noted.
     pub access: Access,
+    /// How much memory is in use.
+    pub memory: Memory,
+    /// What goes when it is too much.
+    pub eviction: Eviction,
     /// The database with which active expiry goes on.
     pub next_expiry_db: usize,
     /// The one with which it goes on for fields of hashes.
@@ -252,6 +260,7 @@ impl Engine {
     pub fn new(clock: Rc<dyn Clock>, rng: fastrand::Rng, config: Config) -> Self {
         let databases = config.databases();
         let started_s = clock.wall_us() / 1_000_000;
+        let lazyfree = Lazyfree::default();
         let mut engine = Self {
             rng,
             dbs: (0..databases).map(|_| Db::new()).collect(),
@@ -260,6 +269,8 @@ impl Engine {
             admission: Admission::default(),
             clients: Clients::default(),
             access: Access::default(),
+            memory: Memory::new(lazyfree.memory.clone()),
+            eviction: Eviction::default(),
             next_expiry_db: 0,
             next_field_expiry_db: 0,
             watches: Watches::default(),
@@ -269,7 +280,7 @@ impl Engine {
             stats: Stats::default(),
             slowlog: SlowLog::default(),
             latency: LatencyEvents::default(),
-            lazyfree: Lazyfree::default(),
+            lazyfree,
             log_policy: None,
             policy_changes: None,
             policy_refusal: None,

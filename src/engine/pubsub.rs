@@ -31,6 +31,13 @@ type Names = BTreeSet<Rc<[u8]>>;
 pub struct Subscriptions {
     /// By [`Kind`].
     names: [Names; 3],
+    /// Memory of the names.
+    bytes: usize,
+}
+
+/// What listening to a name takes, in bytes.
+fn bytes_of(name: &[u8]) -> usize {
+    name.len() + size_of::<Rc<[u8]>>()
 }
 
 impl Subscriptions {
@@ -63,7 +70,7 @@ impl Subscriptions {
 
     /// Memory held, in bytes: names count for each who listens to them.
     pub fn memory(&self) -> usize {
-        self.names.iter().flatten().map(|name| name.len() + size_of::<Rc<[u8]>>()).sum()
+        self.bytes
     }
 }
 
@@ -86,12 +93,17 @@ impl PubSub {
         let listeners = &mut self.listeners[kind as usize];
         let name = listeners.get_key_value(name).map_or_else(|| Rc::from(name), |(known, _)| known.clone());
         listeners.entry(name.clone()).or_default().insert(client.id);
-        client.subscriptions.names[kind as usize].insert(name);
+        let bytes = bytes_of(&name);
+        if client.subscriptions.names[kind as usize].insert(name) {
+            client.subscriptions.bytes += bytes;
+        }
     }
 
     /// Lets it listen to a name no more.
     pub fn unsubscribe(&mut self, client: &mut Client, kind: Kind, name: &[u8]) {
-        client.subscriptions.names[kind as usize].remove(name);
+        if client.subscriptions.names[kind as usize].remove(name) {
+            client.subscriptions.bytes -= bytes_of(name);
+        }
         let listeners = &mut self.listeners[kind as usize];
         if let Some(ids) = listeners.get_mut(name) {
             ids.remove(&client.id);

@@ -217,6 +217,8 @@ pub struct Running {
     pub name: Rc<str>,
     /// It must not write.
     pub read_only: bool,
+    /// It may take more memory when that is full.
+    pub allow_oom: bool,
     /// It has run a command that writes.
     pub wrote: bool,
     /// Commands answer it in RESP3.
@@ -292,6 +294,8 @@ pub struct Scripts {
     pub running: Option<Running>,
     /// The same, laid aside.
     pub busy: Option<Busy>,
+    /// Memory was full when the command began that is the script, or runs it.
+    pub out_of_memory: bool,
     /// DEBUG SET-DISABLE-DENY-SCRIPTS: scripts may call what they must not otherwise.
     pub may_call_all: bool,
 }

@@ -40,6 +40,12 @@ pub struct Stats {
     pub keyspace_misses: u64,
     /// Keys removed because their time was up.
     pub expired_keys: u64,
+    /// Keys removed because memory was full.
+    pub evicted_keys: u64,
+    /// Connections ended because all together took too much memory.
+    pub evicted_clients: u64,
+    /// How long memory was above `maxmemory`, in microseconds, without the time that it is now.
+    pub memory_exceeded_us: u64,
     /// Fields of hashes removed because their time was up.
     pub expired_fields: u64,
     /// Expiry cycles that ended because of their time limit.

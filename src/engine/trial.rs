@@ -16,6 +16,8 @@ pub struct Trial {
     pub planted: Planted,
     /// Length of a run's first segment, and what its segments grow to.
     pub segment_sizes: Option<(u64, u64)>,
+    /// What each key counts against `maxmemory`, and nothing else does.
+    pub bytes_per_key: Option<u64>,
     /// Is told what is executed, in order.
     pub observer: Option<Observer>,
 }

@@ -313,6 +313,16 @@ impl Db {
     pub fn sample_volatile(&self, random: &mut fastrand::Rng) -> Option<&Entry> {
         self.expires.sample(random).map(Shared::entry)
     }
+
+    /// A few keys that stand together; see [`Table::sample_run`].
+    pub fn sample_run(&self, count: usize, random: &mut fastrand::Rng, each: impl FnMut(&Entry)) {
+        self.keys.sample_run(count, random, each);
+    }
+
+    /// The same among the keys with an expiry time.
+    pub fn sample_volatile_run(&self, count: usize, random: &mut fastrand::Rng, mut each: impl FnMut(&Entry)) {
+        self.expires.sample_run(count, random, |shared| each(shared.entry()));
+    }
 }
 
 /// When the next field of an entry expires.

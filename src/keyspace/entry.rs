@@ -382,4 +382,8 @@ impl Keyed for Shared {
     fn key(&self) -> &[u8] {
         self.entry().key()
     }
+
+    fn prefetch(&self) {
+        self.entry().prefetch();
+    }
 }

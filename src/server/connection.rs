@@ -68,6 +68,13 @@ pub fn serve<S: AsyncRead + AsyncWrite + Unpin>(node: Rc<Node>, stream: S, peer:
     }
 }
 
+/// Ends the largest connections if all together take too much memory.
+fn limit_memory(engine: &mut Engine, client: &mut Client, limit: u64) {
+    engine.clients.count(client);
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    engine.stats.evicted_clients += engine.clients.evict(limit, client);
+}
+
 /// Keeps the connection in the registry for as long as its task lives.
 struct Registration {
     node: Rc<Node>,
@@ -215,6 +222,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         // The memory of an empty buffer is on loan, and given back at the end of the turn.
         client.query_buffer = if self.query.len() == 0 { (0, 0) } else { (self.query.len(), self.query.free()) };
         self.rests = matches!(turn, Turn::Idle) && self.query.len() == 0 && client.output.backlog() == 0;
+        if let Some(limit) = engine.config.maxmemory_clients() {
+            limit_memory(engine, &mut client, limit);
+            if client.killed && !long::runs(&client) {
+                turn = Turn::Closed;
+            }
+        }
         engine.clients.put(client);
         turn
     }

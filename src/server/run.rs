@@ -284,7 +284,7 @@ pub struct Running {
     pub committer: Rc<Committer>,
     writer: JoinHandle<()>,
     helpers: [JoinHandle<()>; 3],
-    timers: JoinHandle<()>,
+    timers: [JoinHandle<()>; 2],
 }
 
 impl Running {
@@ -301,15 +301,17 @@ impl Running {
             spawn_local(commit::prepare_segments(committer.clone())),
             spawn_local(snapshot::take_snapshots(committer.clone())),
         ];
-        let timers = spawn_local(timers::run(node.clone()));
+        let timers = [spawn_local(timers::run(node.clone())), spawn_local(timers::evict(node.clone()))];
         Ok(Self { committer, writer, helpers, timers })
     }
 
     /// Finishes the commit in flight and closes the log, so that the next start knows that all is there. No command is
     /// executed meanwhile: the server is stopping, or loading.
     pub async fn stop(self, node: &Node) -> Result<(), ServeError> {
-        self.timers.abort();
-        let _ = self.timers.await;
+        for timer in self.timers {
+            timer.abort();
+            let _ = timer.await;
+        }
         self.committer.end_helpers();
         for task in self.helpers {
             task.await.map_err(ServeError::panicked)?;

@@ -1,11 +1,15 @@
 //! What happens by the clock: expiry, idle connections, figures measured now and then.
 
+use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
+
+use tokio::task::yield_now;
 
 use super::Node;
 use super::query::READ_AHEAD;
-use crate::command::{expiry, info, key_waits};
+use crate::command::{eviction, expiry, info, key_waits};
 use crate::engine::Engine;
 use crate::engine::client::Client;
 use crate::engine::latency::Event;
@@ -24,6 +28,9 @@ pub async fn run(node: Rc<Node>) {
         engine.read_clock();
         if engine.cron_paused || engine.scripts.busy.is_some() {
             continue;
+        }
+        if engine.config.maxmemory() != 0 {
+            engine.memory.survey();
         }
         let started_us = engine.monotonic_us();
         if engine.active_expire && engine.may_expire() {
@@ -48,6 +55,27 @@ pub async fn run(node: Rc<Node>) {
     }
 }
 
+/// Goes on with eviction where a command would be held up by it for too long, and when the limit was changed.
+pub async fn evict(node: Rc<Node>) {
+    loop {
+        poll_fn(|cx| {
+            let eviction = &mut node.engine.borrow_mut().eviction;
+            eviction.waker = Some(cx.waker().clone());
+            if eviction.is_due { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        {
+            let mut engine = node.engine.borrow_mut();
+            engine.read_clock();
+            if engine.scripts.busy.is_none() {
+                eviction::make_room(&mut engine);
+            }
+        }
+        // Connections get their turn.
+        yield_now().await;
+    }
+}
+
 /// How long a client that has hung up may have unsent replies that wait for the disk, or a request that waits for room
 /// in the log. Who sends all requests and then ends its half of the connection still gets its answers; and a disk that
 /// hangs does not let dead connections fill up `maxclients`.
@@ -57,6 +85,9 @@ const LINGER_US: u64 = 5 * SECOND_US;
 fn look_after_clients(engine: &mut Engine) {
     let now_us = engine.monotonic_us();
     let timeout_us = engine.config.timeout() * SECOND_US;
+    if engine.config.maxmemory_clients().is_some() {
+        engine.clients.count_all();
+    }
     for client in engine.clients.iter_mut() {
         let idle_us = now_us.saturating_sub(client.active_us);
         let end = if client.output_exceeds(&engine.config, now_us) {

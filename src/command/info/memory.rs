@@ -5,27 +5,8 @@ use std::sync::OnceLock;
 use super::{Fields, View, percent, ratio};
 use crate::engine::Engine;
 use crate::engine::client::Client;
+use crate::engine::memory::Allocator;
 use crate::keyspace::Db;
-
-/// What the allocator says, in bytes.
-#[derive(Clone, Copy, Debug, Default)]
-struct Allocator {
-    allocated: u64,
-    active: u64,
-    resident: u64,
-}
-
-fn allocator() -> Allocator {
-    use tikv_jemalloc_ctl::{epoch, stats};
-    // The figures stand still until the epoch moves; if it does not, they are old, which is no harm.
-    let _ = epoch::advance();
-    let read = |figure: tikv_jemalloc_ctl::Result<usize>| figure.map_or(0, |bytes| bytes as u64);
-    Allocator {
-        allocated: read(stats::allocated::read()),
-        active: read(stats::active::read()),
-        resident: read(stats::resident::read()),
-    }
-}
 
 /// Memory of the process that is in RAM, in bytes.
 fn resident() -> u64 {
@@ -45,7 +26,7 @@ fn of_machine() -> u64 {
 
 /// Notes how much memory is in use, so that the peak is known. The server calls it now and then.
 pub fn sample(engine: &mut Engine) {
-    let used = allocator().allocated;
+    let used = engine.memory.survey().used;
     if engine.process.memory_at_start == 0 {
         engine.process.memory_at_start = used;
     }
@@ -54,7 +35,9 @@ pub fn sample(engine: &mut Engine) {
 
 /// Where the memory is, in bytes.
 pub struct Figures {
-    /// What the allocator has given out, the pages that it needs for that, and those of it in RAM.
+    /// What is in use.
+    pub used: u64,
+    /// What the allocator has given out or keeps for threads, the pages that it needs for that, and those of it in RAM.
     pub allocated: u64,
     /// See there.
     pub active: u64,
@@ -79,39 +62,41 @@ pub struct Figures {
 impl Figures {
     /// The figures of this moment; `clients` are all connections.
     pub fn of<'a>(engine: &Engine, clients: impl Iterator<Item = &'a Client>) -> Self {
-        let Allocator { allocated, active, resident: allocator_resident } = allocator();
+        let Allocator { used, allocated, active, resident: allocator_resident } = engine.memory.survey();
         let at_start = engine.process.memory_at_start;
         let tables: u64 = engine.dbs.iter().map(|db: &Db| db.overhead_bytes() as u64).sum();
-        let clients: u64 = clients.map(|client| client_bytes(client) as u64).sum();
+        let clients: u64 = clients.map(|client| client.memory() as u64).sum();
         let log_buffer = engine.stream.pending() as u64;
         let overhead = at_start + tables + clients + log_buffer;
         Self {
+            used,
             allocated,
             active,
             allocator_resident,
             rss: resident(),
-            peak: engine.process.memory_peak.max(allocated),
+            peak: engine.process.memory_peak.max(used),
             at_start,
             clients,
             log_buffer,
             overhead,
-            dataset: allocated.saturating_sub(overhead),
+            dataset: used.saturating_sub(overhead),
         }
     }
 }
 
 pub(super) fn memory(view: &View<'_>, fields: &mut Fields) {
     let engine = view.engine;
-    let Figures { allocated, active, allocator_resident, rss, peak, at_start, clients, log_buffer, overhead, dataset } =
+    let Figures {
+ used, allocated, active, allocator_resident, rss, peak, at_start, clients, log_buffer, overhead, dataset } =
         Figures::of(engine, view.clients());
-    fields.put_bytes("used_memory", allocated);
+    fields.put_bytes("used_memory", used);
     fields.put_bytes("used_memory_rss", rss);
     fields.put_bytes("used_memory_peak", peak);
-    fields.put("used_memory_peak_perc", percent(allocated, peak));
+    fields.put("used_memory_peak_perc", percent(used, peak));
     fields.put("used_memory_overhead", overhead);
     fields.put("used_memory_startup", at_start);
     fields.put("used_memory_dataset", dataset);
-    fields.put("used_memory_dataset_perc", percent(dataset, allocated.saturating_sub(at_start)));
+    fields.put("used_memory_dataset_perc", percent(dataset, used.saturating_sub(at_start)));
     fields.put("allocator_allocated", allocated);
     fields.put("allocator_active", active);
     fields.put("allocator_resident", allocator_resident);
@@ -138,8 +123,8 @@ pub(super) fn memory(view: &View<'_>, fields: &mut Fields) {
     fields.put("allocator_rss_bytes", allocator_resident.saturating_sub(active));
     fields.put("rss_overhead_ratio", ratio(rss, allocator_resident));
     fields.put("rss_overhead_bytes", rss as i64 - allocator_resident as i64);
-    fields.put("mem_fragmentation_ratio", ratio(rss, allocated));
-    fields.put("mem_fragmentation_bytes", rss as i64 - allocated as i64);
+    fields.put("mem_fragmentation_ratio", ratio(rss, used));
+    fields.put("mem_fragmentation_bytes", rss as i64 - used as i64);
     fields.put("mem_not_counted_for_evict", log_buffer);
     fields.put("mem_replication_backlog", 0);
     fields.put("mem_total_replication_buffers", 0);
@@ -152,13 +137,6 @@ pub(super) fn memory(view: &View<'_>, fields: &mut Fields) {
     fields.put("active_defrag_running", 0);
     fields.put("lazyfree_pending_objects", engine.lazyfree.pending());
     fields.put("lazyfreed_objects", engine.stats.lazyfreed_objects);
-}
-
-/// The memory of a connection, in bytes.
-fn client_bytes(client: &Client) -> usize {
-    let (query, query_free) = client.query_buffer;
-    let queued = client.transaction.as_ref().map_or(0, |transaction| transaction.held_bytes());
-    size_of_val(client) + query + query_free + client.output.memory() + queued
 }
 
 /// `jemalloc-` and its version, as Redis shows it.

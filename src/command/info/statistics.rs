@@ -29,11 +29,13 @@ pub(super) fn stats(view: &View<'_>, fields: &mut Fields) {
     fields.put("expired_stale_perc", format_args!("{:.2}", stats.expired_stale_percent));
     fields.put("expired_time_cap_reached_count", stats.expire_time_cap_reached);
     fields.put("expire_cycle_cpu_milliseconds", stats.cron_us / 1000);
-    fields.put("evicted_keys", 0);
-    fields.put("evicted_clients", 0);
+    fields.put("evicted_keys", stats.evicted_keys);
+    fields.put("evicted_clients", stats.evicted_clients);
     fields.put("evicted_scripts", view.engine.scripts.cache.evicted);
-    fields.put("total_eviction_exceeded_time", 0);
-    fields.put("current_eviction_exceeded_time", 0);
+    let exceeded_since = view.engine.eviction.exceeded_since_us;
+    let exceeded_us = exceeded_since.map_or(0, |since| view.engine.monotonic_us().saturating_sub(since));
+    fields.put("total_eviction_exceeded_time", (stats.memory_exceeded_us + exceeded_us) / 1000);
+    fields.put("current_eviction_exceeded_time", exceeded_us / 1000);
     fields.put("keyspace_hits", stats.keyspace_hits);
     fields.put("keyspace_misses", stats.keyspace_misses);
     let pubsub = &view.engine.pubsub;

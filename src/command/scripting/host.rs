@@ -6,7 +6,7 @@ use mlua::{MultiValue, Value};
 
 use crate::command::spec::{self, Group};
 use crate::command::table::{self, Row};
-use crate::command::{Ctx, Failure, call, dispatch, monitor};
+use crate::command::{Ctx, Failure, call, dispatch, eviction, monitor};
 use crate::engine::admission::Verdict;
 use crate::engine::scripts::{Kind, Registered};
 use crate::lua::invoke;
@@ -184,6 +184,13 @@ fn may_run(ctx: &mut Ctx<'_>, row: &Row, words: &[&[u8]]) -> Result<(), Failure>
     let running = ctx.engine.scripts.running.as_ref();
     if running.is_some_and(|running| running.read_only) {
         return Err("ERR Write commands are not allowed from read-only scripts.".into());
+    }
+    let scripts = &ctx.engine.scripts;
+    if scripts.out_of_memory
+        && flags.has(spec::DENYOOM)
+        && running.is_some_and(|running| !running.wrote && !running.allow_oom)
+    {
+        return Err(eviction::OUT_OF_MEMORY);
     }
     // Who has begun to write goes on: what it did cannot be taken back.
     if writes && running.is_some_and(|running| !running.wrote) {

@@ -15,6 +15,11 @@ use crate::lua::invoke::Kept;
 use crate::lua::sandbox::Sandbox;
 use crate::lua::stack::{self, Stack};
 
+/// A script that may write, and does not say that it may do so when memory is full.
+const OUT_OF_MEMORY: Failure = Failure::fixed(
+    "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'",
+);
+
 /// Number and place of the keys: behind `arguments[2]`, which tells how many there are.
 #[allow(clippy::type_complexity, reason = "two parts of one slice")]
 pub fn split<'a, 'b>(
@@ -82,12 +87,16 @@ impl Run<'_> {
                 return Err("ERR Can not execute a script with write flag using *_ro command.".into());
             }
             dispatch::may_write(ctx.engine)?;
+            if ctx.engine.scripts.out_of_memory && !self.facts.allow_oom {
+                return Err(OUT_OF_MEMORY);
+            }
         }
         let started_us = ctx.engine.monotonic_us();
         ctx.engine.scripts.running = Some(Running {
             kind: self.kind,
             name: self.name.clone(),
             read_only: self.read_only || !writes,
+            allow_oom: self.facts.allow_oom,
             wrote: false,
             resp3: false,
             started_us,

@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn what_would_protect_and_is_missing_stops_the_start() {
         for line in [
-            "maxmemory 1gb",
+            "tls-cluster yes",
             "tls-port 6380",
             "aclfile users.acl",
             "user default on",
@@ -272,7 +272,7 @@ mod tests {
         ] {
             assert!(read(line).unwrap_err().reason.contains("ackd does not have"), "{line}");
         }
-        for line in ["maxmemory 0", "tls-port 0", "aclfile \"\"", "cluster-enabled no", "replicaof no one"] {
+        for line in ["maxmemory 1gb", "tls-port 0", "aclfile \"\"", "cluster-enabled no", "replicaof no one"] {
             read(line).unwrap();
         }
     }

@@ -104,6 +104,12 @@ impl MaxmemoryPolicy {
     pub fn is_lfu(self) -> bool {
         matches!(self, MaxmemoryPolicy::VolatileLfu | MaxmemoryPolicy::AllkeysLfu)
     }
+
+    /// Whether only keys with an expiry time may be evicted.
+    pub fn is_volatile(self) -> bool {
+        use MaxmemoryPolicy::{VolatileLfu, VolatileLru, VolatileRandom, VolatileTtl};
+        matches!(self, VolatileLru | VolatileLfu | VolatileRandom | VolatileTtl)
+    }
 }
 
 impl LogLevel {
@@ -270,6 +276,10 @@ live! {
     proto_max_bulk_len: u64 = "proto-max-bulk-len";
     client_query_buffer_limit: u64 = "client-query-buffer-limit";
     maxmemory: u64 = "maxmemory";
+    maxmemory_clients_setting: i64 = "maxmemory-clients";
+    maxmemory_samples: usize = "maxmemory-samples";
+    maxmemory_eviction_tenacity: u32 = "maxmemory-eviction-tenacity";
+    lazyfree_lazy_eviction: bool = "lazyfree-lazy-eviction";
     lfu_log_factor: u64 = "lfu-log-factor";
     lfu_decay_time: u64 = "lfu-decay-time";
     databases: usize = "databases";

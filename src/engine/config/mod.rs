@@ -243,6 +243,16 @@ impl Config {
         &self.live.requirepass
     }
 
+    /// `maxmemory-clients` in bytes, if there is a limit.
+    #[inline]
+    pub fn maxmemory_clients(&self) -> Option<u64> {
+        let limit = match self.maxmemory_clients_setting() {
+            percent @ ..0 => (u128::from(self.maxmemory()) * u128::from(percent.unsigned_abs()) / 100) as u64,
+            bytes => bytes as u64,
+        };
+        (limit != 0).then_some(limit)
+    }
+
     /// `notify-keyspace-events`.
     #[inline]
     pub fn key_events(&self) -> KeyEvents {

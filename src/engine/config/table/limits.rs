@@ -9,8 +9,7 @@ pub static MEMORY: Section = Section {
     title: "Memory",
     settings: &[
         bytes("maxmemory", "0", 0, "Memory above which keys are evicted or writes refused; 0 for no limit.")
-            .clamped(0, i64::MAX)
-            .not_built(),
+            .clamped(0, i64::MAX),
         choice(
             "maxmemory-policy",
             "noeviction",
@@ -26,16 +25,21 @@ pub static MEMORY: Section = Section {
             ],
             "Which keys are evicted above `maxmemory`. It also decides whether OBJECT IDLETIME or OBJECT FREQ is kept.",
         ),
-        number("maxmemory-samples", "5", POSITIVE_INT, "Keys looked at for each one that is evicted.").remembered(),
-        number("maxmemory-eviction-tenacity", "10", (0, 100), "How long one round of eviction may take.").remembered(),
+        number("maxmemory-samples", "5", POSITIVE_INT, "Keys looked at, in each database, for each one that is evicted."),
+        number(
+            "maxmemory-eviction-tenacity",
+            "10",
+            (0, 100),
+            "How long one command may be held up by eviction, which goes on behind it: up to 10 in steps of 50 microseconds, \
+             above that each 15 % more, 100 for as long as it takes.",
+        ),
         number("lfu-log-factor", "10", INT, "How slowly the access frequency counter grows."),
         number("lfu-decay-time", "1", INT, "Minutes after which the access frequency counter loses one."),
         toggle(
             "lazyfree-lazy-eviction",
             "no",
             "Frees evicted values off the hot path, and logs UNLINK instead of DEL.",
-        )
-        .remembered(),
+        ),
         toggle("lazyfree-lazy-expire", "no", "Frees expired values off the hot path, and logs UNLINK instead of DEL."),
         toggle(
             "lazyfree-lazy-server-del",

@@ -129,7 +129,6 @@ pub static CLIENTS: Section = Section {
             "0",
             Kind::MemoryOrPercent,
             "Memory of all connections together above which the largest are closed; 0 for no limit.",
-        )
-        .not_built(),
+        ),
     ],
 };
