@@ -8,7 +8,7 @@ use super::eviction::{self, Room};
 use super::failure::{self, Failure};
 use super::key_waits;
 use super::migrate;
-use super::scripting::{long, only_reads};
+use super::scripting::{self, long, only_reads};
 use super::spec::{self, Flags};
 use super::table::{self, Row};
 use crate::engine::Engine;
@@ -54,7 +54,7 @@ pub fn request(engine: &mut Engine, client: &mut Client, arguments: &[&[u8]]) ->
         answer_failure(engine, client, Some(row), &failure);
         return Outcome::Done;
     }
-    if let Err(failure) = has_memory(engine, client, row) {
+    if let Err(failure) = has_memory(engine, client, row, arguments) {
         answer_failure(engine, client, Some(row), &failure);
         return Outcome::Done;
     }
@@ -101,7 +101,7 @@ pub fn room_for(engine: &mut Engine, arguments: &[&[u8]]) -> Verdict {
 /// Runs a command anew that waited for keys, if it still may.
 pub fn again(engine: &mut Engine, client: &mut Client, arguments: &[&[u8]]) {
     let row = table::admit(arguments).expect("what waits was admitted once");
-    let admitted = allowed(engine, client, row, arguments).and_then(|()| has_memory(engine, client, row));
+    let admitted = allowed(engine, client, row, arguments).and_then(|()| has_memory(engine, client, row, arguments));
     match admitted {
         Ok(()) => call::execute_anew(engine, client, row, arguments),
         Err(failure) => answer_failure(engine, client, Some(row), &failure),
@@ -170,19 +170,24 @@ fn allowed(engine: &Engine, client: &Client, row: &Row, arguments: &[&[u8]]) -> 
 }
 
 /// Evicts what has to go before a command runs; an error if that is not enough and the command may need more memory.
-fn has_memory(engine: &mut Engine, client: &Client, row: &Row) -> Result<(), Failure> {
+fn has_memory(engine: &mut Engine, client: &Client, row: &Row, arguments: &[&[u8]]) -> Result<(), Failure> {
     if engine.config.maxmemory() == 0 || engine.scripts.busy.is_some() {
         return Ok(());
     }
-    engine.scripts.out_of_memory = eviction::make_room(engine) == Room::None;
-    let needs_memory = || match &client.transaction {
-        // What is queued takes memory, whatever it is.
-        Some(transaction) => {
-            if row.spec.name == "exec" { transaction.needs_memory } else { !runs_inside_multi(row) }
-        }
-        None => row.spec.flags.has(spec::DENYOOM),
-    };
-    if engine.scripts.out_of_memory && needs_memory() { Err(eviction::OUT_OF_MEMORY) } else { Ok(()) }
+    let full = eviction::make_room(engine) == Room::None;
+    engine.scripts.out_of_memory = full;
+    let queued = client.transaction.as_ref().filter(|_| row.spec.name == "exec");
+    let is_refused = full
+        && match queued {
+            Some(transaction) => transaction.needs_memory,
+            None => needs_memory(engine, row, arguments),
+        };
+    if is_refused { Err(eviction::OUT_OF_MEMORY) } else { Ok(()) }
+}
+
+/// Whether a command may need more memory than it gives back.
+fn needs_memory(engine: &Engine, row: &Row, arguments: &[&[u8]]) -> bool {
+    row.spec.flags.has(spec::DENYOOM) || scripting::needs_memory(engine, row, arguments)
 }
 
 /// Whether the settings let a write through now.
@@ -259,7 +264,7 @@ impl Transaction {
 }
 
 fn queue(engine: &mut Engine, client: &mut Client, row: &Row, arguments: &[&[u8]]) {
-    let writes = writes(client, row, arguments);
+    let (writes, needs_memory) = (writes(client, row, arguments), needs_memory(engine, row, arguments));
     let transaction = client.transaction.as_mut().expect("only an open transaction queues");
     // What EXEC will not run needs no memory.
     if !transaction.aborted && !client.watch_broken {
@@ -267,7 +272,7 @@ fn queue(engine: &mut Engine, client: &mut Client, row: &Row, arguments: &[&[u8]
         transaction.queue.push(arguments.iter().map(keep).collect());
         transaction.writes |= writes;
         transaction.needs_data |= !row.spec.flags.has(spec::LOADING) || is_debug_write(row, arguments);
-        transaction.needs_memory |= row.spec.flags.has(spec::DENYOOM);
+        transaction.needs_memory |= needs_memory;
         transaction.runs_scripts |= long::is_script(row);
         transaction.arguments += arguments.len();
         transaction.bytes += arguments.iter().map(|argument| argument.len()).sum::<usize>();

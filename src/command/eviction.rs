@@ -8,7 +8,6 @@ use super::failure::Failure;
 use super::{Ctx, Origin, Removal, call};
 use crate::engine::Engine;
 use crate::engine::client::{Client, Peer};
-use crate::engine::config::MaxmemoryPolicy;
 use crate::engine::latency::Event;
 use crate::keyspace;
 use crate::resp::Reply;
@@ -49,16 +48,13 @@ fn evict(engine: &mut Engine) -> Room {
         // Nothing is changed now that nobody asked for, and nobody is refused for that.
         return Room::Enough;
     }
-    if engine.config.maxmemory_policy() == MaxmemoryPolicy::NoEviction {
-        return Room::None;
-    }
     let started_us = engine.tick();
     let limit_us = time_limit_us(engine.config.maxmemory_eviction_tenacity());
     let mut client = Client::new(0, Peer::default(), started_us);
     let mut removed = 0;
     let room = loop {
         let Some((db, key)) = engine.next_victim() else {
-            // What was taken out before may still be on its way to be freed.
+            // What was taken out, by whomever, may still be on its way to be freed.
             break if engine.lazyfree.pending() > 0 { Room::Soon } else { Room::None };
         };
         remove(engine, &mut client, db, &key);

@@ -122,6 +122,12 @@ pub const NOT_ASKED: &[NotAsked] = &[
         },
     },
     NotAsked {
+        against: Against::Redis7,
+        what: "CONFIG SET `maxmemory 1`",
+        reason: "While memory is full Redis 7.0 refuses every command inside MULTI; later ones refuse those that need memory.",
+        is: |argv, _| word(argv, 0, &["CONFIG"]) && word(argv, 2, &["maxmemory"]) && word(argv, 3, &["1"]),
+    },
+    NotAsked {
         against: Against::Valkey,
         what: "CONFIG with `dynamic-hz` or `maxmemory-samples`",
         reason: "Valkey 8.1 has dropped the first, and takes no more than 64 as the second.",

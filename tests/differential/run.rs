@@ -144,6 +144,7 @@ impl Side {
             words("CLIENT UNPAUSE"),
             words("DEBUG SET-ACTIVE-EXPIRE 1"),
             words("DEBUG QUICKLIST-PACKED-THRESHOLD 0"),
+            words("CONFIG SET maxmemory 0 maxmemory-policy noeviction"),
             words("FLUSHALL"),
             vec![b"CONFIG".to_vec(), b"SET".to_vec(), b"requirepass".to_vec(), Vec::new()],
         ];

@@ -49,7 +49,7 @@ pub fn files(folder: &Path) -> Vec<PathBuf> {
 
 /// A figure of INFO.
 pub fn info(client: &mut Client, name: &str) -> u64 {
-    let all = client.command("INFO persistence").text().expect("text");
+    let all = client.command("INFO").text().expect("text");
     let line = all.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).expect("the figure is there");
     line.trim().parse().expect("a number")
 }

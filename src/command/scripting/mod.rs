@@ -19,21 +19,33 @@ mod tests;
 
 use super::table::Row;
 use crate::engine::Engine;
+use crate::engine::scripts::Facts;
 
 /// Whether a command runs a script that says of itself that it only reads.
 pub fn only_reads(engine: &Engine, row: &Row, arguments: &[&[u8]]) -> bool {
-    let facts = match row.spec.name {
-        "eval" => shebang::of_script(arguments[1]).ok().map(|(facts, _)| facts),
-        "evalsha" => eval::digest_in_hex(arguments[1])
+    matches!(row.spec.name, "eval" | "evalsha" | "fcall")
+        && facts(engine, row, arguments).is_some_and(|facts| facts.no_writes)
+}
+
+/// Whether a command runs a script that lives by the rules of Redis 7, and may write without saying that it may do so when
+/// memory is full.
+pub fn needs_memory(engine: &Engine, row: &Row, arguments: &[&[u8]]) -> bool {
+    facts(engine, row, arguments).is_some_and(|facts| facts.declared && !facts.no_writes && !facts.allow_oom)
+}
+
+/// What the script says of itself that a command runs, if that is known.
+fn facts(engine: &Engine, row: &Row, arguments: &[&[u8]]) -> Option<Facts> {
+    match row.spec.name {
+        "eval" | "eval_ro" => shebang::of_script(arguments[1]).ok().map(|(facts, _)| facts),
+        "evalsha" | "evalsha_ro" => eval::digest_in_hex(arguments[1])
             .and_then(|digest| engine.scripts.cache.get(&digest))
             .map(|script| script.facts),
-        "fcall" => std::str::from_utf8(arguments[1])
+        "fcall" | "fcall_ro" => std::str::from_utf8(arguments[1])
             .ok()
             .and_then(|name| engine.scripts.registry.functions.get(name))
             .map(|function| function.facts),
         _ => None,
-    };
-    facts.is_some_and(|facts| facts.no_writes)
+    }
 }
 
 fn is_flush_mode(word: &[u8]) -> bool {

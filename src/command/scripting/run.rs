@@ -15,11 +15,6 @@ use crate::lua::invoke::Kept;
 use crate::lua::sandbox::Sandbox;
 use crate::lua::stack::{self, Stack};
 
-/// A script that may write, and does not say that it may do so when memory is full.
-const OUT_OF_MEMORY: Failure = Failure::fixed(
-    "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'",
-);
-
 /// Number and place of the keys: behind `arguments[2]`, which tells how many there are.
 #[allow(clippy::type_complexity, reason = "two parts of one slice")]
 pub fn split<'a, 'b>(
@@ -87,9 +82,6 @@ impl Run<'_> {
                 return Err("ERR Can not execute a script with write flag using *_ro command.".into());
             }
             dispatch::may_write(ctx.engine)?;
-            if ctx.engine.scripts.out_of_memory && !self.facts.allow_oom {
-                return Err(OUT_OF_MEMORY);
-            }
         }
         let started_us = ctx.engine.monotonic_us();
         ctx.engine.scripts.running = Some(Running {

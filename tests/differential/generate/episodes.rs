@@ -173,6 +173,22 @@ impl Generator {
         self.push(connection, config(""));
     }
 
+    /// There is not enough memory for anything: what may go is evicted, and what needs more is refused.
+    pub(super) fn memory_episode(&mut self) {
+        let connection = self.connection();
+        if self.in_transaction[connection] {
+            return self.finish(connection);
+        }
+        let policy = self.pick(&["noeviction", "noeviction", "volatile-ttl", "volatile-random", "allkeys-lru"]);
+        let config = |line: String| line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+        let full = format!("CONFIG SET maxmemory 1 maxmemory-policy {policy} maxmemory-eviction-tenacity 100");
+        self.push(connection, config(full));
+        for _ in 0..self.rng.usize(1..20) {
+            self.step();
+        }
+        self.push(connection, config("CONFIG SET maxmemory 0 maxmemory-policy noeviction".into()));
+    }
+
     /// CLIENT KILL with its filters.
     pub(super) fn kill(&mut self) {
         let connection = self.connection();

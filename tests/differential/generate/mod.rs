@@ -221,6 +221,7 @@ impl Generator {
             983..=991 => self.kill(),
             992 => self.steps.push(Step::Dump),
             993 => self.password_episode(),
+            994 => self.memory_episode(),
             _ if self.in_transaction[connection] => self.finish(connection),
             _ => {
                 let line = self.line("SELECT", vec![]);
