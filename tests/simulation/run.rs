@@ -16,7 +16,7 @@ use super::client::{Executed, Received, SimClient};
 use super::command::{Generator, Meaning};
 use super::crash::{Moment, Tried};
 use super::fork::Copy;
-use super::model::{Model, Recovered};
+use super::model::{KEYS, Model, Recovered};
 use super::panics;
 use super::server::{DIRECTORY, Happening, Phase, Server, Settings};
 use super::weather::Weather;
@@ -121,7 +121,7 @@ impl Simulation {
         world.make_dir(Path::new("/data"));
         let has_direct = rng.u8(..10) < 6;
         world.set_direct(has_direct);
-        let settings = draw_settings(&mut rng, planted);
+        let settings = draw_settings(&mut rng, seed, planted);
         let model = Model::new(&world, &settings);
         let server = Server::start(&world, &settings);
         let generator = Generator::new(rng.u32(20..200));
@@ -175,7 +175,7 @@ impl Simulation {
     fn lives(&mut self) -> Result<(), String> {
         for number in 0..LIVES {
             if number > 0 {
-                self.settings = draw_settings(&mut self.rng, self.planted);
+                self.settings = draw_settings(&mut self.rng, self.seed, self.planted);
                 self.policy = self.settings.policy;
                 self.policy_in_flight = false;
                 self.served = false;
@@ -663,7 +663,15 @@ fn draw_policy(rng: &mut fastrand::Rng) -> AppendFsync {
     [AppendFsync::Always, AppendFsync::Always, AppendFsync::EverySec, AppendFsync::No][rng.usize(..4)]
 }
 
-fn draw_settings(rng: &mut fastrand::Rng, planted: Planted) -> Settings {
+/// One seed in so many has little memory.
+const LITTLE_MEMORY_ONE_IN: u64 = 6;
+
+fn draw_settings(rng: &mut fastrand::Rng, seed: u64, planted: Planted) -> Settings {
+    const POLICIES: [&str; 5] = ["allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-ttl", "noeviction"];
+    // By the seed alone, so that the other seeds do what they always did.
+    let group = seed / LITTLE_MEMORY_ONE_IN;
+    let little = seed % LITTLE_MEMORY_ONE_IN == 4;
+    let memory = little.then(|| (group % KEYS as u64 + 1, POLICIES[group as usize % POLICIES.len()]));
     let sizes = [(64 << 10, 64 << 10), (64 << 10, 128 << 10), (96 << 10, 96 << 10)];
     Settings {
         policy: draw_policy(rng),
@@ -671,5 +679,6 @@ fn draw_settings(rng: &mut fastrand::Rng, planted: Planted) -> Settings {
         planted,
         seed: rng.u64(..),
         shadow: true,
+        memory,
     }
 }

@@ -47,14 +47,25 @@ pub struct Settings {
     pub seed: u64,
     /// A shadow keyspace checks every unit.
     pub shadow: bool,
+    /// How many keys memory has room for, and which go when there are more.
+    pub memory: Option<(u64, &'static str)>,
 }
+
+/// What a key takes, if there is a limit.
+const BYTES_PER_KEY: u64 = 100;
 
 /// An empty engine with these settings.
 pub fn engine(world: &World, settings: &Settings) -> Engine {
-    let config = config(settings.policy, settings.shadow);
+    let mut config = config(settings.policy, settings.shadow);
+    if let Some((keys, policy)) = settings.memory {
+        let limit = (keys * BYTES_PER_KEY).to_string();
+        let pairs: [(&[u8], &[u8]); 2] = [(b"maxmemory", limit.as_bytes()), (b"maxmemory-policy", policy.as_bytes())];
+        config.set(&pairs, false).expect("the settings are right");
+    }
     let mut engine = Engine::new(Rc::new(world.clock()), fastrand::Rng::with_seed(settings.seed), config);
     engine.trial.planted = settings.planted;
     engine.stream.shared_min = SHARED_MIN;
+    engine.trial.bytes_per_key = settings.memory.map(|_| BYTES_PER_KEY);
     engine.trial.segment_sizes = Some(settings.segment_sizes);
     engine
 }
