@@ -282,11 +282,11 @@ ROWS = {
     "set-everysec-p16": ("SET, `everysec`, pipeline 16", "set_everysec_p16", "rate", "/s", True, 1.8),
     "get-p16": ("GET, pipeline 16", "get_p16", "rate", "/s", True, 1.3),
     "get-beside-writers": ("GET by one client while 8 SET, `always`", "get_beside_writers", "rate", "/s", True, 5.0),
-    "eval-get": ("EVALSHA of one GET, pipeline 16, CPU", "eval_get", "cpu", " µs", False, None),
-    "eval-set-incr": ("EVALSHA of SET and INCR, `everysec`, pipeline 16, CPU", "eval_set_incr", "cpu", " µs", False, None),
+    "eval-get": ("EVALSHA of one GET, pipeline 16, CPU", "eval_get", "cpu", " µs", False, "≤ 1.0 ×"),
+    "eval-set-incr": ("EVALSHA of SET and INCR, `everysec`, pipeline 16, CPU", "eval_set_incr", "cpu", " µs", False, "≤ 1.0 ×"),
     "replay": ("log replay", "replay", "rate", " SET/s", True, 3.0),
-    "memory": ("memory, strings of 100 bytes, RSS per key", "memory", "bytes", " B", False, None),
-    "startup": ("start-up on an empty directory", "startup", "ms", " ms", False, None),
+    "memory": ("memory, strings of 100 bytes, RSS per key", "memory", "bytes", " B", False, "≤ 160 B"),
+    "startup": ("start-up on an empty directory", "startup", "ms", " ms", False, "< 50 ms"),
 }
 
 
@@ -310,12 +310,12 @@ def shown(value):
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def report(results, names, options):
-    """The results as markdown."""
+def report(results, names, known):
+    """The results of these rows as markdown."""
     ackd, others = names[0], names[1:]
     out = ["| work | " + " | ".join(names) + " | " + " | ".join(f"ratio to {o} (95 %)" for o in others) + " | asked |"]
     out.append("|---|" + "---:|" * (len(names) + len(others) + 1))
-    for row, (title, _, metric, unit, larger, floor) in ROWS.items():
+    for row, (title, _, metric, unit, larger, floor) in known.items():
         if row not in results:
             continue
         values = {name: [sample[metric] for sample in results[row][name]] for name in names}
@@ -323,13 +323,13 @@ def report(results, names, options):
         for other in others:
             mean, low, high = interval([a / b for a, b in zip(values[ackd], values[other])])
             cells.append(f"{mean:.2f} ({low:.2f} to {high:.2f})")
-        asked = f"≥ {floor} ×" if floor else {"memory": "≤ 160 B", "startup": "< 50 ms"}[row]
+        asked = f"≥ {floor} ×" if isinstance(floor, float) else floor
         out.append(f"| {title} | " + " | ".join(cells) + f" | {asked} |")
     out += ["", "Latencies in milliseconds (p50 / p99 / p99.9), and server CPU per operation in microseconds:", ""]
     out.append("| work | " + " | ".join(f"{name} latency" for name in names) + " | "
                + " | ".join(f"{name} CPU" for name in names) + " | " + " | ".join(f"CPU ratio to {o}" for o in others) + " |")
     out.append("|---|" + "---:|" * (2 * len(names) + len(others)))
-    for row, (title, *_rest) in ROWS.items():
+    for row, (title, *_rest) in known.items():
         if row not in results or "p50" not in results[row][ackd][0]:
             continue
         median = {n: {m: statistics.median(s[m] for s in results[row][n]) for m in results[row][n][0]} for n in names}
@@ -367,12 +367,13 @@ def version(binary):
     return " ".join((result.stdout or result.stderr).split()[:4])
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main(known=ROWS, kind=Rows, description=__doc__):
+    """Measures rows that are methods of `kind`."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dir", default=ROOT / "target" / "bench", type=pathlib.Path, help="where the data go: a real disk")
     parser.add_argument("--rounds", type=int, default=None, help="pairs per row (5; 2 with --quick)")
     parser.add_argument("--quick", action="store_true", help="a first look: fewer and shorter runs")
-    parser.add_argument("--rows", default=",".join(ROWS), help="comma-separated: " + ", ".join(ROWS))
+    parser.add_argument("--rows", default=",".join(known), help="comma-separated: " + ", ".join(known))
     parser.add_argument("--ackd", default=ROOT / "target" / "release" / "ackd", type=pathlib.Path)
     parser.add_argument("--redis", default=shutil.which("redis-server"), help="redis-server 7.0.15")
     parser.add_argument("--valkey", help="a valkey-server to measure as well")
@@ -387,28 +388,28 @@ def main():
     if options.valkey:
         servers["valkey"] = options.valkey
     wanted = options.rows.split(",")
-    unknown = [row for row in wanted if row not in ROWS]
+    unknown = [row for row in wanted if row not in known]
     if unknown:
         sys.exit(f"unknown rows: {', '.join(unknown)}")
-    rows, results, names = Rows(options, servers), {}, list(servers)
+    rows, results, names = kind(options, servers), {}, list(servers)
     for row in wanted:
         results[row] = {name: [] for name in names}
         for turn in range(rounds):
             order = names if turn % 2 == 0 else names[::-1]
             for name in order:
-                sample = getattr(rows, ROWS[row][1])(name)
+                sample = getattr(rows, known[row][1])(name)
                 results[row][name].append(sample)
                 told = ", ".join(f"{metric} {value:.4g}" for metric, value in sample.items())
                 print(f"{row} {turn + 1}/{rounds} {name}: {told}", file=sys.stderr, flush=True)
     head = [
-        f"Date: {datetime.date.today().isoformat()}. Command: `python3 benches/compare.py {' '.join(sys.argv[1:])}`.",
+        f"Date: {datetime.date.today().isoformat()}. Command: `python3 benches/{pathlib.Path(sys.argv[0]).name} {' '.join(sys.argv[1:])}`.",
         "",
         f"Machine: {os.cpu_count()} CPUs, {platform.system()} {platform.release()}, file system {filesystem}. "
         + f"Servers: {version(servers['redis'])}" + (f"; {version(options.valkey)}" if options.valkey else "")
         + f". {rounds} alternating pairs a row; medians; ratios with their 95 % interval.",
         "",
     ]
-    text = "\n".join(head) + report(results, names, options) + "\n"
+    text = "\n".join(head) + report(results, names, known) + "\n"
     print(text)
     if options.markdown:
         options.markdown.write_text(text)
