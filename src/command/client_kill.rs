@@ -1,10 +1,10 @@
 //! CLIENT KILL: ends connections, by address or by filters that must all hold.
 
 use super::client_list::Type;
-use super::connection::DEFAULT_USER;
 use super::failure::SYNTAX;
 use super::{Ctx, Failure};
 use crate::base::number;
+use crate::engine::acl::Acl;
 use crate::engine::client::{Client, ClientId};
 
 /// What a connection must be like to be ended.
@@ -12,6 +12,7 @@ struct Filter<'a> {
     address: Option<&'a [u8]>,
     local_address: Option<&'a [u8]>,
     kind: Option<Type>,
+    user: Option<&'a [u8]>,
     id: Option<ClientId>,
     /// At least so many seconds old.
     max_age: u64,
@@ -20,7 +21,8 @@ struct Filter<'a> {
 }
 
 impl<'a> Filter<'a> {
-    const ALL: Self = Self { address: None, local_address: None, kind: None, id: None, max_age: 0, skip_me: true };
+    const ALL: Self =
+        Self { address: None, local_address: None, kind: None, user: None, id: None, max_age: 0, skip_me: true };
 
     /// `KILL ip:port`.
     fn by_address(address: &'a [u8]) -> Self {
@@ -28,7 +30,7 @@ impl<'a> Filter<'a> {
     }
 
     /// `KILL filter value [filter value …]`.
-    fn read(mut words: &[&'a [u8]]) -> Result<Self, Failure> {
+    fn read(mut words: &[&'a [u8]], acl: &Acl) -> Result<Self, Failure> {
         let mut filter = Self::ALL;
         while let [option, value, rest @ ..] = words {
             match option.to_ascii_lowercase().as_slice() {
@@ -40,7 +42,7 @@ impl<'a> Filter<'a> {
                 b"type" => filter.kind = Some(Type::from_name(value)?),
                 b"addr" => filter.address = Some(value),
                 b"laddr" => filter.local_address = Some(value),
-                b"user" if *value == DEFAULT_USER.as_bytes() => {}
+                b"user" if acl.user(value).is_some() => filter.user = Some(value),
                 b"user" => return Err(Failure::new([b"ERR No such user '", *value, b"'"].concat())),
                 b"skipme" if value.eq_ignore_ascii_case(b"yes") => filter.skip_me = true,
                 b"skipme" if value.eq_ignore_ascii_case(b"no") => filter.skip_me = false,
@@ -56,6 +58,7 @@ impl<'a> Filter<'a> {
         self.address.is_none_or(|address| address == client.peer.address.as_bytes())
             && self.local_address.is_none_or(|address| address == client.peer.local_address.as_bytes())
             && self.kind.is_none_or(|kind| kind == Type::of(client))
+            && self.user.is_none_or(|user| client.is_user(user))
             && self.id.is_none_or(|id| id == client.id)
             && age >= self.max_age
     }
@@ -77,7 +80,7 @@ pub fn kill(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
             }
         },
         words => {
-            let ended = end_all(ctx, &Filter::read(words)?);
+            let ended = end_all(ctx, &Filter::read(words, &ctx.engine.acl)?);
             ctx.reply.integer(ended);
             Ok(())
         }
@@ -90,8 +93,7 @@ fn end_all(ctx: &mut Ctx<'_>, filter: &Filter<'_>) -> i64 {
     let mut ended = 0;
     for client in ctx.engine.clients.iter_mut() {
         if !client.killed && filter.matches(client, now_us) {
-            client.killed = true;
-            client.wake();
+            client.kill();
             ended += 1;
         }
     }

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::failure::SYNTAX;
 use super::{Ctx, Failure};
 use crate::base::number;
+use crate::engine::Engine;
 use crate::engine::client::{Client, ClientId};
 use crate::engine::pubsub::Kind;
 
@@ -139,6 +140,13 @@ fn own_line(ctx: &Ctx<'_>, arguments: &[&[u8]]) -> String {
     line
 }
 
+/// The line of a connection that is out, or not.
+pub fn line(engine: &Engine, client: &Client) -> String {
+    let mut line = String::new();
+    write_line(&mut line, client, engine.monotonic_us(), &Hand::empty(client));
+    line.trim_end().to_owned()
+}
+
 fn write_line(to: &mut String, client: &Client, now_us: u64, hand: &Hand) {
     let seconds_since = |at_us: u64| now_us.saturating_sub(at_us) / 1_000_000;
     let waiting = client.transaction.as_ref().map(|transaction| (transaction.queue.len(), transaction.memory()));
@@ -174,7 +182,7 @@ fn write_line(to: &mut String, client: &Client, now_us: u64, hand: &Hand) {
         in_list.div_ceil(REPLY_BLOCK),
         if hand.sends { "rw" } else { "r" },
         client.last_command,
-        super::connection::DEFAULT_USER,
+        client.user.as_ref().map_or("(superuser)".into(), |user| String::from_utf8_lossy(&user.name)),
         if client.resp3 { 3 } else { 2 },
         String::from_utf8_lossy(&client.lib_name),
         String::from_utf8_lossy(&client.lib_version),

@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::{Ctx, Failure, blocking, failure};
-use crate::engine::{Engine, Request};
+use super::{Ctx, Failure, acl, blocking, failure};
 use crate::engine::config::Config;
+use crate::engine::{Engine, Request};
 
 /// The reply to such a change says that the log is written so; EXEC cannot wait for that between its commands, and must
 /// not promise it.
@@ -52,6 +52,9 @@ pub fn set(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
         tracing::warn!("{warning}");
     }
     ctx.engine.renew_access();
+    if names.contains(&"requirepass") {
+        ctx.engine.follow_requirepass(Some(ctx.client));
+    }
     if names.iter().any(|name| name.starts_with("maxmemory")) {
         memory_limit_changed(ctx.engine);
     }
@@ -108,6 +111,7 @@ pub fn rewrite(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
     if ctx.engine.config.file().is_none() {
         return Err("ERR The server is running without a config file".into());
     }
+    keep_users(ctx.engine);
     write_file(&ctx.engine.config, Config::rewritten).map_err(|error| {
         tracing::warn!("CONFIG REWRITE failed: {error}");
         Failure::new(format!("ERR Rewriting config file: {error}"))
@@ -115,6 +119,12 @@ pub fn rewrite(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
     tracing::info!("CONFIG REWRITE executed with success");
     ctx.reply.ok();
     Ok(())
+}
+
+/// Lets the file that is written have the users of this moment, unless they have a file of their own.
+pub(super) fn keep_users(engine: &mut Engine) {
+    let users = engine.acl.users().map(|user| acl::line(user)).collect();
+    engine.config.state_users(users);
 }
 
 /// CONFIG RESETSTAT
@@ -135,7 +145,7 @@ pub(super) fn write_file(config: &Config, rewrite: fn(&Config, &[u8]) -> Vec<u8>
 }
 
 /// Puts `text` in the place of a file in one step, durably: a crash leaves the old text or the new one.
-fn replace(file: &Path, text: &[u8]) -> io::Result<()> {
+pub(super) fn replace(file: &Path, text: &[u8]) -> io::Result<()> {
     // What the name links to is replaced, and not the link.
     let file = file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
     let folder = file.parent().unwrap_or(Path::new("/"));

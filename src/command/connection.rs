@@ -1,22 +1,17 @@
 //! PING, ECHO, QUIT, RESET, HELLO and AUTH: what a connection is and who is behind it.
 //!
-//! There is one user, `default`, whose password is `requirepass`. What always holds: a password is compared in constant
-//! time, and a failed HELLO changes nothing about the connection.
+//! What always holds: a password is compared in constant time, and a failed HELLO changes nothing about the connection.
 
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
-
+use super::acl::check;
 use super::client::set_name;
 use super::dispatch::listens_only;
 use super::{Ctx, Failure};
 use crate::base::number;
+use crate::engine::acl::DEFAULT_USER;
 use crate::engine::client::{Client, ReplyMode};
 
 /// The version of Redis whose contract this server keeps; clients choose features by it.
 pub const REDIS_VERSION: &str = "7.2.4";
-
-/// The one user there is.
-pub const DEFAULT_USER: &str = "default";
 
 const WRONG_PASS: &str = "WRONGPASS invalid username-password pair or user is disabled.";
 
@@ -60,12 +55,13 @@ pub fn reset(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
     ctx.engine.watches.unwatch_all(ctx.client);
     ctx.engine.pubsub.unsubscribe_all(ctx.client);
     ctx.engine.monitors.remove(ctx.client);
-    let needs_password = !ctx.engine.config.requirepass().is_empty();
+    let (user, is_open) = (ctx.engine.acl.default_user().clone(), ctx.engine.acl.is_open());
     let client = &mut *ctx.client;
     client.transaction = None;
     client.db = 0;
     client.resp3 = false;
-    client.authenticated = !needs_password;
+    client.user = Some(user);
+    client.authenticated = is_open;
     client.name.clear();
     // A skip that is under way concerns the reply to RESET, too.
     client.reply_mode = ReplyMode { skip: client.reply_mode.skip, ..ReplyMode::default() };
@@ -80,12 +76,12 @@ pub fn reset(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
 /// AUTH [username] password
 pub fn auth(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     let (user, password) = match arguments {
-        [_, _] if ctx.engine.config.requirepass().is_empty() => return Err(NO_PASSWORD_SET.into()),
-        [_, password] => (DEFAULT_USER.as_bytes(), *password),
+        [_, _] if ctx.engine.acl.default_user().nopass => return Err(NO_PASSWORD_SET.into()),
+        [_, password] => (DEFAULT_USER, *password),
         [_, user, password] => (*user, *password),
         _ => return Err(super::failure::SYNTAX),
     };
-    authenticate(ctx, user, password)?;
+    authenticate(ctx, arguments[0], user, password)?;
     ctx.reply.ok();
     Ok(())
 }
@@ -113,7 +109,7 @@ pub fn hello(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
         }
     }
     if let Some((user, password)) = credentials {
-        authenticate(ctx, user, password)?;
+        authenticate(ctx, arguments[0], user, password)?;
     }
     if ctx.engine.needs_password(ctx.client) {
         return Err(HELLO_WITHOUT_AUTH.into());
@@ -162,21 +158,15 @@ fn greet(ctx: &mut Ctx<'_>) {
 }
 
 /// Lets the connection in if the pair is right. One that is already in stays in if it is wrong.
-fn authenticate(ctx: &mut Ctx<'_>, user: &[u8], password: &[u8]) -> Result<(), Failure> {
-    let expected = ctx.engine.config.requirepass();
-    let user_is_right = user == DEFAULT_USER.as_bytes();
-    let password_is_right = expected.is_empty() || equal_in_constant_time(expected, password);
-    if !(user_is_right && password_is_right) {
-        ctx.engine.stats.auth_denied += 1;
+fn authenticate(ctx: &mut Ctx<'_>, command: &[u8], user: &[u8], password: &[u8]) -> Result<(), Failure> {
+    let known = ctx.engine.acl.user(user).filter(|known| known.has_password(password) && known.enabled).cloned();
+    if known.is_none() {
+        check::note_failed_login(ctx, command, user);
         return Err(WRONG_PASS.into());
     }
+    ctx.client.user = known;
     ctx.client.authenticated = true;
     Ok(())
-}
-
-/// Hashes are compared, so that not even the length of the password shows in the time that this takes.
-fn equal_in_constant_time(expected: &[u8], given: &[u8]) -> bool {
-    Sha256::digest(expected).ct_eq(&Sha256::digest(given)).into()
 }
 
 #[cfg(test)]
@@ -189,6 +179,7 @@ mod tests {
         let mut harness = Harness::new();
         let changes = harness.engine.config.set(&[(b"requirepass", b"pw")], false).unwrap();
         assert!(!changes.is_empty());
+        harness.engine.follow_requirepass(None);
         let client = harness.client;
         harness.engine.clients.get_mut(client).unwrap().authenticated = false;
         harness

@@ -2,12 +2,14 @@
 
 use bytes::Bytes;
 
+use super::acl;
 use super::call;
 use super::debug;
 use super::eviction::{self, Room};
 use super::failure::{self, Failure};
 use super::key_waits;
 use super::migrate;
+use super::renaming;
 use super::scripting::{self, long, only_reads};
 use super::spec::{self, Flags};
 use super::table::{self, Row};
@@ -33,6 +35,19 @@ pub enum Outcome {
 pub fn request(engine: &mut Engine, client: &mut Client, arguments: &[&[u8]]) -> Outcome {
     // Keys that became ready during a pause have waited for its end.
     key_waits::serve(engine, Some(client));
+    match renaming::resolve(engine, arguments) {
+        Ok(None) => {}
+        Ok(Some(words)) => return request_by_own_name(engine, client, &words),
+        Err(failure) => {
+            client.last_command = "NULL";
+            answer_failure(engine, client, None, &failure);
+            return Outcome::Done;
+        }
+    }
+    request_by_own_name(engine, client, arguments)
+}
+
+fn request_by_own_name(engine: &mut Engine, client: &mut Client, arguments: &[&[u8]]) -> Outcome {
     let row = match table::admit(arguments) {
         Ok(row) => row,
         Err(text) => {
@@ -50,6 +65,7 @@ pub fn request(engine: &mut Engine, client: &mut Client, arguments: &[&[u8]]) ->
             return Outcome::Done;
         }
     };
+    client.last_command = row.spec.name;
     if let Err(failure) = allowed(engine, client, row, arguments) {
         answer_failure(engine, client, Some(row), &failure);
         return Outcome::Done;
@@ -76,7 +92,6 @@ pub fn request(engine: &mut Engine, client: &mut Client, arguments: &[&[u8]]) ->
             }
         }
     }
-    client.last_command = row.spec.name;
     client.commands += 1;
     if queueing {
         queue(engine, client, row, arguments);
@@ -128,7 +143,7 @@ fn is_allowed_while_listening(row: &Row) -> bool {
     row.spec.name.ends_with("subscribe") || matches!(row.spec.name, "ping" | "quit" | "reset")
 }
 
-fn allowed(engine: &Engine, client: &Client, row: &Row, arguments: &[&[u8]]) -> Result<(), Failure> {
+fn allowed(engine: &mut Engine, client: &Client, row: &Row, arguments: &[&[u8]]) -> Result<(), Failure> {
     let has = |flag: Flags| row.spec.flags.has(flag);
     if row.spec.name == "debug" {
         debug::allowed(engine, client)?;
@@ -136,6 +151,10 @@ fn allowed(engine: &Engine, client: &Client, row: &Row, arguments: &[&[u8]]) -> 
     if engine.needs_password(client) && !has(spec::NO_AUTH) {
         return Err(failure::NO_AUTH);
     }
+    if has(spec::NO_MULTI) && client.transaction.is_some() {
+        return Err("ERR Command not allowed inside a transaction".into());
+    }
+    acl::check::admit(engine, client, row, arguments)?;
     if listens_only(client) && !is_allowed_while_listening(row) {
         let text = "only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context";
         return Err(Failure::new(format!("ERR Can't execute '{}': {text}", row.spec.name)));
@@ -150,9 +169,6 @@ fn allowed(engine: &Engine, client: &Client, row: &Row, arguments: &[&[u8]]) -> 
     let needs_data = !has(spec::LOADING) || is_debug_write(row, arguments) || queue_needs_data;
     if engine.loading.is_some() && needs_data {
         return Err(failure::LOADING);
-    }
-    if has(spec::NO_MULTI) && client.transaction.is_some() {
-        return Err("ERR Command not allowed inside a transaction".into());
     }
     if client.transaction.is_some() && row.spec.name == "migrate" {
         return Err(migrate::IN_TRANSACTION);

@@ -46,7 +46,8 @@ fn a_transaction_is_refused_as_a_whole_when_memory_became_full_behind_its_queue(
     for key in ["c", "d"] {
         assert_eq!(server.run_as(other, &format!("SET {key} v")), "+OK");
     }
-    let refused = "-EXECABORT Transaction discarded because of: OOM command not allowed when used memory > 'maxmemory'.";
+    let refused =
+        "-EXECABORT Transaction discarded because of: OOM command not allowed when used memory > 'maxmemory'.";
     assert_eq!(server.run("EXEC"), refused);
     assert_eq!(server.run("EXISTS b"), ":0");
 }

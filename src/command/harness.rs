@@ -65,7 +65,9 @@ impl Harness {
     /// Another client.
     pub fn connect(&mut self) -> ClientId {
         let id = self.engine.clients.add(Peer { is_local: true, ..Peer::default() }, 0);
-        self.engine.clients.get_mut(id).unwrap().authenticated = true;
+        let user = self.engine.acl.default_user().clone();
+        let client = self.engine.clients.get_mut(id).unwrap();
+        (client.user, client.authenticated) = (Some(user), true);
         id
     }
 

@@ -8,6 +8,7 @@
     reason = "`[WORD]` in the syntax of a command is a word that may be left out"
 )]
 
+pub mod acl;
 pub mod apply;
 pub mod bitfield;
 pub mod bitmaps;
@@ -57,6 +58,7 @@ pub mod pubsub;
 #[cfg(test)]
 mod pubsub_tests;
 mod redaction;
+pub mod renaming;
 #[cfg(test)]
 mod reveal_tests;
 pub mod scan;

@@ -9,11 +9,12 @@ mod weight;
 
 use std::ops::Range;
 
+use super::acl::check::permits_every_key;
 use super::failure::{self, Failure};
 use super::key_positions::KeyPosition;
 use super::spec::{ACCESS, Access, OW, RO, UPDATE};
 use super::strings::write_text;
-use super::{Ctx, lists, parse};
+use super::{Ctx, lists, parse, table};
 use crate::base::number;
 use crate::base::texts::{Span, Texts};
 use crate::keyspace::{self, End, Entry, Family, Kind, List, Place, Zset};
@@ -34,7 +35,8 @@ struct Options<'a> {
 }
 
 impl<'a> Options<'a> {
-    fn read(arguments: &[&'a [u8]], may_store: bool) -> Result<Self, Failure> {
+    /// `sees_all` tells whether the user may read every key, which patterns are made to.
+    fn read(arguments: &[&'a [u8]], may_store: bool, sees_all: bool) -> Result<Self, Failure> {
         let mut options = Self::default();
         let mut words = arguments.iter();
         while let Some(word) = words.next() {
@@ -52,9 +54,15 @@ impl<'a> Options<'a> {
                 }
                 (b"BY", [pattern, rest @ ..]) => {
                     let pattern = Pattern::of(pattern);
+                    if pattern.names_keys() && !sees_all {
+                        return Err("ERR BY option of SORT denied due to insufficient ACL permissions.".into());
+                    }
                     options.is_unsorted |= !pattern.names_keys();
                     options.by = Some(pattern);
                     words = rest.iter();
+                }
+                (b"GET", _) if !sees_all => {
+                    return Err("ERR GET option of SORT denied due to insufficient ACL permissions.".into());
                 }
                 (b"GET", [pattern, rest @ ..]) => {
                     options.gets.push(Pattern::of(pattern));
@@ -86,12 +94,17 @@ struct Item {
 
 /// SORT key [BY pattern] [LIMIT offset count] [GET pattern …] [ASC | DESC] [ALPHA] [STORE destination]
 pub fn sort(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
-    run(ctx, arguments[1], Options::read(&arguments[2..], true)?)
+    run(ctx, arguments[1], Options::read(&arguments[2..], true, sees_all(ctx, arguments))?)
 }
 
 /// SORT_RO: the same without STORE.
 pub fn sort_ro(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
-    run(ctx, arguments[1], Options::read(&arguments[2..], false)?)
+    run(ctx, arguments[1], Options::read(&arguments[2..], false, sees_all(ctx, arguments))?)
+}
+
+fn sees_all(ctx: &Ctx<'_>, arguments: &[&[u8]]) -> bool {
+    let row = table::command(arguments[0]).expect("SORT is in the table");
+    ctx.is_applying() || ctx.client.user.as_ref().is_none_or(|user| permits_every_key(user, row, arguments))
 }
 
 fn run(ctx: &mut Ctx<'_>, key: &[u8], mut options: Options<'_>) -> Result<(), Failure> {

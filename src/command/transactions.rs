@@ -4,6 +4,7 @@
 
 use bytes::Bytes;
 
+use super::acl;
 use super::call;
 use super::table;
 use super::{Ctx, Failure};
@@ -53,7 +54,10 @@ pub fn exec(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
             command.iter().for_each(|argument| ctx.engine.stream.lend(argument));
             let start = ctx.reply.len();
             match table::admit(&arguments) {
-                Ok(row) => call::run(ctx, row, &arguments),
+                Ok(row) => match acl::check::admit_in_exec(ctx, row, &arguments) {
+                    Ok(()) => call::run(ctx, row, &arguments),
+                    Err(failure) => call::refuse(ctx, row, &failure),
+                },
                 Err(text) => call::fail(ctx, &Failure::new(text)),
             }
             call::leave_out(ctx, start);

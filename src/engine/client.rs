@@ -1,10 +1,12 @@
 //! The state of one connection, apart from its socket, and the registry of all of them.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::task::Waker;
 
 use bytes::Bytes;
 
+use super::acl::User;
 use super::config::{BufferLimit, Config};
 use super::gate::Level;
 use super::migration::Migration;
@@ -177,6 +179,8 @@ pub struct Client {
     pub db: usize,
     /// Speaks RESP3.
     pub resp3: bool,
+    /// Who it is; none for the server itself, which may do everything.
+    pub user: Option<Rc<User>>,
     /// Has given the password, or came when none was needed.
     pub authenticated: bool,
     /// CLIENT REPLY.
@@ -252,6 +256,7 @@ impl Client {
             lib_version: Vec::new(),
             db: 0,
             resp3: false,
+            user: None,
             authenticated: false,
             reply_mode: ReplyMode::default(),
             no_evict: false,
@@ -320,6 +325,17 @@ impl Client {
     /// Memory that it takes, in bytes.
     pub fn memory(&self) -> usize {
         self.memory_besides() + self.output.memory()
+    }
+
+    /// Whether it is that user.
+    pub fn is_user(&self, name: &[u8]) -> bool {
+        self.user.as_ref().is_some_and(|user| user.name == name)
+    }
+
+    /// Ends the connection at once.
+    pub fn kill(&mut self) {
+        self.killed = true;
+        self.wake();
     }
 
     /// Wakes the connection's task.
@@ -397,10 +413,13 @@ impl Clients {
             if self.memory <= limit {
                 break;
             }
-            tracing::info!(client = client.id, bytes = client.counted, "Evicting client: all take more than maxmemory-clients");
+            tracing::info!(
+                client = client.id,
+                bytes = client.counted,
+                "Evicting client: all take more than maxmemory-clients"
+            );
             self.memory -= std::mem::take(&mut client.counted);
-            client.killed = true;
-            client.wake();
+            client.kill();
             ended += 1;
         }
         ended

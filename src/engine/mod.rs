@@ -5,6 +5,7 @@
 //! It knows no sockets and no files, and can be dropped and built anew from disk.
 
 pub mod access;
+pub mod acl;
 pub mod admission;
 pub mod blocked_keys;
 pub mod client;
@@ -29,17 +30,19 @@ pub mod stream;
 pub mod trial;
 pub mod watch;
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::task::Waker;
 
 use crate::base::clock::Clock;
 use crate::keyspace::{self, Db};
 use access::Access;
+use acl::{Acl, User};
 use admission::Admission;
 use blocked_keys::BlockedKeys;
 use client::{BlockedOn, Client, Clients};
-use eviction::Eviction;
 use config::{AppendFsync, Changes, Config, Shutdown};
+use eviction::Eviction;
 use gate::{Gate, Level};
 use latency::LatencyEvents;
 use lazyfree::Lazyfree;
@@ -162,6 +165,10 @@ pub struct Engine {
     pub admission: Admission,
     /// Connections.
     pub clients: Clients,
+    /// Who may do what.
+    pub acl: Acl,
+    /// `rename-command`: names as clients say them, in lower case, with the command's own name; none if nobody may say it.
+    pub renamed: BTreeMap<Vec<u8>, Option<&'static str>>,
     /// How the use of keys is noted.
     pub access: Access,
     /// How much memory is in use.
@@ -268,6 +275,8 @@ impl Engine {
             gate: Gate::new(0, databases),
             admission: Admission::default(),
             clients: Clients::default(),
+            acl: Acl::default(),
+            renamed: BTreeMap::new(),
             access: Access::default(),
             memory: Memory::new(lazyfree.memory.clone()),
             eviction: Eviction::default(),
@@ -319,7 +328,27 @@ impl Engine {
         };
         engine.snapshots.saved_s = started_s;
         engine.read_clock();
+        engine.follow_requirepass(None);
         engine
+    }
+
+    /// Gives the default user the password of `requirepass`, or none; `current` is the connection that is out, if one is.
+    pub fn follow_requirepass(&mut self, current: Option<&mut Client>) {
+        let mut user = User::clone(self.acl.default_user());
+        (user.nopass, user.passwords) = (true, Vec::new());
+        let password = self.config.requirepass();
+        if !password.is_empty() {
+            user.add_password(acl::hash_of(password));
+        }
+        self.replace_user(&Rc::new(user), current);
+    }
+
+    /// Puts a user in the place of the one of that name, also for connections that are that user.
+    pub fn replace_user(&mut self, user: &Rc<User>, current: Option<&mut Client>) {
+        self.acl.put(user.clone());
+        for client in self.clients.iter_mut().chain(current).filter(|client| client.is_user(&user.name)) {
+            client.user = Some(user.clone());
+        }
     }
 
     /// Goes on from `offset`, everything before being durable.
@@ -396,9 +425,9 @@ impl Engine {
         self.newest_frame_ms = self.newest_frame_ms.max(wall_ms);
     }
 
-    /// Whether the connection must give the password first; once none is set, nobody must, whenever they came.
+    /// Whether the connection must give a password first; once the default user needs none, nobody must, whenever they came.
     pub fn needs_password(&self, client: &Client) -> bool {
-        !client.authenticated && !self.config.requirepass().is_empty()
+        !client.authenticated && !self.acl.is_open()
     }
 
     /// The level that acknowledgements wait for unless their connection asked for another.
@@ -491,6 +520,9 @@ impl Engine {
         if let Some(changes) = self.policy_changes.take() {
             let names = changes.names();
             self.config.roll_back(changes);
+            if names.contains(&"requirepass") {
+                self.follow_requirepass(None);
+            }
             self.renew_access();
             self.request(Request::ApplySettings(names));
         }

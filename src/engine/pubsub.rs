@@ -45,6 +45,11 @@ impl Subscriptions {
         &self.names[kind as usize]
     }
 
+    /// The names of that kind.
+    pub fn names(&self, kind: Kind) -> impl Iterator<Item = &[u8]> {
+        self.of(kind).iter().map(|name| &**name)
+    }
+
     /// One of the names of that kind.
     pub fn first(&self, kind: Kind) -> Option<Rc<[u8]>> {
         self.of(kind).first().cloned()

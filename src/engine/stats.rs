@@ -40,6 +40,12 @@ pub struct Stats {
     pub keyspace_misses: u64,
     /// Keys removed because their time was up.
     pub expired_keys: u64,
+    /// Commands, keys and channels that their user may not use.
+    pub commands_denied: u64,
+    /// See there.
+    pub keys_denied: u64,
+    /// See there.
+    pub channels_denied: u64,
     /// Keys removed because memory was full.
     pub evicted_keys: u64,
     /// Connections ended because all together took too much memory.

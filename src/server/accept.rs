@@ -136,7 +136,7 @@ fn admit<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: S, peer: Peer, nod
 /// What a connection is told that must not come in; it is counted.
 fn refusal(engine: &mut Engine, peer: &Peer) -> Option<&'static str> {
     let is_full = engine.clients.len() >= engine.config.maxclients();
-    let is_stranger = engine.config.protected_mode() && engine.config.requirepass().is_empty() && !peer.is_local;
+    let is_stranger = engine.config.protected_mode() && engine.acl.default_user().nopass && !peer.is_local;
     engine.stats.rejected_connections += u64::from(is_full || is_stranger);
     if is_full {
         return Some("-ERR max number of clients reached\r\n");
@@ -169,8 +169,10 @@ mod tests {
         assert_eq!(engine.stats.rejected_connections, 1);
         for setting in [(&b"requirepass"[..], &b"secret"[..]), (b"protected-mode", b"no")] {
             let changes = engine.config.set(&[setting], false).unwrap();
+            engine.follow_requirepass(None);
             assert_eq!(refusal(&mut engine, &stranger), None);
             engine.config.roll_back(changes);
+            engine.follow_requirepass(None);
         }
         assert_eq!(engine.config.set(&[(b"maxclients", b"1")], false).unwrap().names(), ["maxclients"]);
         assert_eq!(refusal(&mut engine, &stranger), Some("-ERR max number of clients reached\r\n"));

@@ -48,9 +48,9 @@ pub fn serve<S: AsyncRead + AsyncWrite + Unpin>(node: Rc<Node>, stream: S, peer:
         let now_us = engine.tick();
         engine.stats.total_connections += 1;
         let id = engine.clients.add(peer, now_us);
-        let needs_password = !engine.config.requirepass().is_empty();
+        let (user, is_open) = (engine.acl.default_user().clone(), engine.acl.is_open());
         if let Some(client) = engine.clients.get_mut(id) {
-            client.authenticated = !needs_password;
+            (client.user, client.authenticated) = (Some(user), is_open);
         }
         id
     };

@@ -16,6 +16,7 @@ use super::shutdown::{Asked, Signal, Stops, last_replies, save_last, snapshot_no
 use super::{Node, process, settings, timed, timers};
 use crate::base::clock::{Clock, SystemClock};
 use crate::command::scripting::long;
+use crate::command::{acl, renaming};
 use crate::disk::{Disk, PortableDisk, UringDisk};
 use crate::durability::commit::{self, Committer};
 use crate::durability::foreign::{self, ForeignData};
@@ -63,6 +64,9 @@ pub enum ServeError {
     /// The log cannot be written any more.
     #[error("the log failed, and nothing more is acknowledged: {0}")]
     Log(String),
+    /// Settings that make no sense together, or name a file that makes none.
+    #[error("{0}")]
+    Settings(String),
     /// Something of the system that a server needs.
     #[error("{what}: {source}")]
     System {
@@ -146,6 +150,8 @@ async fn serve(options: Options, logging: Logging) -> Result<(), ServeError> {
     let mut config = options.config;
     process::fit_descriptors(&mut config);
     let mut engine = Engine::new(clock.clone(), fastrand::Rng::new(), config);
+    renaming::at_start(&mut engine).map_err(ServeError::Settings)?;
+    acl::file::load_at_start(&mut engine).map_err(ServeError::Settings)?;
     engine.process.config_file = engine.config.file().map(|path| path.display().to_string()).unwrap_or_default();
     engine.process.executable = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
     engine.process.run_id = std::iter::repeat_with(|| engine.rng.digit(16)).take(40).collect();

@@ -60,7 +60,7 @@ pub fn engine(world: &World, settings: &Settings) -> Engine {
     if let Some((keys, policy)) = settings.memory {
         let limit = (keys * BYTES_PER_KEY).to_string();
         let pairs: [(&[u8], &[u8]); 2] = [(b"maxmemory", limit.as_bytes()), (b"maxmemory-policy", policy.as_bytes())];
-        config.set(&pairs, false).expect("the settings are right");
+        assert!(!config.set(&pairs, false).expect("the settings are right").is_empty());
     }
     let mut engine = Engine::new(Rc::new(world.clock()), fastrand::Rng::with_seed(settings.seed), config);
     engine.trial.planted = settings.planted;

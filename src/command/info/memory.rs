@@ -87,8 +87,18 @@ impl Figures {
 pub(super) fn memory(view: &View<'_>, fields: &mut Fields) {
     let engine = view.engine;
     let Figures {
- used, allocated, active, allocator_resident, rss, peak, at_start, clients, log_buffer, overhead, dataset } =
-        Figures::of(engine, view.clients());
+        used,
+        allocated,
+        active,
+        allocator_resident,
+        rss,
+        peak,
+        at_start,
+        clients,
+        log_buffer,
+        overhead,
+        dataset,
+    } = Figures::of(engine, view.clients());
     fields.put_bytes("used_memory", used);
     fields.put_bytes("used_memory_rss", rss);
     fields.put_bytes("used_memory_peak", peak);

@@ -72,9 +72,9 @@ pub(super) fn stats(view: &View<'_>, fields: &mut Fields) {
     fields.put("instantaneous_eventloop_cycles_per_sec", rates.turns);
     fields.put("instantaneous_eventloop_duration_usec", rates.turn_us.checked_div(rates.turns).unwrap_or(0));
     fields.put("acl_access_denied_auth", stats.auth_denied);
-    fields.put("acl_access_denied_cmd", 0);
-    fields.put("acl_access_denied_key", 0);
-    fields.put("acl_access_denied_channel", 0);
+    fields.put("acl_access_denied_cmd", stats.commands_denied);
+    fields.put("acl_access_denied_key", stats.keys_denied);
+    fields.put("acl_access_denied_channel", stats.channels_denied);
     fields.put("shutdown_in_milliseconds", 0);
 }
 

@@ -65,7 +65,11 @@ fn common(lua: &Lua, host: &Rc<Host>) -> mlua::Result<Table> {
         raise::function(lua, move |lua, arguments: MultiValue| set_resp(lua, &setter, &arguments))?,
     )?;
     redis.raw_set("set_repl", raise::function(lua, |lua, arguments: MultiValue| set_repl(lua, &arguments))?)?;
-    redis.raw_set("acl_check_cmd", raise::function(lua, |lua, arguments: MultiValue| acl_check(lua, &arguments))?)?;
+    let checker = host.clone();
+    redis.raw_set(
+        "acl_check_cmd",
+        raise::function(lua, move |lua, arguments: MultiValue| acl_check(lua, &checker, &arguments))?,
+    )?;
     Ok(redis)
 }
 
@@ -140,12 +144,12 @@ fn set_repl(lua: &Lua, arguments: &MultiValue) -> Result<(), Raised> {
     }
 }
 
-/// Whether the user may run a command: there is one user, who may run all.
-fn acl_check(lua: &Lua, arguments: &MultiValue) -> Result<bool, Raised> {
+/// Whether the user may run a command.
+fn acl_check(lua: &Lua, host: &Host, arguments: &MultiValue) -> Result<bool, Raised> {
     let words = host::words(arguments).map_err(|text| raised(lua, text.trim_start_matches("ERR ")))?;
     let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
     match commands::resolve(&words) {
-        Some(_) => Ok(true),
+        Some(row) => Ok(host.permits(row, &words)),
         None => Err(raised(lua, "Invalid command passed to redis.acl_check_cmd()")),
     }
 }

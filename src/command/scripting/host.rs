@@ -6,7 +6,7 @@ use mlua::{MultiValue, Value};
 
 use crate::command::spec::{self, Group};
 use crate::command::table::{self, Row};
-use crate::command::{Ctx, Failure, call, dispatch, eviction, monitor};
+use crate::command::{Ctx, Failure, acl, call, dispatch, eviction, monitor, renaming};
 use crate::engine::admission::Verdict;
 use crate::engine::scripts::{Kind, Registered};
 use crate::lua::invoke;
@@ -59,6 +59,14 @@ impl Host {
         unsafe { self.ctx.get().as_mut() }
     }
 
+    /// Whether the user of the connection may run a command.
+    pub fn permits(&self, row: &Row, words: &[&[u8]]) -> bool {
+        // SAFETY: a function of the sandbox, which calls no other.
+        let unit = unsafe { self.unit() };
+        let user = unit.and_then(|ctx| ctx.client.user.as_deref());
+        user.is_none_or(|user| acl::check::permits(user, row, words).is_ok())
+    }
+
     /// `redis.setresp`
     pub fn set_resp3(&self, resp3: bool) {
         // SAFETY: a function of the sandbox, which calls no other.
@@ -82,6 +90,11 @@ impl invoke::Host for Host {
         let Some(ctx) = (unsafe { self.unit() }) else {
             return refuse(b"ERR redis.call/pcall can only be called inside a script invocation", reply);
         };
+        let renamed = match renaming::resolve(ctx.engine, words) {
+            Ok(renamed) => renamed,
+            Err(_) => return refuse(UNKNOWN_COMMAND.text(), reply),
+        };
+        let words = renamed.as_deref().unwrap_or(words);
         let row = match admit(ctx, words) {
             Ok(row) => row,
             Err(failure) => return refuse(failure.text(), reply),
@@ -157,9 +170,11 @@ pub fn words(arguments: &MultiValue) -> Result<Vec<Vec<u8>>, &'static str> {
     arguments.iter().map(word).collect()
 }
 
+const UNKNOWN_COMMAND: Failure = Failure::fixed("ERR Unknown Redis command called from script");
+
 /// Whether a script may run this command now.
 fn admit(ctx: &mut Ctx<'_>, words: &[&[u8]]) -> Result<&'static Row, Failure> {
-    let row = table::resolve(words).ok_or("ERR Unknown Redis command called from script")?;
+    let row = table::resolve(words).ok_or(UNKNOWN_COMMAND)?;
     let result = may_run(ctx, row, words);
     if result.is_err() {
         ctx.engine.stats.command(row.id).rejected += 1;
@@ -171,6 +186,7 @@ fn may_run(ctx: &mut Ctx<'_>, row: &Row, words: &[&[u8]]) -> Result<(), Failure>
     if !row.spec.accepts(words.len()) {
         return Err("ERR Wrong number of args calling Redis command from script".into());
     }
+    acl::check::admit_in_script(ctx, row, words)?;
     let flags = row.spec.flags;
     // Whatever a test asks for: what runs scripts or transactions cannot run inside of one.
     let cannot = matches!(row.spec.group, Group::Scripting | Group::Transactions);

@@ -73,6 +73,16 @@ impl Categories {
         Categories(self.0 | other.0)
     }
 
+    /// All of them.
+    pub const fn all() -> Categories {
+        let (mut all, mut at) = (Categories::NONE, 0);
+        while at < CATEGORY_NAMES.len() {
+            all = all.and(CATEGORY_NAMES[at].0);
+            at += 1;
+        }
+        all
+    }
+
     /// The category with this name (without `@`), compared without case.
     pub fn named(name: &[u8]) -> Option<Categories> {
         CATEGORY_NAMES.iter().find(|(_, known)| known.as_bytes().eq_ignore_ascii_case(name)).map(|(bit, _)| *bit)

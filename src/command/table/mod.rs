@@ -3,6 +3,7 @@
 //! Dispatch asks once a request, so a lookup is one multiplication, one or two probes into a table that the compiler
 //! built, and one comparison; it allocates nothing. Rows are numbered densely, so that statistics are a plain array.
 
+mod acl;
 mod bitmaps;
 mod cluster;
 mod connection;
@@ -42,6 +43,7 @@ static FAMILIES: &[&[Spec]] = &[
     pubsub::PUBSUB,
     scripting::SCRIPTING,
     cluster::CLUSTER,
+    acl::ACL,
 ];
 
 /// A spec with its place in the table.
@@ -208,22 +210,29 @@ pub fn unknown(argv: &[&[u8]]) -> Vec<u8> {
             text.extend_from_slice(&name.to_ascii_uppercase());
             text.extend_from_slice(b" HELP.");
         }
-        _ => {
-            text.extend_from_slice(b"ERR unknown command '");
-            text.extend_from_slice(echo(name, ECHO_LIMIT));
-            text.extend_from_slice(b"', with args beginning with: ");
-            let start = text.len();
-            for argument in argv.iter().skip(1) {
-                let used = text.len() - start;
-                if used >= ECHO_LIMIT {
-                    break;
-                }
-                text.push(b'\'');
-                text.extend_from_slice(echo(argument, ECHO_LIMIT - used));
-                text.extend_from_slice(b"' ");
-            }
-        }
+        _ => return unknown_command(argv),
     }
+    in_one_line(text)
+}
+
+/// The error for a name that no command has.
+pub fn unknown_command(argv: &[&[u8]]) -> Vec<u8> {
+    let name = argv.first().copied().unwrap_or_default();
+    let mut text = [b"ERR unknown command '", echo(name, ECHO_LIMIT), b"', with args beginning with: "].concat();
+    let start = text.len();
+    for argument in argv.iter().skip(1) {
+        let used = text.len() - start;
+        if used >= ECHO_LIMIT {
+            break;
+        }
+        text.push(b'\'');
+        text.extend_from_slice(echo(argument, ECHO_LIMIT - used));
+        text.extend_from_slice(b"' ");
+    }
+    in_one_line(text)
+}
+
+fn in_one_line(mut text: Vec<u8>) -> Vec<u8> {
     text.iter_mut().filter(|byte| matches!(byte, b'\r' | b'\n')).for_each(|byte| *byte = b' ');
     text
 }

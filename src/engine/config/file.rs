@@ -156,10 +156,17 @@ impl<'a> Reader<'a> {
         Value::Text([present.text(), value.text()].join(&b' '))
     }
 
-    fn no_setting(&self, name: &str, words: &[Vec<u8>]) -> Result<(), String> {
+    fn no_setting(&mut self, name: &str, words: &[Vec<u8>]) -> Result<(), String> {
         match DIRECTIVES.iter().find(|directive| directive.name == name) {
             _ if OBSOLETE.contains(&name) => Ok(()),
-            Some(_) if name == "user" && is_default_user(words) => Ok(()),
+            Some(directive) if directive.built && words.len() >= directive.words => {
+                match (name, words) {
+                    ("user", _) => self.config.users.push(words.to_vec()),
+                    ("rename-command", [old, new]) => self.config.renamed.push((old.clone(), new.clone())),
+                    _ => return Err("wrong number of arguments, or not allowed here".into()),
+                }
+                Ok(())
+            }
             Some(directive) if !directive.built && words.len() >= directive.words => {
                 Err(format!("ackd does not have {name} yet, and does not start as if it had"))
             }
@@ -170,21 +177,6 @@ impl<'a> Reader<'a> {
             }),
         }
     }
-}
-
-/// Whether the words of a `user` line describe the one user there is, as Redis' CONFIG REWRITE writes it when nobody has
-/// changed it: whoever connects may do everything.
-fn is_default_user(words: &[Vec<u8>]) -> bool {
-    /// What must be granted, and what may stand there besides, each in its spellings.
-    const GRANTS: [&[&str]; 5] =
-        [&["on"], &["nopass"], &["~*", "allkeys"], &["&*", "allchannels"], &["+@all", "allcommands"]];
-    const BESIDES: &str = "sanitize-payload";
-    let Some((name, rules)) = words.split_first() else { return false };
-    let is = |rule: &Vec<u8>, spelling: &str| rule.eq_ignore_ascii_case(spelling.as_bytes());
-    let grants = |rule: &Vec<u8>, grant: &[&str]| grant.iter().any(|spelling| is(rule, spelling));
-    name == b"default"
-        && GRANTS.iter().all(|grant| rules.iter().any(|rule| grants(rule, grant)))
-        && rules.iter().all(|rule| is(rule, BESIDES) || GRANTS.iter().any(|grant| grants(rule, grant)))
 }
 
 #[cfg(test)]
@@ -255,16 +247,6 @@ mod tests {
         for line in [
             "tls-cluster yes",
             "tls-port 6380",
-            "aclfile users.acl",
-            "user default on",
-            "user alice on nopass ~* &* +@all",
-            "user default off nopass ~* &* +@all",
-            "user default on nopass ~* +@all",
-            "user default on nopass ~* &* +@all -debug",
-            "user default on nopass ~app:* &* +@all",
-            "user default on >secret ~* &* +@all",
-            "user default on nopass >secret ~* &* +@all",
-            "rename-command CONFIG \"\"",
             "loadmodule a.so",
             "replicaof 127.0.0.1 6379",
             "slaveof localhost 6379",
@@ -278,16 +260,16 @@ mod tests {
     }
 
     #[test]
-    fn the_default_user_as_redis_writes_it_is_the_one_there_is() {
-        for line in [
-            "user default on nopass ~* &* +@all",
-            "user default on nopass sanitize-payload ~* &* +@all",
-            "USER default +@all &* ~* nopass ON",
-            "user default on nopass allkeys allchannels allcommands",
-        ] {
-            let config = read(line).unwrap();
-            assert_eq!(config.rewritten(line.as_bytes()), format!("{line}\n").into_bytes());
-        }
+    fn lines_of_users_and_renamed_commands_are_kept_for_who_knows_what_they_mean() {
+        let config =
+            read("user alice on >p ~* +@all\nuser bob off\nRENAME-COMMAND config \"\"\nrename-command get fetch")
+                .unwrap();
+        assert_eq!(config.users().len(), 2);
+        assert_eq!(config.users()[1], [b"bob".to_vec(), b"off".to_vec()]);
+        let renamed = [(b"config".to_vec(), Vec::new()), (b"get".to_vec(), b"fetch".to_vec())];
+        assert_eq!(config.renamed(), renamed);
+        assert!(read("rename-command get").is_err());
+        assert!(read("user").is_err());
     }
 
     #[test]

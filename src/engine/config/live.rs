@@ -85,6 +85,14 @@ pub struct Shutdown {
     pub save: Option<bool>,
 }
 
+/// `acl-pubsub-default`: which channels a new user may use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum ChannelsOfNewUsers {
+    None,
+    All,
+}
+
 /// `maxmemory-policy`: which keys are evicted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
@@ -191,6 +199,7 @@ macro_rules! from_choice {
 }
 from_choice! {
     AppendFsync { 1 => EverySec, 2 => No; Always }
+    ChannelsOfNewUsers { 1 => All; None }
     Allowed { 1 => Yes, 2 => Local; No }
     LogLevel { 0 => Debug, 1 => Verbose, 3 => Warning, 4 => Nothing; Notice }
     Supervised { 1 => Upstart, 2 => Systemd, 3 => Auto; No }
@@ -276,6 +285,8 @@ live! {
     proto_max_bulk_len: u64 = "proto-max-bulk-len";
     client_query_buffer_limit: u64 = "client-query-buffer-limit";
     maxmemory: u64 = "maxmemory";
+    acl_pubsub_default: ChannelsOfNewUsers = "acl-pubsub-default";
+    acllog_max_len: usize = "acllog-max-len";
     maxmemory_clients_setting: i64 = "maxmemory-clients";
     maxmemory_samples: usize = "maxmemory-samples";
     maxmemory_eviction_tenacity: u32 = "maxmemory-eviction-tenacity";
@@ -326,6 +337,7 @@ live! {
     unixsocket = "unixsocket";
     port_file = "ackd-port-file";
     dir = "dir";
+    aclfile = "aclfile";
     dbfilename = "dbfilename";
     appendfilename = "appendfilename";
     appenddirname = "appenddirname";

@@ -16,7 +16,7 @@ pub mod table;
 pub use composite::{BufferLimit, CLIENT_CLASSES, Composite, KeyEvents};
 pub use documentation::configuration;
 pub use file::{Include, LineError, Reader, Source};
-pub use live::{Allowed, AppendFsync, LogLevel, MaxmemoryPolicy, Shutdown, Supervised};
+pub use live::{Allowed, AppendFsync, ChannelsOfNewUsers, LogLevel, MaxmemoryPolicy, Shutdown, Supervised};
 pub use setting::{Change, Class, Kind, Setting, Value};
 
 use crate::base::glob;
@@ -32,6 +32,12 @@ pub struct Config {
     live: Live,
     file: Option<PathBuf>,
     hook: Option<ApplyHook>,
+    /// The words of each `user` line.
+    users: Vec<Vec<Vec<u8>>>,
+    /// The `user` lines that a rewrite states.
+    stated_users: Vec<Vec<u8>>,
+    /// `rename-command`: what commands are called, and by their own names.
+    renamed: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl fmt::Debug for Config {
@@ -99,7 +105,8 @@ impl Config {
     pub fn new() -> Self {
         let values: Vec<Value> = table::settings().iter().map(|setting| setting.default_value()).collect();
         let live = Live::read(&values);
-        Self { values, live, file: None, hook: None }
+        let (users, stated_users, renamed) = (Vec::new(), Vec::new(), Vec::new());
+        Self { values, live, file: None, hook: None, users, stated_users, renamed }
     }
 
     /// The file that the settings came from and that CONFIG REWRITE writes.
@@ -241,6 +248,26 @@ impl Config {
     #[inline]
     pub fn requirepass(&self) -> &[u8] {
         &self.live.requirepass
+    }
+
+    /// The words behind `user` of each such line.
+    pub fn users(&self) -> &[Vec<Vec<u8>>] {
+        &self.users
+    }
+
+    /// Lets a rewrite state these `user` lines.
+    pub fn state_users(&mut self, lines: Vec<Vec<u8>>) {
+        self.stated_users = lines;
+    }
+
+    /// `rename-command`: the names of commands and what they are called; nothing for those that are not there.
+    pub fn renamed(&self) -> &[(Vec<u8>, Vec<u8>)] {
+        &self.renamed
+    }
+
+    /// Whether new users may use every channel.
+    pub fn new_users_have_all_channels(&self) -> bool {
+        self.acl_pubsub_default() == ChannelsOfNewUsers::All
     }
 
     /// `maxmemory-clients` in bytes, if there is a limit.

@@ -27,23 +27,26 @@ impl Config {
     fn rewrite(&self, old: &[u8], in_full: bool) -> Vec<u8> {
         let mut lines: Vec<Vec<u8>> = Vec::new();
         let mut places: HashMap<usize, Vec<usize>> = HashMap::new();
+        let mut user_places: Vec<usize> = Vec::new();
         let mut signed = false;
         for line in old.split(|byte| *byte == b'\n') {
             let line = line.trim_ascii();
             signed |= line == SIGNATURE;
             let is_directive = !line.is_empty() && !line.starts_with(b"#");
             let words = if is_directive { quoting::split(line) } else { None };
-            if let Some(index) = words.and_then(|words| table::index_of(words.first()?)) {
-                places.entry(index).or_default().push(lines.len());
+            if let Some(name) = words.as_ref().and_then(|words| words.first()) {
+                if let Some(index) = table::index_of(name) {
+                    places.entry(index).or_default().push(lines.len());
+                } else if name.eq_ignore_ascii_case(b"user") {
+                    user_places.push(lines.len());
+                }
             }
             lines.push(line.to_vec());
         }
         while lines.last().is_some_and(|line| line.is_empty()) {
             lines.pop();
         }
-        for (index, setting) in table::settings().iter().enumerate() {
-            let places = places.remove(&index).unwrap_or_default();
-            let written = lines_of(setting, &self.values[index], places.len(), in_full);
+        let mut state = |places: &[usize], written: &[Vec<u8>]| {
             for (at, line) in written.iter().enumerate() {
                 match places.get(at) {
                     Some(place) => lines[*place].clone_from(line),
@@ -58,12 +61,28 @@ impl Config {
             for place in places.iter().skip(written.len()) {
                 lines[*place].clear();
             }
+        };
+        for (index, setting) in table::settings().iter().enumerate() {
+            let places = places.remove(&index).unwrap_or_default();
+            state(&places, &lines_of(setting, &self.values[index], places.len(), in_full));
         }
+        state(&user_places, self.user_lines(!user_places.is_empty()));
         // What was taken out leaves blank lines behind; one in a row is enough.
         lines.dedup_by(|next, last| next.is_empty() && last.is_empty());
         let mut text = lines.join(&b'\n');
         text.push(b'\n');
         text
+    }
+}
+
+/// The default user that nobody has changed.
+const UNCHANGED: &[u8] = b"user default on nopass sanitize-payload ~* &* +@all";
+
+impl Config {
+    /// The lines of users: none if they have a file of their own, or if there is nothing to say that was not said.
+    fn user_lines(&self, said: bool) -> &[Vec<u8>] {
+        let nothing_new = !said && self.stated_users.len() == 1 && self.stated_users[0] == UNCHANGED;
+        if !self.aclfile().is_empty() || nothing_new { &[] } else { &self.stated_users }
     }
 }
 

@@ -25,7 +25,12 @@ pub static MEMORY: Section = Section {
             ],
             "Which keys are evicted above `maxmemory`. It also decides whether OBJECT IDLETIME or OBJECT FREQ is kept.",
         ),
-        number("maxmemory-samples", "5", POSITIVE_INT, "Keys looked at, in each database, for each one that is evicted."),
+        number(
+            "maxmemory-samples",
+            "5",
+            POSITIVE_INT,
+            "Keys looked at, in each database, for each one that is evicted.",
+        ),
         number(
             "maxmemory-eviction-tenacity",
             "10",

@@ -47,13 +47,8 @@ pub static SECTIONS: [&Section; 17] = [
 pub const DIRECTIVES: [Directive; 5] = [
     Directive { name: "include", words: 1, built: true, exception: "" },
     Directive { name: "loadmodule", words: 1, built: false, exception: "" },
-    Directive {
-        name: "user",
-        words: 1,
-        built: false,
-        exception: "The user `default` as Redis' CONFIG REWRITE writes it when nobody has changed it is accepted.",
-    },
-    Directive { name: "rename-command", words: 2, built: false, exception: "" },
+    Directive { name: "user", words: 1, built: true, exception: "" },
+    Directive { name: "rename-command", words: 2, built: true, exception: "" },
     Directive { name: "sentinel", words: 1, built: false, exception: "" },
 ];
 

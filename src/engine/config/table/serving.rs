@@ -83,15 +83,15 @@ pub static SECURITY: Section = Section {
         choice("enable-module-command", "no", NO_YES_LOCAL, "Who may use MODULE LOAD. ackd has no modules.")
             .at_start()
             .remembered(),
-        text("aclfile", "", "File with ACL users.").at_start().not_built(),
+        path("aclfile", "", "File with ACL users, which ACL LOAD reads and ACL SAVE writes; empty for none.")
+            .at_start(),
         choice(
             "acl-pubsub-default",
             "resetchannels",
             &[("allchannels", 1), ("resetchannels", 0)],
             "Channels that a new ACL user may use.",
-        )
-        .remembered(),
-        number("acllog-max-len", "128", NATURAL, "Entries kept in the ACL log.").remembered(),
+        ),
+        number("acllog-max-len", "128", NATURAL, "Entries kept in the ACL log."),
     ],
 };
 

@@ -1,0 +1,89 @@
+//! `rename-command`: commands that clients must call by another name, or not at all.
+//!
+//! What a client or a script says is put into the command's own name before anything else looks at it, so that the log has
+//! only names that every server knows.
+
+use smallvec::SmallVec;
+
+use super::{Failure, table};
+use crate::engine::Engine;
+
+/// The words of a request.
+pub type Words<'a> = SmallVec<[&'a [u8]; 8]>;
+
+/// Renames as the settings say, for a server that starts; the error says why it must not.
+pub fn at_start(engine: &mut Engine) -> Result<(), String> {
+    for (old, new) in engine.config.renamed().to_vec() {
+        let (old, new) = (old.to_ascii_lowercase(), new.to_ascii_lowercase());
+        let row = match engine.renamed.get(&old) {
+            Some(name) => name.and_then(|name| table::command(name.as_bytes())),
+            None => table::command(&old),
+        };
+        let row = row.ok_or_else(|| format!("No such command in rename-command: {}", String::from_utf8_lossy(&old)))?;
+        engine.renamed.insert(old, None);
+        if new.is_empty() {
+            continue;
+        }
+        if engine.renamed.get(&new).map_or(table::command(&new).is_some(), Option::is_some) {
+            return Err(format!("Target command name already exists: {}", String::from_utf8_lossy(&new)));
+        }
+        engine.renamed.insert(new, Some(row.spec.name));
+    }
+    Ok(())
+}
+
+/// The request with the command's own name, if it was called by another; an error if it must not be called by this one.
+pub fn resolve<'a>(engine: &Engine, words: &[&'a [u8]]) -> Result<Option<Words<'a>>, Failure> {
+    if engine.renamed.is_empty() {
+        return Ok(None);
+    }
+    match engine.renamed.get(&words[0].to_ascii_lowercase()) {
+        None => Ok(None),
+        Some(None) => Err(Failure::new(table::unknown_command(words))),
+        Some(Some(name)) => {
+            let mut words = Words::from_slice(words);
+            words[0] = name.as_bytes();
+            Ok(Some(words))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::harness::Harness;
+    use crate::engine::config::Reader;
+
+    fn rename(server: &mut Harness, lines: &[&str]) -> Result<(), String> {
+        for line in lines {
+            let words: Vec<Vec<u8>> = line.split(' ').map(|word| word.trim_matches('"').as_bytes().to_vec()).collect();
+            Reader::new(&mut server.engine.config).command_line(&words).unwrap();
+        }
+        at_start(&mut server.engine)
+    }
+
+    #[test]
+    fn a_renamed_command_has_only_its_new_name_and_is_logged_by_its_own() {
+        let mut server = Harness::new();
+        rename(&mut server, &["rename-command SET put", "rename-command flushall \"\""]).unwrap();
+        assert_eq!(server.run("Put k v"), "+OK");
+        assert!(server.effects().contains("SET k v") || server.effects().is_empty());
+        assert_eq!(server.run("GET k"), "$1 v");
+        assert_eq!(server.run("set k v"), "-ERR unknown command 'set', with args beginning with: 'k' 'v'");
+        assert_eq!(server.run("FLUSHALL"), "-ERR unknown command 'FLUSHALL', with args beginning with:");
+        assert_eq!(server.run("EVAL \"return redis.call('put','k','w')\" 0"), "+OK");
+        assert!(server.run("EVAL \"return redis.call('set','k','w')\" 0").starts_with("-ERR Unknown Redis command"));
+        server.run("MULTI");
+        assert_eq!(server.run("put k x"), "+QUEUED");
+        assert_eq!(server.run("EXEC"), "*1 +OK");
+        assert_eq!(server.run("GET k"), "$1 x");
+    }
+
+    #[test]
+    fn what_makes_no_sense_stops_the_start() {
+        let error = |lines: &[&str]| rename(&mut Harness::new(), lines).unwrap_err();
+        assert!(error(&["rename-command nosuch x"]).starts_with("No such command"));
+        assert!(error(&["rename-command get set"]).starts_with("Target command name already exists"));
+        rename(&mut Harness::new(), &["rename-command get \"\"", "rename-command set get"]).unwrap();
+    }
+}
