@@ -61,6 +61,9 @@ fn declared(name: &[u8], words: &[&[u8]], all_channels: bool) -> Result<User, Un
     if !is_name(name) {
         return Err(Undeclared::Other("Usernames can't contain spaces or null characters".into()));
     }
+    if words.iter().any(|word| word.is_empty()) {
+        return Err(Undeclared::Rule(Vec::new(), RuleError::Syntax));
+    }
     let merged = rules::merged(words).map_err(|first| {
         let first = String::from_utf8_lossy(&first).into_owned();
         Undeclared::Other(format!("Unmatched parenthesis in selector definition starting at '{first}'"))

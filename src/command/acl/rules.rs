@@ -37,6 +37,7 @@ pub enum RuleError {
 pub fn apply(user: &mut User, rule: &[u8], all_channels: bool) -> Result<(), RuleError> {
     let is = |word: &str| rule.eq_ignore_ascii_case(word.as_bytes());
     match rule {
+        [] => {}
         _ if is("on") => user.enabled = true,
         _ if is("off") => user.enabled = false,
         _ if is("nopass") => (user.nopass, user.passwords) = (true, Vec::new()),
