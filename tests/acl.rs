@@ -211,7 +211,8 @@ impl Draw {
 
 /// Full names of the commands that both servers have.
 fn common(oracle: &mut Client) -> Vec<&'static str> {
-    let words = |value: &Value| value.elements().unwrap().iter().map(|name| name.text().unwrap()).collect::<BTreeSet<_>>();
+    let words =
+        |value: &Value| value.elements().unwrap().iter().map(|name| name.text().unwrap()).collect::<BTreeSet<_>>();
     let theirs = words(&oracle.command("COMMAND LIST"));
     // `restore-asking`, `psync` and their like are in one of them only.
     let is_common =

@@ -119,7 +119,7 @@ pub fn getuser(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     user.passwords.iter().for_each(|hash| reply.bulk(rules::hash_text(hash).as_bytes()));
     let selector = |ctx: &mut Ctx<'_>, selector: &Selector| {
         let parts = [
-            ("commands", rules::describe_commands(selector).into_bytes()),
+            ("commands", rules::describe_commands(selector)),
             ("keys", rules::describe_keys(selector)),
             ("channels", rules::describe_channels(selector)),
         ];

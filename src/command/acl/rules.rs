@@ -198,7 +198,8 @@ fn allow_first_argument(selector: &mut Selector, name: &[u8]) -> Result<(), Rule
     if row.container.is_some() {
         return Err(RuleError::OfSubcommand);
     }
-    if argument.is_empty() {
+    // With a blank in it, it could not be read again from where rules are kept.
+    if argument.is_empty() || has_blanks(argument) {
         return Err(RuleError::Syntax);
     }
     if !row.spec.subcommands.is_empty() {
@@ -214,13 +215,13 @@ fn allow_first_argument(selector: &mut Selector, name: &[u8]) -> Result<(), Rule
 
 /// Adds to the rules that are shown; what it overrides goes: the same command or category, and subcommands of the command.
 fn note_rule(selector: &mut Selector, rule: &[u8], allow: bool) {
-    let rule = String::from_utf8_lossy(rule).to_ascii_lowercase();
-    let is_overridden = |known: &String| match known[1..].strip_prefix(rule.as_str()) {
-        Some(rest) => rest.is_empty() || rest.starts_with('|'),
+    let rule = rule.to_ascii_lowercase();
+    let is_overridden = |known: &Vec<u8>| match known[1..].strip_prefix(rule.as_slice()) {
+        Some(rest) => matches!(rest, [] | [b'|', ..]),
         None => false,
     };
     selector.rules.retain(|known| !is_overridden(known));
-    selector.rules.push(format!("{}{rule}", if allow { '+' } else { '-' }));
+    selector.rules.push([if allow { b"+".as_slice() } else { b"-" }, &rule].concat());
 }
 
 /// The words of ACL SETUSER with those of each selector put together.
@@ -245,9 +246,9 @@ pub fn merged(words: &[&[u8]]) -> Result<Vec<Vec<u8>>, Vec<u8>> {
 }
 
 /// The rules for commands.
-pub fn describe_commands(selector: &Selector) -> String {
-    let first = if selector.commands.began_full() { "+@all" } else { "-@all" };
-    std::iter::once(first).chain(selector.rules.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")
+pub fn describe_commands(selector: &Selector) -> Vec<u8> {
+    let first = if selector.commands.began_full() { b"+@all".as_slice() } else { b"-@all" };
+    std::iter::once(first).chain(selector.rules.iter().map(Vec::as_slice)).collect::<Vec<_>>().join(&b' ')
 }
 
 /// The rules for keys.
@@ -283,7 +284,7 @@ fn describe_selector(selector: &Selector) -> Vec<u8> {
     } else {
         [b"resetchannels ", channels.as_slice()].concat()
     };
-    let parts = [describe_keys(selector), channels, describe_commands(selector).into_bytes()];
+    let parts = [describe_keys(selector), channels, describe_commands(selector)];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(&b' ')
 }
 

@@ -100,7 +100,7 @@ pub struct Selector {
     /// Of commands that are not allowed: what their first argument may be (`+select|0`).
     pub first_arguments: BTreeMap<usize, Vec<Vec<u8>>>,
     /// The rules that made `commands`, as they are shown.
-    pub rules: Vec<String>,
+    pub rules: Vec<Vec<u8>>,
     /// Keys.
     pub keys: Vec<KeyPattern>,
     /// Channels, as globs.
