@@ -2,7 +2,7 @@
 
 use super::scripting::long;
 use super::table::Row;
-use super::{Ctx, Failure, Origin, blocking, monitor, shadow, slowlog};
+use super::{Ctx, Failure, Origin, blocking, key_positions, monitor, shadow, slowlog, spec};
 use crate::engine::Engine;
 use crate::engine::client::{BlockedOn, Client};
 use crate::engine::gate::Gate;
@@ -57,10 +57,23 @@ pub fn run(ctx: &mut Ctx<'_>, row: &Row, arguments: &[&[u8]]) {
         count(ctx, row, arguments, started_us, failed);
         monitor::ended(ctx, row, arguments);
     }
+    if ctx.client.tracking.is_some() {
+        remember_keys(ctx, row, arguments);
+    }
     if let Err(failure) = result {
         ctx.reply.truncate(reply_start);
         fail(ctx, &failure);
     }
+}
+
+/// Notes what a connection that tracks has read. Of a script, each command notes its own.
+fn remember_keys(ctx: &mut Ctx<'_>, row: &Row, arguments: &[&[u8]]) {
+    let flags = row.spec.flags;
+    if ctx.origin != Origin::Client || !flags.has(spec::READONLY) || row.spec.group == spec::Group::Scripting {
+        return;
+    }
+    let keys = key_positions::keys_of(row.spec, arguments).unwrap_or_default();
+    ctx.engine.tracking.remember(ctx.client, keys.iter().map(|key| arguments[key.at]));
 }
 
 fn count(ctx: &mut Ctx<'_>, row: &Row, arguments: &[&[u8]], started_us: u64, failed: bool) {
@@ -152,6 +165,14 @@ pub fn finish(mut ctx: Ctx<'_>, reply_start: usize) {
         blocking::end_by_another(ctx.engine, id, how, end.unwrap_or(0));
     }
     queue_reply(&mut ctx, reply_start, reveals);
+    let tracked = std::mem::take(&mut ctx.tracked);
+    ctx.engine.broadcast(ctx.client.id, tracked, &mut ctx.pushes);
+    if let Some(tracker) = &mut ctx.client.tracking
+        && ctx.client.transaction.is_none()
+        && !ctx.client.last_command.starts_with("client")
+    {
+        tracker.caching = false;
+    }
     if !ctx.pushes.is_empty() || !ctx.lines.is_empty() {
         // What is told may rest on what the connection wrote before, though nobody knows of that yet.
         let offset = if ctx.engine.trial.planted.tell_early { 0 } else { reveals.max(ctx.client.last_write) };

@@ -184,25 +184,6 @@ pub fn durability(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure>
     Ok(())
 }
 
-/// CLIENT GETREDIR: no connection tracks keys.
-pub fn getredir(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
-    ctx.reply.integer(-1);
-    Ok(())
-}
-
-/// CLIENT TRACKINGINFO: no connection tracks keys.
-pub fn trackinginfo(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
-    ctx.reply.map(3);
-    ctx.reply.bulk(b"flags");
-    ctx.reply.set(1);
-    ctx.reply.bulk(b"off");
-    ctx.reply.bulk(b"redirect");
-    ctx.reply.integer(-1);
-    ctx.reply.bulk(b"prefixes");
-    ctx.reply.array(0);
-    Ok(())
-}
-
 #[cfg(test)]
 #[path = "client_tests.rs"]
 mod tests;

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::failure::SYNTAX;
+use super::tracking::redirection;
 use super::{Ctx, Failure};
 use crate::base::number;
 use crate::engine::Engine;
@@ -164,7 +165,7 @@ fn write_line(to: &mut String, client: &Client, now_us: u64, hand: &Hand) {
         to,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={queued} \
          qbuf={query} qbuf-free={query_free} argv-mem={} multi-mem={queued_bytes} rbs={buffer} rbp={buffer} \
-         obl={in_buffer} oll={} omem={in_list} tot-mem={memory} events={} cmd={} user={} redir=-1 \
+         obl={in_buffer} oll={} omem={in_list} tot-mem={memory} events={} cmd={} user={} redir={} \
          resp={} lib-name={} lib-ver={}",
         client.id,
         client.peer.address,
@@ -183,6 +184,7 @@ fn write_line(to: &mut String, client: &Client, now_us: u64, hand: &Hand) {
         if hand.sends { "rw" } else { "r" },
         client.last_command,
         client.user.as_ref().map_or("(superuser)".into(), |user| String::from_utf8_lossy(&user.name)),
+        redirection(client),
         if client.resp3 { 3 } else { 2 },
         String::from_utf8_lossy(&client.lib_name),
         String::from_utf8_lossy(&client.lib_version),
@@ -197,6 +199,9 @@ fn flags(client: &Client) -> String {
         ('P', !client.subscriptions.is_empty()),
         ('x', client.transaction.is_some() || client.executing.is_some()),
         ('b', client.blocked.is_some()),
+        ('t', client.tracking.is_some()),
+        ('R', client.tracking.as_ref().is_some_and(|tracker| tracker.is_broken)),
+        ('B', client.tracking.as_ref().is_some_and(|tracker| tracker.mode.broadcasts)),
         ('d', client.watch_broken),
         ('c', client.close_after_reply),
         ('U', client.peer.is_unix),

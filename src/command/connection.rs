@@ -55,6 +55,7 @@ pub fn reset(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
     ctx.engine.watches.unwatch_all(ctx.client);
     ctx.engine.pubsub.unsubscribe_all(ctx.client);
     ctx.engine.monitors.remove(ctx.client);
+    ctx.engine.tracking.disable(ctx.client);
     let (user, is_open) = (ctx.engine.acl.default_user().clone(), ctx.engine.acl.is_open());
     let client = &mut *ctx.client;
     client.transaction = None;

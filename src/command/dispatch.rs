@@ -74,6 +74,10 @@ fn request_by_own_name(engine: &mut Engine, client: &mut Client, arguments: &[&[
         answer_failure(engine, client, Some(row), &failure);
         return Outcome::Done;
     }
+    if engine.tracking.is_on() {
+        let pushes = engine.limit_tracking();
+        engine.deliver(&pushes, 0, client);
+    }
     let queueing = client.transaction.is_some() && !runs_inside_multi(row);
     let writes = writes(client, row, arguments);
     if is_paused(engine, row, writes) && (is_paused(engine, row, false) || !only_reads(engine, row, arguments)) {

@@ -190,6 +190,7 @@ pub fn flushdb(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     ctx.reveal_everything();
     let db = ctx.client.db;
     flush(ctx, db, lazy);
+    ctx.emptied();
     ctx.reply.ok();
     Ok(())
 }
@@ -201,6 +202,7 @@ pub fn flushall(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     for db in 0..ctx.engine.dbs.len() {
         flush(ctx, db, lazy);
     }
+    ctx.emptied();
     ctx.reply.ok();
     Ok(())
 }

@@ -77,6 +77,7 @@ pub mod streams;
 pub mod strings;
 pub mod table;
 pub mod timed_fields;
+pub mod tracking;
 pub mod transactions;
 pub mod values;
 pub mod zsets;
@@ -89,6 +90,7 @@ use crate::engine::fiber::Pauser;
 use crate::engine::gate::Level;
 use crate::engine::latency::Event;
 use crate::engine::pubsub::Push;
+use crate::engine::tracking::Changed;
 use crate::keyspace::{self, Db, Entry};
 use crate::resp::Reply;
 pub use failure::Failure;
@@ -154,6 +156,8 @@ pub struct Ctx<'a> {
     unblocked: Vec<(ClientId, Unblock)>,
     /// What is sent to others when the unit is over.
     pushes: Vec<Push>,
+    /// Keys changed by this unit, for who hears of all with a prefix.
+    tracked: Changed,
     /// Keys that were looked for in order to be changed, and were not there, while anybody is told of new ones.
     missing: SmallVec<[Place; 2]>,
     /// What the command that runs wrote is no reply, so CLIENT REPLY does not silence it.
@@ -188,6 +192,7 @@ impl<'a> Ctx<'a> {
             ran_transaction: false,
             unblocked: Vec::new(),
             pushes: Vec::new(),
+            tracked: Changed::default(),
             missing: SmallVec::new(),
             answers_by_push: false,
             lines: String::new(),
@@ -448,9 +453,19 @@ impl<'a> Ctx<'a> {
 
     fn mark(&mut self, db: usize, hash: u64, key: &[u8]) {
         self.changed.push((db, hash));
+        if self.engine.tracking.is_on() {
+            self.engine.key_changed_for_trackers(self.client.id, key, &mut self.pushes, &mut self.tracked);
+        }
         if self.engine.shadow.is_some() {
             self.changed_names.push((db, key.to_vec()));
         }
+    }
+
+    /// Databases were emptied: whatever anybody holds may be wrong.
+    fn emptied(&mut self) {
+        let push =
+            self.engine.everything_changed_for_trackers(Some(self.client)).filter(|_| self.origin == Origin::Client);
+        self.pushes.extend(push);
     }
 
     /// Something happened to a key of the selected database (`set`, `del`, …): for keyspace notifications.

@@ -12,6 +12,7 @@ use super::gate::Level;
 use super::migration::Migration;
 use super::output::Output;
 use super::pubsub::Subscriptions;
+use super::tracking::Tracker;
 use super::watch::Watched;
 
 /// Identifies a connection for as long as the process lives; never used twice.
@@ -199,6 +200,8 @@ pub struct Client {
     pub watched: Watched,
     /// What it listens to.
     pub subscriptions: Subscriptions,
+    /// How it tracks keys, if it does.
+    pub tracking: Option<Box<Tracker>>,
     /// It monitors; [`Monitors`](super::monitors::Monitors) knows who does.
     pub monitors: bool,
     /// A watched key was changed.
@@ -266,6 +269,7 @@ impl Client {
             executing: None,
             watched: Watched::new(),
             subscriptions: Subscriptions::default(),
+            tracking: None,
             monitors: false,
             watch_broken: false,
             blocked: None,
@@ -320,6 +324,7 @@ impl Client {
             + self.name.len()
             + self.subscriptions.memory()
             + self.watched.len() * WATCHED_BYTES
+            + self.tracking.as_ref().map_or(0, |tracker| tracker.memory())
     }
 
     /// Memory that it takes, in bytes.

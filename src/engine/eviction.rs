@@ -50,14 +50,14 @@ impl Eviction {
 
     /// Lets a key into the pool, if there is room or it is better than another.
     fn consider(&mut self, score: u64, db: usize, key: &[u8]) {
-        let place = self.pool.partition_point(|candidate| candidate.score < score);
+        let mut place = self.pool.partition_point(|candidate| candidate.score < score);
         if self.pool.len() == POOL {
             if place == 0 {
                 return;
             }
             self.pool.remove(0);
+            place -= 1;
         }
-        let place = place.min(self.pool.len());
         self.pool.insert(place, Candidate { score, db, key: key.into() });
     }
 }
@@ -138,4 +138,21 @@ impl Engine {
 /// Any key that may go.
 fn drawn<'a>(db: &'a Db, policy: MaxmemoryPolicy, random: &mut fastrand::Rng) -> Option<&'a Entry> {
     if policy.is_volatile() { db.sample_volatile(random) } else { db.sample(random) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pool_keeps_the_best_in_order() {
+        let mut random = fastrand::Rng::with_seed(1);
+        let mut eviction = Eviction::default();
+        let scores: Vec<u64> = (0..200).map(|_| random.u64(..50)).collect();
+        scores.iter().for_each(|score| eviction.consider(*score, 0, &score.to_le_bytes()));
+        let mut best = scores.clone();
+        best.sort_unstable();
+        let kept: Vec<u64> = eviction.pool.iter().map(|candidate| candidate.score).collect();
+        assert_eq!(kept, best[best.len() - POOL..]);
+    }
 }

@@ -27,6 +27,7 @@ pub mod slowlog;
 pub mod snapshots;
 pub mod stats;
 pub mod stream;
+pub mod tracking;
 pub mod trial;
 pub mod watch;
 
@@ -40,7 +41,7 @@ use access::Access;
 use acl::{Acl, User};
 use admission::Admission;
 use blocked_keys::BlockedKeys;
-use client::{BlockedOn, Client, Clients};
+use client::{BlockedOn, Client, Clients, Peer};
 use config::{AppendFsync, Changes, Config, Shutdown};
 use eviction::Eviction;
 use gate::{Gate, Level};
@@ -55,6 +56,7 @@ use slowlog::SlowLog;
 use snapshots::{Ended, Snapshots};
 use stats::{Latencies, Stats};
 use stream::Stream;
+use tracking::Tracking;
 use trial::Trial;
 use watch::Watches;
 
@@ -183,6 +185,8 @@ pub struct Engine {
     pub watches: Watches,
     /// SUBSCRIBE.
     pub pubsub: PubSub,
+    /// CLIENT TRACKING.
+    pub tracking: Tracking,
     /// MONITOR.
     pub monitors: Monitors,
     /// BLPOP and its like.
@@ -284,6 +288,7 @@ impl Engine {
             next_field_expiry_db: 0,
             watches: Watches::default(),
             pubsub: PubSub::default(),
+            tracking: Tracking::default(),
             monitors: Monitors::default(),
             blocked_keys: BlockedKeys::default(),
             stats: Stats::default(),
@@ -462,6 +467,9 @@ impl Engine {
     pub fn forget_data(&mut self) {
         for db in &mut self.dbs {
             drop(db.clear());
+        }
+        if let Some(push) = self.everything_changed_for_trackers(None) {
+            self.deliver(&[push], 0, &mut Client::new(0, Peer::default(), 0));
         }
         self.libraries.clear();
         self.scripts.forget_functions();

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use super::Engine;
 use super::client::{Client, ClientId};
 use super::gate::Gate;
+use super::tracking;
 use crate::base::glob;
 use crate::resp::Reply;
 
@@ -160,10 +161,23 @@ impl PubSub {
 
 /// Something that is sent to connections which did not ask for it just now.
 #[derive(Debug)]
-pub struct Push {
-    receivers: Vec<ClientId>,
-    /// From its second byte on: the first one tells the protocol.
-    body: Vec<u8>,
+pub enum Push {
+    /// A message on a channel.
+    Message {
+        /// Who listens.
+        receivers: Vec<ClientId>,
+        /// From its second byte on: the first one tells the protocol.
+        body: Vec<u8>,
+    },
+    /// Something has changed that they may hold.
+    Changed {
+        /// Who tracks it.
+        ids: Vec<ClientId>,
+        /// Who changed it.
+        by: ClientId,
+        /// What.
+        what: tracking::What,
+    },
 }
 
 impl Push {
@@ -171,12 +185,15 @@ impl Push {
         let mut reply = Reply::resp3();
         reply.push(words.len());
         words.iter().for_each(|word| reply.bulk(word));
-        Self { receivers: receivers.iter().copied().collect(), body: reply.into_bytes().split_off(1) }
+        Self::Message { receivers: receivers.iter().copied().collect(), body: reply.into_bytes().split_off(1) }
     }
 
     /// To how many it goes.
     pub fn receivers(&self) -> usize {
-        self.receivers.len()
+        match self {
+            Self::Message { receivers, .. } => receivers.len(),
+            Self::Changed { ids, .. } => ids.len(),
+        }
     }
 }
 
@@ -184,11 +201,16 @@ impl Engine {
     /// Sends pushes, which tell of what happened up to `offset`. `current` is the connection that is out.
     pub fn deliver(&mut self, pushes: &[Push], offset: u64, current: &mut Client) {
         for push in pushes {
-            for id in &push.receivers {
-                self.send_unasked(*id, offset, Some(&mut *current), |client, buffer| {
-                    buffer.push(if client.resp3 { b'>' } else { b'*' });
-                    buffer.extend_from_slice(&push.body);
-                });
+            match push {
+                Push::Message { receivers, body } => {
+                    for id in receivers {
+                        self.send_unasked(*id, offset, Some(&mut *current), |client, buffer| {
+                            buffer.push(if client.resp3 { b'>' } else { b'*' });
+                            buffer.extend_from_slice(body);
+                        });
+                    }
+                }
+                Push::Changed { ids, by, what } => self.tell_trackers(ids, *by, what, offset, current),
             }
         }
     }

@@ -89,6 +89,7 @@ impl Drop for Registration {
             engine.watches.unwatch_all(&mut client);
             engine.pubsub.unsubscribe_all(&mut client);
             engine.monitors.remove(&mut client);
+            engine.tracking.disable(&mut client);
             engine.blocked_keys.remove(self.id);
         }
     }

@@ -70,7 +70,7 @@ pub(super) fn clients(view: &View<'_>, fields: &mut Fields) {
     fields.put("client_recent_max_input_buffer", input.unwrap_or(0));
     fields.put("client_recent_max_output_buffer", output.unwrap_or(0));
     fields.put("blocked_clients", count(|client| client.blocked.is_some()));
-    fields.put("tracking_clients", 0);
+    fields.put("tracking_clients", view.engine.tracking.clients());
     fields.put("pubsub_clients", count(|client| !client.subscriptions.is_empty()));
     fields.put("watching_clients", count(|client| !client.watched.is_empty()));
     let has_deadline =

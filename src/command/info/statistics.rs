@@ -52,9 +52,10 @@ pub(super) fn stats(view: &View<'_>, fields: &mut Fields) {
     fields.put("active_defrag_key_misses", 0);
     fields.put("total_active_defrag_time", 0);
     fields.put("current_active_defrag_time", 0);
-    fields.put("tracking_total_keys", 0);
-    fields.put("tracking_total_items", 0);
-    fields.put("tracking_total_prefixes", 0);
+    let [keys, items, prefixes] = view.engine.tracking.counts();
+    fields.put("tracking_total_keys", keys);
+    fields.put("tracking_total_items", items);
+    fields.put("tracking_total_prefixes", prefixes);
     fields.put("unexpected_error_replies", 0);
     fields.put("total_error_replies", stats.error_replies);
     fields.put("dump_payload_sanitizations", 0);

@@ -3,7 +3,7 @@
 use super::super::spec::{
     ADMIN, ALLOW_BUSY, FAST, Group, LOADING, NO_AUTH, NOSCRIPT, STALE, Spec, acl, block, integer, one_of, string, word,
 };
-use crate::command::{client, client_kill, client_list, connection, help, keys};
+use crate::command::{client, client_kill, client_list, connection, help, keys, tracking};
 
 /// Rows, by name.
 pub static CONNECTION: &[Spec] = &[
@@ -72,6 +72,12 @@ const CLIENT: &[Spec] = &[
         .acl(&[acl::CONNECTION])
         .args(&[one_of("level", &[word("memory", "MEMORY"), word("os", "OS"), word("disk", "DISK")]).optional()])
         .handler(client::durability),
+    Spec::new("client|caching", 3, Group::Connection, "6.0.0")
+        .about("Tells whether changes to what the next command reads are to be told.", "O(1)")
+        .flags(&[NOSCRIPT, LOADING, STALE])
+        .acl(&[acl::CONNECTION])
+        .args(&[one_of("mode", &[word("yes", "YES"), word("no", "NO")])])
+        .handler(tracking::caching),
     Spec::new("client|getname", 2, Group::Connection, "2.6.9")
         .about("Gives the name of this connection.", "O(1)")
         .flags(&[NOSCRIPT, LOADING, STALE])
@@ -81,7 +87,7 @@ const CLIENT: &[Spec] = &[
         .about("Gives the id of the connection that is told of changes to what this one has read.", "O(1)")
         .flags(&[NOSCRIPT, LOADING, STALE])
         .acl(&[acl::CONNECTION])
-        .handler(client::getredir),
+        .handler(tracking::getredir),
     Spec::new("client|help", 2, Group::Connection, "5.0.0")
         .about("Describes the subcommands.", "O(1)")
         .flags(&[LOADING, STALE])
@@ -214,11 +220,25 @@ const CLIENT: &[Spec] = &[
         .args(&[string("connection-name")])
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
         .handler(client::setname),
+    Spec::new("client|tracking", -3, Group::Connection, "6.0.0")
+        .about("Lets this connection, or another in its place, be told when what it has read changes.", "O(1)")
+        .flags(&[NOSCRIPT, LOADING, STALE])
+        .acl(&[acl::CONNECTION])
+        .args(&[
+            one_of("status", &[word("on", "ON"), word("off", "OFF")]),
+            integer("client-id").token("REDIRECT").optional(),
+            string("prefix").token("PREFIX").optional().multiple().multiple_token(),
+            word("bcast", "BCAST").optional(),
+            word("optin", "OPTIN").optional(),
+            word("optout", "OPTOUT").optional(),
+            word("noloop", "NOLOOP").optional(),
+        ])
+        .handler(tracking::tracking),
     Spec::new("client|trackinginfo", 2, Group::Connection, "6.2.0")
         .about("Tells how this connection tracks what it has read.", "O(1)")
         .flags(&[NOSCRIPT, LOADING, STALE])
         .acl(&[acl::CONNECTION])
-        .handler(client::trackinginfo),
+        .handler(tracking::trackinginfo),
     Spec::new("client|unblock", -3, Group::Connection, "5.0.0")
         .about("Ends the wait of another, blocked connection.", "O(log N) in the number of connections")
         .flags(&[ADMIN, NOSCRIPT, LOADING, STALE])

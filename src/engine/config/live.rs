@@ -288,6 +288,7 @@ live! {
     acl_pubsub_default: ChannelsOfNewUsers = "acl-pubsub-default";
     acllog_max_len: usize = "acllog-max-len";
     maxmemory_clients_setting: i64 = "maxmemory-clients";
+    tracking_table_max_keys: usize = "tracking-table-max-keys";
     maxmemory_samples: usize = "maxmemory-samples";
     maxmemory_eviction_tenacity: u32 = "maxmemory-eviction-tenacity";
     lazyfree_lazy_eviction: bool = "lazyfree-lazy-eviction";

@@ -172,8 +172,7 @@ pub static OBSERVATION: Section = Section {
             "1000000",
             NATURAL,
             "Keys remembered for client-side caching; 0 for no limit.",
-        )
-        .remembered(),
+        ),
     ],
 };
 

@@ -1,0 +1,318 @@
+//! Client-side caching: which connections may hold which keys, and who is told that they changed.
+//!
+//! A connection that tracks is told once of each key that it has read ([`Tracking::remember`]), or, if it broadcasts, of every
+//! key with one of its prefixes. Keys are known by name, whatever their database, as in Redis. What is told leaves like any
+//! push: when its unit is over, behind the gate, at the level of the connection that receives it. So nobody drops a key for
+//! a change that a crash could take back, and nobody hears of a change later than of a reply that follows it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+
+use smallvec::SmallVec;
+
+use super::Engine;
+use super::client::{Client, ClientId};
+use super::pubsub::Push;
+use crate::resp::Reply;
+
+/// The channel on which a connection that speaks RESP2 hears of changes in the place of another.
+const CHANNEL: &[u8] = b"__redis__:invalidate";
+
+/// Keys that one command takes out of a table that is too large, at most.
+const DROPPED_A_COMMAND: usize = 1000;
+
+/// How a connection tracks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mode {
+    /// It is told of every key with one of its prefixes.
+    pub broadcasts: bool,
+    /// It is told of keys that it reads behind CLIENT CACHING YES only.
+    pub opts_in: bool,
+    /// It is told of keys that it does not read behind CLIENT CACHING NO.
+    pub opts_out: bool,
+    /// It is not told of what it changes itself.
+    pub no_loop: bool,
+    /// The connection that is told instead, if there is one.
+    pub redirect: Option<ClientId>,
+}
+
+/// What a connection that tracks knows of that.
+#[derive(Debug, Default)]
+pub struct Tracker {
+    /// How.
+    pub mode: Mode,
+    /// CLIENT CACHING was called, and holds for the next command.
+    pub caching: bool,
+    /// The connection that was to be told has gone.
+    pub is_broken: bool,
+    /// Its prefixes, if it broadcasts.
+    pub prefixes: BTreeSet<Vec<u8>>,
+}
+
+impl Tracker {
+    /// Memory that it takes, in bytes.
+    pub fn memory(&self) -> usize {
+        size_of::<Self>() + self.prefixes.iter().map(|prefix| prefix.len() + 2 * size_of::<Vec<u8>>()).sum::<usize>()
+    }
+
+    /// Whether keys that are read now are remembered.
+    fn remembers(&self) -> bool {
+        let Mode { broadcasts, opts_in, opts_out, .. } = self.mode;
+        !broadcasts && !(opts_in && !self.caching) && !(opts_out && self.caching)
+    }
+}
+
+type Ids = SmallVec<[ClientId; 2]>;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Tracking {
+    /// How many connections track.
+    clients: usize,
+    /// Who may hold a key.
+    holders: BTreeMap<Box<[u8]>, Ids>,
+    /// How many holders there are of all keys.
+    items: usize,
+    /// Who broadcasts a prefix.
+    prefixes: BTreeMap<Vec<u8>, BTreeSet<ClientId>>,
+    /// The last key that was dropped because there were too many: the next one stands behind it.
+    dropped: Box<[u8]>,
+}
+
+impl Tracking {
+    /// Whether anybody tracks.
+    #[inline]
+    pub fn is_on(&self) -> bool {
+        self.clients > 0
+    }
+
+    /// How many connections track.
+    pub fn clients(&self) -> usize {
+        self.clients
+    }
+
+    /// Numbers of keys, of their holders, and of prefixes.
+    pub fn counts(&self) -> [usize; 3] {
+        [self.holders.len(), self.items, self.prefixes.len()]
+    }
+
+    /// Lets a connection track, in this mode and with these prefixes besides those that it has.
+    pub fn enable(&mut self, client: &mut Client, mode: Mode, mut prefixes: Vec<Vec<u8>>) {
+        self.clients += usize::from(client.tracking.is_none());
+        let tracker = client.tracking.get_or_insert_default();
+        if mode.broadcasts && prefixes.is_empty() {
+            prefixes.push(Vec::new());
+        }
+        for prefix in prefixes {
+            self.prefixes.entry(prefix.clone()).or_default().insert(client.id);
+            tracker.prefixes.insert(prefix);
+        }
+        tracker.mode = mode;
+        tracker.is_broken = false;
+    }
+
+    /// Lets it track no more.
+    pub fn disable(&mut self, client: &mut Client) {
+        let Some(tracker) = client.tracking.take() else { return };
+        self.clients -= 1;
+        for prefix in tracker.prefixes {
+            if let Some(ids) = self.prefixes.get_mut(&prefix) {
+                ids.remove(&client.id);
+                if ids.is_empty() {
+                    self.prefixes.remove(&prefix);
+                }
+            }
+        }
+        if self.clients == 0 {
+            *self = Self::default();
+        }
+    }
+
+    /// A connection has read these keys.
+    pub fn remember<'a>(&mut self, client: &Client, keys: impl Iterator<Item = &'a [u8]>) {
+        if !client.tracking.as_ref().is_some_and(|tracker| tracker.remembers()) {
+            return;
+        }
+        for key in keys {
+            let ids = match self.holders.get_mut(key) {
+                Some(ids) => ids,
+                None => self.holders.entry(key.into()).or_default(),
+            };
+            if !ids.contains(&client.id) {
+                ids.push(client.id);
+                self.items += 1;
+            }
+        }
+    }
+
+    /// Who held a key that has changed: they hold it no more.
+    fn take(&mut self, key: &[u8]) -> Ids {
+        let ids = self.holders.remove(key).unwrap_or_default();
+        self.items -= ids.len();
+        ids
+    }
+}
+
+/// What the unit under way changed, for those who track.
+#[derive(Debug, Default)]
+pub struct Changed(BTreeSet<Vec<u8>>);
+
+/// What changed.
+#[derive(Debug)]
+pub enum What {
+    /// These keys, as an array.
+    Keys(Vec<u8>),
+    /// Everything.
+    Everything,
+}
+
+impl What {
+    fn keys<'a>(keys: impl ExactSizeIterator<Item = &'a [u8]>) -> Self {
+        let mut reply = Reply::resp3();
+        reply.array(keys.len());
+        keys.for_each(|key| reply.bulk(key));
+        Self::Keys(reply.into_bytes())
+    }
+
+    fn write(&self, resp3: bool, buffer: &mut Vec<u8>) {
+        match self {
+            Self::Keys(array) => buffer.extend_from_slice(array),
+            Self::Everything => buffer.extend_from_slice(if resp3 { b"_\r\n" } else { b"$-1\r\n" }),
+        }
+    }
+}
+
+impl Engine {
+    /// A key has changed. What is to be told goes to `pushes`, in order; who broadcasts hears of all `changed` keys together.
+    pub fn key_changed_for_trackers(
+        &mut self,
+        by: ClientId,
+        key: &[u8],
+        pushes: &mut Vec<Push>,
+        changed: &mut Changed,
+    ) {
+        let ids = self.tracking.take(key);
+        if !ids.is_empty() {
+            // Who has begun to broadcast since it read the key hears of it in that way.
+            let reads = |id: &ClientId| {
+                !self
+                    .clients
+                    .get(*id)
+                    .and_then(|client| client.tracking.as_ref())
+                    .is_some_and(|tracker| tracker.mode.broadcasts)
+            };
+            let ids = ids.into_iter().filter(reads).collect();
+            pushes.push(Push::Changed { ids, by, what: What::keys(std::iter::once(key)) });
+        }
+        if !self.tracking.prefixes.is_empty() {
+            changed.0.insert(key.to_vec());
+        }
+    }
+
+    /// What those who broadcast are told of a unit's changes.
+    pub fn broadcast(&self, by: ClientId, changed: Changed, pushes: &mut Vec<Push>) {
+        if changed.0.is_empty() {
+            return;
+        }
+        for (prefix, ids) in &self.tracking.prefixes {
+            let keys: Vec<&[u8]> = changed.0.iter().map(Vec::as_slice).filter(|key| key.starts_with(prefix)).collect();
+            if !keys.is_empty() {
+                let ids = ids.iter().copied().collect();
+                pushes.push(Push::Changed { ids, by, what: What::keys(keys.into_iter()) });
+            }
+        }
+    }
+
+    /// Whatever anybody holds may be wrong: what all who track are told.
+    pub fn everything_changed_for_trackers(&mut self, current: Option<&Client>) -> Option<Push> {
+        if !self.tracking.is_on() {
+            return None;
+        }
+        (self.tracking.holders, self.tracking.items) = (BTreeMap::new(), 0);
+        let ids = self.clients.iter().chain(current).filter(|client| client.tracking.is_some());
+        let mut ids: Vec<ClientId> = ids.map(|client| client.id).collect();
+        ids.sort_unstable();
+        Some(Push::Changed { ids, by: 0, what: What::Everything })
+    }
+
+    /// Keeps the table of keys within its limit: holders of keys that are dropped are told that they changed.
+    pub fn limit_tracking(&mut self) -> Vec<Push> {
+        let limit = self.config.tracking_table_max_keys();
+        let tracking = &mut self.tracking;
+        let mut pushes = Vec::new();
+        while limit != 0 && tracking.holders.len() > limit && pushes.len() < DROPPED_A_COMMAND {
+            let behind = (Bound::Excluded(&*tracking.dropped), Bound::Unbounded);
+            let next = tracking.holders.range::<[u8], _>(behind).next().or_else(|| tracking.holders.iter().next());
+            let Some(key) = next.map(|(key, _)| key.clone()) else { break };
+            let ids = tracking.take(&key).to_vec();
+            pushes.push(Push::Changed { ids, by: 0, what: What::keys(std::iter::once(&*key)) });
+            tracking.dropped = key;
+        }
+        pushes
+    }
+
+    /// Tells these connections, or who hears it in their place, of a change `by` a connection.
+    pub(super) fn tell_trackers(
+        &mut self,
+        ids: &[ClientId],
+        by: ClientId,
+        what: &What,
+        offset: u64,
+        current: &mut Client,
+    ) {
+        for id in ids {
+            let Some(Mode { no_loop, redirect, .. }) = self.tracker(*id, current).map(|tracker| tracker.mode.clone())
+            else {
+                continue;
+            };
+            if no_loop && *id == by {
+                continue;
+            }
+            let Some(other) = redirect else {
+                self.send_change(*id, what, false, offset, current);
+                continue;
+            };
+            if current.id == other || self.clients.get(other).is_some_and(|client| !client.killed) {
+                self.send_change(other, what, true, offset, current);
+                continue;
+            }
+            if let Some(tracker) = self.tracker(*id, current) {
+                tracker.is_broken = true;
+            }
+            self.send_unasked(*id, offset, Some(&mut *current), |client, buffer| {
+                if client.resp3 {
+                    let mut reply = Reply::continuing(std::mem::take(buffer), true);
+                    reply.push(2);
+                    reply.bulk(b"tracking-redir-broken");
+                    reply.integer(other as i64);
+                    *buffer = reply.into_bytes();
+                }
+            });
+        }
+    }
+
+    fn tracker<'a>(&'a mut self, id: ClientId, current: &'a mut Client) -> Option<&'a mut Tracker> {
+        let client = if current.id == id { Some(current) } else { self.clients.get_mut(id) };
+        client?.tracking.as_deref_mut()
+    }
+
+    fn send_change(&mut self, to: ClientId, what: &What, redirected: bool, offset: u64, current: &mut Client) {
+        self.send_unasked(to, offset, Some(current), |client, buffer| {
+            let listens = !client.subscriptions.is_empty();
+            let mut reply = Reply::continuing(std::mem::take(buffer), client.resp3);
+            if client.resp3 {
+                reply.push(2);
+                reply.bulk(b"invalidate");
+            } else if redirected && listens {
+                reply.array(3);
+                reply.bulk(b"message");
+                reply.bulk(CHANNEL);
+            }
+            *buffer = reply.into_bytes();
+            // Who speaks RESP2 and does not listen cannot be told anything.
+            if client.resp3 || redirected && listens {
+                what.write(client.resp3, buffer);
+            }
+        });
+    }
+}
