@@ -166,7 +166,7 @@ pub fn finish(mut ctx: Ctx<'_>, reply_start: usize) {
     }
     queue_reply(&mut ctx, reply_start, reveals);
     let tracked = std::mem::take(&mut ctx.tracked);
-    ctx.engine.broadcast(ctx.client.id, tracked, &mut ctx.pushes);
+    ctx.engine.broadcast(ctx.client, tracked, &mut ctx.pushes);
     if let Some(tracker) = &mut ctx.client.tracking
         && ctx.client.transaction.is_none()
         && !ctx.client.last_command.starts_with("client")

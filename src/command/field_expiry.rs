@@ -56,7 +56,7 @@ impl Ctx<'_> {
         self.engine.stream.effect(db, &[if lazy { b"UNLINK" } else { b"DEL" }, key]);
         self.event("hexpired", key);
         self.event("del", key);
-        self.mark(db, hash, key);
+        self.mark(db, hash, key, false);
         self.engine.watches.key_expired(db, key, &mut self.engine.clients, Some(self.client));
     }
 
@@ -66,7 +66,7 @@ impl Ctx<'_> {
         let effect: Vec<&[u8]> = [b"HDEL", key].into_iter().chain(fields.iter().map(AsRef::as_ref)).collect();
         self.engine.stream.effect(db, &effect);
         self.event("hexpired", key);
-        self.mark(db, hash, key);
+        self.mark(db, hash, key, false);
         self.engine.watches.key_changed(db, key, &mut self.engine.clients, Some(self.client));
     }
 

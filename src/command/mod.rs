@@ -407,7 +407,7 @@ impl<'a> Ctx<'a> {
         }
         self.engine.stream.effect(db, &[if lazy { b"UNLINK" } else { b"DEL" }, key]);
         self.event_in(db, event, key);
-        self.mark(db, hash, key);
+        self.mark(db, hash, key, false);
         let Engine { stats, watches, clients, .. } = &mut *self.engine;
         match why {
             Removal::Expired => {
@@ -436,7 +436,7 @@ impl<'a> Ctx<'a> {
                 self.missing.retain(|place| *place != (db, hash));
                 self.event_in(db, "new", key);
             }
-            self.mark(db, hash, key);
+            self.mark(db, hash, key, true);
             self.engine.watches.key_changed(db, key, &mut self.engine.clients, Some(self.client));
             self.engine.blocked_keys.signal(&self.engine.dbs, db, key);
         }
@@ -451,10 +451,11 @@ impl<'a> Ctx<'a> {
         }
     }
 
-    fn mark(&mut self, db: usize, hash: u64, key: &[u8]) {
+    /// Notes a change; `asked` tells whether the connection asked for it.
+    fn mark(&mut self, db: usize, hash: u64, key: &[u8], asked: bool) {
         self.changed.push((db, hash));
         if self.engine.tracking.is_on() {
-            self.engine.key_changed_for_trackers(self.client.id, key, &mut self.pushes, &mut self.tracked);
+            self.engine.key_changed_for_trackers(self.client.id, asked, key, &mut self.pushes, &mut self.tracked);
         }
         if self.engine.shadow.is_some() {
             self.changed_names.push((db, key.to_vec()));
@@ -463,9 +464,10 @@ impl<'a> Ctx<'a> {
 
     /// Databases were emptied: whatever anybody holds may be wrong.
     fn emptied(&mut self) {
-        let push =
-            self.engine.everything_changed_for_trackers(Some(self.client)).filter(|_| self.origin == Origin::Client);
-        self.pushes.extend(push);
+        if self.origin == Origin::Client {
+            let push = self.engine.everything_changed_for_trackers(Some(self.client), &mut self.tracked);
+            self.pushes.extend(push);
+        }
     }
 
     /// Something happened to a key of the selected database (`set`, `del`, …): for keyspace notifications.

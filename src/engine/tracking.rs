@@ -58,7 +58,8 @@ impl Tracker {
     /// Whether keys that are read now are remembered.
     fn remembers(&self) -> bool {
         let Mode { broadcasts, opts_in, opts_out, .. } = self.mode;
-        !broadcasts && !(opts_in && !self.caching) && !(opts_out && self.caching)
+        let opted_out = if self.caching { opts_out } else { opts_in };
+        !broadcasts && !opted_out
     }
 }
 
@@ -155,7 +156,12 @@ impl Tracking {
 
 /// What the unit under way changed, for those who track.
 #[derive(Debug, Default)]
-pub struct Changed(BTreeSet<Vec<u8>>);
+pub struct Changed {
+    /// Keys, and who changed them, for who hears of all with a prefix.
+    keys: BTreeMap<Vec<u8>, ClientId>,
+    /// What the connection is told that changed them: behind what all others are told.
+    own: Vec<Push>,
+}
 
 /// What changed.
 #[derive(Debug)]
@@ -187,6 +193,7 @@ impl Engine {
     pub fn key_changed_for_trackers(
         &mut self,
         by: ClientId,
+        asked: bool,
         key: &[u8],
         pushes: &mut Vec<Push>,
         changed: &mut Changed,
@@ -195,44 +202,62 @@ impl Engine {
         if !ids.is_empty() {
             // Who has begun to broadcast since it read the key hears of it in that way.
             let reads = |id: &ClientId| {
-                !self
-                    .clients
-                    .get(*id)
-                    .and_then(|client| client.tracking.as_ref())
-                    .is_some_and(|tracker| tracker.mode.broadcasts)
+                let tracker = self.clients.get(*id).and_then(|client| client.tracking.as_ref());
+                !tracker.is_some_and(|tracker| tracker.mode.broadcasts)
             };
-            let ids = ids.into_iter().filter(reads).collect();
-            pushes.push(Push::Changed { ids, by, what: What::keys(std::iter::once(key)) });
+            let (own, others): (Vec<ClientId>, Vec<ClientId>) = ids.into_iter().filter(reads).partition(|id| *id == by);
+            for (ids, to) in [(others, pushes), (own, &mut changed.own)] {
+                if !ids.is_empty() {
+                    to.push(Push::Changed { ids, by, what: What::keys(std::iter::once(key)) });
+                }
+            }
         }
         if !self.tracking.prefixes.is_empty() {
-            changed.0.insert(key.to_vec());
+            // As in Redis, to who broadcasts it is nobody's own what a script changes, or what was removed unasked.
+            let by = if self.scripts.running.is_some() || !asked { 0 } else { by };
+            changed.keys.insert(key.to_vec(), by);
         }
     }
 
-    /// What those who broadcast are told of a unit's changes.
-    pub fn broadcast(&self, by: ClientId, changed: Changed, pushes: &mut Vec<Push>) {
-        if changed.0.is_empty() {
+    /// What is told at the end of a unit: to the connection itself, and to those who broadcast.
+    pub fn broadcast(&self, by: &Client, changed: Changed, pushes: &mut Vec<Push>) {
+        let (by_id, no_loop) = (by.id, by.tracking.as_ref().is_some_and(|tracker| tracker.mode.no_loop));
+        pushes.extend(changed.own);
+        if changed.keys.is_empty() {
             return;
         }
         for (prefix, ids) in &self.tracking.prefixes {
-            let keys: Vec<&[u8]> = changed.0.iter().map(Vec::as_slice).filter(|key| key.starts_with(prefix)).collect();
-            if !keys.is_empty() {
-                let ids = ids.iter().copied().collect();
-                pushes.push(Push::Changed { ids, by, what: What::keys(keys.into_iter()) });
+            let keys: Vec<(&[u8], ClientId)> = changed
+                .keys
+                .iter()
+                .filter(|(key, _)| key.starts_with(prefix))
+                .map(|(key, by)| (key.as_slice(), *by))
+                .collect();
+            if keys.is_empty() {
+                continue;
+            }
+            // Who changed some of them may not want to hear of those.
+            let of_all: Vec<&[u8]> = keys.iter().map(|(key, _)| *key).collect();
+            let of_others: Vec<&[u8]> = keys.iter().filter(|(_, by)| *by != by_id).map(|(key, _)| *key).collect();
+            let (own, others): (Vec<ClientId>, Vec<ClientId>) = ids.iter().partition(|id| **id == by_id && no_loop);
+            for (ids, keys) in [(others, of_all), (own, of_others)] {
+                if !ids.is_empty() && !keys.is_empty() {
+                    pushes.push(Push::Changed { ids, by: 0, what: What::keys(keys.into_iter()) });
+                }
             }
         }
     }
 
-    /// Whatever anybody holds may be wrong: what all who track are told.
-    pub fn everything_changed_for_trackers(&mut self, current: Option<&Client>) -> Option<Push> {
+    /// Whatever anybody holds may be wrong: what all who track are told. `by` is the connection that is out, if one is.
+    pub fn everything_changed_for_trackers(&mut self, by: Option<&Client>, changed: &mut Changed) -> Option<Push> {
         if !self.tracking.is_on() {
             return None;
         }
         (self.tracking.holders, self.tracking.items) = (BTreeMap::new(), 0);
-        let ids = self.clients.iter().chain(current).filter(|client| client.tracking.is_some());
-        let mut ids: Vec<ClientId> = ids.map(|client| client.id).collect();
-        ids.sort_unstable();
-        Some(Push::Changed { ids, by: 0, what: What::Everything })
+        let told = |client: &&Client| client.tracking.is_some();
+        let everything = |ids| Push::Changed { ids, by: 0, what: What::Everything };
+        changed.own.extend(by.filter(told).map(|client| everything(vec![client.id])));
+        Some(everything(self.clients.iter().filter(told).map(|client| client.id).collect()))
     }
 
     /// Keeps the table of keys within its limit: holders of keys that are dropped are told that they changed.
@@ -269,11 +294,16 @@ impl Engine {
                 continue;
             }
             let Some(other) = redirect else {
-                self.send_change(*id, what, false, offset, current);
+                self.send_change(*id, what, None, offset, current);
                 continue;
             };
+            let resp3 = if current.id == *id {
+                current.resp3
+            } else {
+                self.clients.get(*id).is_some_and(|client| client.resp3)
+            };
             if current.id == other || self.clients.get(other).is_some_and(|client| !client.killed) {
-                self.send_change(other, what, true, offset, current);
+                self.send_change(other, what, Some(resp3), offset, current);
                 continue;
             }
             if let Some(tracker) = self.tracker(*id, current) {
@@ -296,7 +326,9 @@ impl Engine {
         client?.tracking.as_deref_mut()
     }
 
-    fn send_change(&mut self, to: ClientId, what: &What, redirected: bool, offset: u64, current: &mut Client) {
+    /// `in_place_of` is, for who hears of it in the place of another, whether that one speaks RESP3.
+    fn send_change(&mut self, to: ClientId, what: &What, in_place_of: Option<bool>, offset: u64, current: &mut Client) {
+        let redirected = in_place_of.is_some();
         self.send_unasked(to, offset, Some(current), |client, buffer| {
             let listens = !client.subscriptions.is_empty();
             let mut reply = Reply::continuing(std::mem::take(buffer), client.resp3);
@@ -311,7 +343,8 @@ impl Engine {
             *buffer = reply.into_bytes();
             // Who speaks RESP2 and does not listen cannot be told anything.
             if client.resp3 || redirected && listens {
-                what.write(client.resp3, buffer);
+                // As Redis does it, both have to speak RESP3 for a null of it; but nobody gets one who does not.
+                what.write(client.resp3 && in_place_of.unwrap_or(true), buffer);
             }
         });
     }

@@ -38,7 +38,7 @@ impl Ctx<'_> {
     fn modified_unwatched(&mut self, key: &[u8]) {
         self.dirty += 1;
         if self.origin == Origin::Client {
-            self.mark(self.client.db, keyspace::hash(key), key);
+            self.mark(self.client.db, keyspace::hash(key), key, true);
         }
     }
 
