@@ -87,6 +87,7 @@ planted! {
     a_cache_trusted_after_a_failed_writeback_is_found: TrustCache
     a_gate_opened_too_early_for_reads_is_found: OpenReadsEarly
     a_message_that_waits_for_nothing_is_found: TellEarly
+    a_cached_key_that_is_gone_untold_is_found: KeepWhatIsGone
     a_log_read_before_the_dead_process_writes_have_landed_is_found: ReadWithoutLock
     a_snapshot_installed_before_it_is_durable_is_found: InstallUndurable
     a_segment_used_again_before_the_manifest_says_so_is_found: RecycleListed

@@ -454,7 +454,9 @@ impl<'a> Ctx<'a> {
     /// Notes a change; `asked` tells whether the connection asked for it.
     fn mark(&mut self, db: usize, hash: u64, key: &[u8], asked: bool) {
         self.changed.push((db, hash));
-        if self.engine.tracking.is_on() {
+        if self.engine.tracking.is_on()
+            && !(self.engine.trial.planted.keep_what_is_gone && self.engine.dbs[db].find(hash, key).is_none())
+        {
             self.engine.key_changed_for_trackers(self.client.id, asked, key, &mut self.pushes, &mut self.tracked);
         }
         if self.engine.shadow.is_some() {

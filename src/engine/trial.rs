@@ -42,6 +42,8 @@ pub struct Planted {
     pub open_reads_early: bool,
     /// A message does not wait for what it tells of.
     pub tell_early: bool,
+    /// Who tracks a key is not told that it is gone.
+    pub keep_what_is_gone: bool,
     /// A copy of the process keeps the files that it inherited.
     pub inherit_lock: bool,
 }

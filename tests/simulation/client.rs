@@ -8,7 +8,9 @@ use ackd::engine::client::ClientId;
 use ackd::engine::gate::Level;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
+use super::cache::Cache;
 use super::command::{Request, Session};
+use super::model::KEYS;
 
 /// A request that was executed, and what its reply reveals.
 pub struct Executed {
@@ -46,6 +48,8 @@ pub struct SimClient {
     pub closed: bool,
     /// It only listens to messages.
     pub listens: bool,
+    /// What it caches, if it only reads in order to cache.
+    pub cache: Option<Cache>,
 }
 
 /// What comes from a server.
@@ -53,6 +57,10 @@ pub enum Received {
     Reply(Executed, Vec<u8>),
     /// The number that was published.
     Message(u64),
+    /// The keys that have changed.
+    Changed(Vec<usize>),
+    /// Everything may have.
+    EverythingChanged,
 }
 
 impl SimClient {
@@ -68,6 +76,7 @@ impl SimClient {
             last_write: 0,
             closed: false,
             listens: false,
+            cache: None,
         }
     }
 
@@ -127,11 +136,26 @@ impl SimClient {
                 number.map(Received::Message).ok_or_else(|| format!("a message of nobody: {}", reply.escape_ascii())),
             );
         }
+        if let Some(changed) = reply.strip_prefix(b">2\r\n$10\r\ninvalidate\r\n") {
+            return Some(
+                changed_keys(changed).ok_or_else(|| format!("unknown keys changed: {}", reply.escape_ascii())),
+            );
+        }
         match self.executed.pop_front() {
             Some(executed) => Some(Ok(Received::Reply(executed, reply))),
             None => Some(Err(format!("a reply to nothing: {}", reply.escape_ascii()))),
         }
     }
+}
+
+/// What the server says has changed.
+fn changed_keys(array: &[u8]) -> Option<Received> {
+    if array == b"_\r\n" {
+        return Some(Received::EverythingChanged);
+    }
+    let names = std::str::from_utf8(array).ok()?.lines().skip(1).filter(|line| !line.starts_with('$'));
+    let slots = names.map(|name| name.strip_prefix('k')?.parse().ok().filter(|slot| *slot < KEYS));
+    slots.collect::<Option<Vec<usize>>>().map(Received::Changed)
 }
 
 /// The length of the first reply, if all of it is there.
@@ -143,9 +167,10 @@ fn reply_len(bytes: &[u8]) -> Option<usize> {
             Ok(len) => (bytes.len() >= line + len + 2).then_some(line + len + 2),
             Err(_) => Some(line),
         },
-        b'*' => {
+        b'*' | b'>' | b'%' => {
             let mut at = line;
-            for _ in 0..number()?.max(0) {
+            let each = if bytes[0] == b'%' { 2 } else { 1 };
+            for _ in 0..number()?.max(0) * each {
                 at += reply_len(&bytes[at..])?;
             }
             Some(at)

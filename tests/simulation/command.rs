@@ -40,6 +40,8 @@ pub enum Meaning {
     Plain,
     /// GET of a slot.
     Get(usize),
+    /// GET of a slot by a client that caches the reply.
+    Cache(usize),
     /// EXEC, with the slots that were watched.
     Exec(Vec<usize>),
     /// CONFIG SET appendfsync.

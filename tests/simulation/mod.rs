@@ -3,6 +3,7 @@
 //! `docs/simulation.md` says what is modelled and how to run, replay and extend it. The tests in `tests/simulation.rs`
 //! and the long campaigns of `examples/simulation.rs` share these modules.
 
+pub mod cache;
 pub mod campaign;
 mod client;
 mod collections;

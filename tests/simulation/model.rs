@@ -112,6 +112,15 @@ impl Model {
         self.os
     }
 
+    /// What was promised at a level.
+    pub fn promised(&self, level: Level) -> u64 {
+        match level {
+            Level::Memory => self.executed(),
+            Level::Os => self.os,
+            Level::Disk => self.disk,
+        }
+    }
+
     /// Whether anything was executed that could still be lost.
     pub fn has_unpromised(&self) -> bool {
         self.executed() > self.disk

@@ -12,6 +12,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use ackd::base::clock::Clock;
 
+use super::cache::{Cache, Changes};
 use super::client::{Executed, Received, SimClient};
 use super::command::{Generator, Meaning};
 use super::crash::{Moment, Tried};
@@ -23,6 +24,9 @@ use super::weather::Weather;
 
 /// Lives of a server in one run.
 const LIVES: u32 = 10;
+
+/// One seed in so many has clients that cache.
+const CACHING_ONE_IN: u64 = 5;
 
 /// One seed in so many has a disk that lies.
 const LYING_ONE_IN: u64 = 10;
@@ -99,6 +103,8 @@ pub struct Simulation {
     orphans: Vec<Copy>,
     /// What the numbers that were published tell of: everything up to an offset, at a level.
     published: HashMap<u64, (Level, u64)>,
+    /// What changed in this life, for clients that cache.
+    changes: Changes,
 }
 
 /// Runs one seed.
@@ -152,6 +158,7 @@ impl Simulation {
             trace: Xxh3::new(),
             orphans: Vec::new(),
             published: HashMap::new(),
+            changes: Changes::default(),
             rng,
         }
     }
@@ -317,6 +324,7 @@ impl Simulation {
             false => self.model.check(self.last_crash, &found)?,
         }
         self.model.restarted(&self.world, &self.settings, &self.server.node.engine);
+        self.changes = Changes::default();
         self.trace.update(&found.end.to_le_bytes());
         for _ in 0..self.rng.u8(1..5) {
             self.connect();
@@ -324,7 +332,7 @@ impl Simulation {
         Ok(())
     }
 
-    /// A client that sends commands and, now and then, one that only listens.
+    /// A client that sends commands and, now and then, one that only listens or caches.
     fn connect(&mut self) {
         let (id, stream) = self.server.connect();
         self.clients.push(SimClient::new(id, stream));
@@ -335,6 +343,16 @@ impl Simulation {
             listener.send(self.generator.subscribe());
             listener.push(usize::MAX);
             self.clients.push(listener);
+        }
+        // By the seed alone, so that the other seeds do what they always did.
+        if self.seed % CACHING_ONE_IN == 2 {
+            let (id, stream) = self.server.connect();
+            let mut client = SimClient::new(id, stream);
+            let (cache, requests) = Cache::new(&mut self.rng);
+            requests.into_iter().for_each(|request| client.send(request));
+            client.cache = Some(cache);
+            client.push(usize::MAX);
+            self.clients.push(client);
         }
     }
 
@@ -347,6 +365,7 @@ impl Simulation {
                     }
                     self.trace.update(&effects);
                     self.model.unit(end, &effects)?;
+                    self.changes.unit(end, &effects, &self.model);
                 }
                 Happening::Executed { client, level, wrote } => {
                     let Some(client) = self.clients.iter_mut().find(|known| known.id == client) else { continue };
@@ -368,6 +387,10 @@ impl Simulation {
                     let own = if wrote { at } else { 0 };
                     let expected = match request.meaning {
                         Meaning::Get(slot) => self.model.get_reply(slot),
+                        Meaning::Cache(slot) => {
+                            let null_of_resp3 = |reply| if reply == b"$-1\r\n" { b"_\r\n".to_vec() } else { reply };
+                            self.model.get_reply(slot).map(null_of_resp3)
+                        }
                         _ => None,
                     };
                     let reveals = own.max(self.model.last_change(request.touch.slots()));
@@ -388,18 +411,22 @@ impl Simulation {
 
     fn take_replies(&mut self) -> Result<(), String> {
         let mut received = Vec::new();
-        for client in &mut self.clients {
+        for (at, client) in self.clients.iter_mut().enumerate() {
             client.receive();
             while let Some(next) = client.next() {
-                received.push(next?);
+                received.push((at, next?));
             }
             if client.closed && !self.server.node.engine.borrow().stopping {
                 return Err("the server closed a connection".into());
             }
         }
-        for received in received {
+        for (at, received) in received {
+            let cache = self.clients[at].cache.as_mut();
             match received {
                 Received::Reply(executed, reply) => {
+                    if let (Some(cache), Meaning::Cache(slot)) = (cache, &executed.request.meaning) {
+                        cache.keep(*slot, executed.at, executed.wrote);
+                    }
                     self.trace.update(&reply);
                     self.understand(&executed, &reply)?;
                 }
@@ -407,9 +434,17 @@ impl Simulation {
                     let (level, offset) = self.published.get(&number).ok_or("a message that nobody published")?;
                     self.model.promise(*level, *offset);
                 }
+                Received::Changed(slots) => {
+                    let Some(cache) = cache else { return Err("who caches nothing is told that it changed".into()) };
+                    for slot in slots {
+                        cache.drop_key(slot, &self.changes, &mut self.model)?;
+                    }
+                }
+                Received::EverythingChanged => cache.into_iter().for_each(Cache::drop_everything),
             }
         }
-        Ok(())
+        let caches = self.clients.iter().filter_map(|client| client.cache.as_ref());
+        caches.into_iter().try_for_each(|cache| cache.check(&self.changes, &self.model))
     }
 
     /// What a reply that has left the server means.
@@ -512,7 +547,11 @@ impl Simulation {
         let now_ms = self.world.clock().wall_ms();
         let at = self.rng.usize(..self.clients.len());
         let client = &mut self.clients[at];
-        if !client.listens && client.outstanding() < 12 && !client.has_unsent() {
+        if let Some(cache) = client.cache.as_ref().filter(|_| !client.is_waiting()) {
+            let requests = cache.read(&mut self.rng);
+            requests.into_iter().for_each(|request| client.send(request));
+        }
+        if !client.listens && client.cache.is_none() && client.outstanding() < 12 && !client.has_unsent() {
             for _ in 0..self.rng.u8(1..4) {
                 let request = self.generator.next(&mut self.rng, &mut client.session, now_ms);
                 client.send(request);
