@@ -157,6 +157,21 @@ fn redis_py_works_unchanged_in_resp2_and_resp3_sync_and_asyncio() {
 }
 
 #[test]
+fn redis_py_caches_what_it_reads_and_is_told_what_changes() {
+    let Some(python) = python_with_redis() else { return };
+    if !works(Command::new(&python).args(["-c", "from redis.connection import CacheProxyConnection"])) {
+        return skipped("a redis-py with a client-side cache");
+    }
+    let server = server();
+    Script::start(Command::new(python).arg(script("redis_py_cache.py")).arg(server.port().to_string())).succeed();
+    let mut client = server.client();
+    assert_eq!(client.command("DBSIZE"), Value::Integer(0));
+    while support::tools::info(&mut client, "tracking_clients") > 0 {
+        thread::yield_now();
+    }
+}
+
+#[test]
 fn redis_py_finds_every_acked_write_after_kill_nine() {
     let Some(python) = python_with_redis() else { return };
     for policy in ["always", "everysec"] {
