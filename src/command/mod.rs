@@ -457,7 +457,7 @@ impl<'a> Ctx<'a> {
         if self.engine.tracking.is_on()
             && !(self.engine.trial.planted.keep_what_is_gone && self.engine.dbs[db].find(hash, key).is_none())
         {
-            self.engine.key_changed_for_trackers(self.client.id, asked, key, &mut self.pushes, &mut self.tracked);
+            self.engine.key_changed_for_trackers(self.client, asked, key, &mut self.pushes, &mut self.tracked);
         }
         if self.engine.shadow.is_some() {
             self.changed_names.push((db, key.to_vec()));

@@ -166,3 +166,46 @@ fn the_table_is_bounded_and_scripts_remember_what_they_read() {
     server.run("PING");
     assert_eq!(heard(&mut server, reader), "");
 }
+
+#[test]
+fn who_broadcasts_is_not_told_twice_of_what_it_once_read() {
+    let (mut server, reader) = server(&["CLIENT TRACKING ON"]);
+    let other = server.connect();
+    server.run_as(other, "CLIENT TRACKING ON");
+    server.run_as(reader, "GET a");
+    for line in ["CLIENT TRACKING OFF", "CLIENT TRACKING ON BCAST"] {
+        server.run_as(reader, line);
+    }
+    assert_eq!(server.run_as(reader, "SET a 1"), format!("+OK {INVALIDATE_A}"));
+    assert_eq!(server.engine.tracking.counts(), [0, 0, 1]);
+}
+
+#[test]
+fn who_hears_of_a_change_in_the_place_of_another_waits_at_its_own_level() {
+    let mut server = Harness::new();
+    let listeners = ["MEMORY", "DISK"].map(|level| {
+        let (reader, listener) = (server.connect(), server.connect());
+        server.run_as(listener, &format!("CLIENT DURABILITY {level}"));
+        server.run_as(listener, "SUBSCRIBE __redis__:invalidate");
+        server.run_as(reader, &format!("CLIENT TRACKING ON REDIRECT {listener}"));
+        server.run_as(reader, "GET a");
+        listener
+    });
+    server.run_unsynced(server.client, "SET a 1");
+    let told = b"*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n*1\r\n$1\r\na\r\n";
+    let heard = listeners.map(|listener| server.receive(listener));
+    assert_eq!(heard, [told.to_vec(), Vec::new()]);
+    server.sync();
+    assert_eq!(server.receive(listeners[1]), told);
+}
+
+#[test]
+fn who_broadcasts_waits_for_all_that_a_transaction_did() {
+    let (mut server, reader) = server(&["CLIENT TRACKING ON BCAST"]);
+    for line in ["MULTI", "SET a 1", "SET b 1"] {
+        server.run(line);
+    }
+    server.run_unsynced(server.client, "EXEC");
+    assert_eq!(server.receive(reader), b"");
+    assert_eq!(heard(&mut server, reader), ">2 $10 invalidate *2 $1 a $1 b");
+}

@@ -192,7 +192,7 @@ impl Engine {
     /// A key has changed. What is to be told goes to `pushes`, in order; who broadcasts hears of all `changed` keys together.
     pub fn key_changed_for_trackers(
         &mut self,
-        by: ClientId,
+        by: &Client,
         asked: bool,
         key: &[u8],
         pushes: &mut Vec<Push>,
@@ -202,19 +202,20 @@ impl Engine {
         if !ids.is_empty() {
             // Who has begun to broadcast since it read the key hears of it in that way.
             let reads = |id: &ClientId| {
-                let tracker = self.clients.get(*id).and_then(|client| client.tracking.as_ref());
-                !tracker.is_some_and(|tracker| tracker.mode.broadcasts)
+                let client = if *id == by.id { Some(by) } else { self.clients.get(*id) };
+                !client.and_then(|client| client.tracking.as_ref()).is_some_and(|tracker| tracker.mode.broadcasts)
             };
-            let (own, others): (Vec<ClientId>, Vec<ClientId>) = ids.into_iter().filter(reads).partition(|id| *id == by);
+            let (own, others): (Vec<ClientId>, Vec<ClientId>) =
+                ids.into_iter().filter(reads).partition(|id| *id == by.id);
             for (ids, to) in [(others, pushes), (own, &mut changed.own)] {
                 if !ids.is_empty() {
-                    to.push(Push::Changed { ids, by, what: What::keys(std::iter::once(key)) });
+                    to.push(Push::Changed { ids, by: by.id, what: What::keys(std::iter::once(key)) });
                 }
             }
         }
         if !self.tracking.prefixes.is_empty() {
             // As in Redis, to who broadcasts it is nobody's own what a script changes, or what was removed unasked.
-            let by = if self.scripts.running.is_some() || !asked { 0 } else { by };
+            let by = if self.scripts.running.is_some() || !asked { 0 } else { by.id };
             changed.keys.insert(key.to_vec(), by);
         }
     }

@@ -509,7 +509,9 @@ impl Simulation {
             97 if !self.clients.is_empty() => {
                 let gone = self.rng.usize(..self.clients.len());
                 let client = self.clients.swap_remove(gone);
-                drop(client);
+                // What it has sent may still be executed, though nobody hears at which level.
+                let numbers = client.sent.iter().flat_map(|request| &request.publishes);
+                self.published.extend(numbers.map(|number| (*number, (Level::Memory, 0))));
             }
             98 => {
                 let limit = (self.rng.u8(..3) == 0).then(|| self.rng.u64(100_000..600_000));

@@ -301,7 +301,25 @@ impl Generator {
                 ]);
                 self.words(connection, line);
             }
-            _ => self.words(connection, &["CLIENT", "GETREDIR"]),
+            _ => {
+                // What is told of keys comes at any time: `tests/tracking.rs` compares that.
+                let line: &[&str] = self.pick(&[
+                    &["CLIENT", "GETREDIR"] as &[&str],
+                    &["CLIENT", "TRACKINGINFO"],
+                    &["CLIENT", "TRACKING", "OFF"],
+                    &["CLIENT", "TRACKING", "off", "BCAST", "NOLOOP"],
+                    &["CLIENT", "TRACKING", "maybe"],
+                    &["CLIENT", "TRACKING", "ON", "FOO"],
+                    &["CLIENT", "TRACKING", "ON", "PREFIX", "a"],
+                    &["CLIENT", "TRACKING", "ON", "BCAST", "PREFIX"],
+                    &["CLIENT", "TRACKING", "ON", "BCAST", "OPTOUT"],
+                    &["CLIENT", "TRACKING", "ON", "OPTIN", "OPTOUT"],
+                    &["CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", "a", "PREFIX", "ab"],
+                    &["CLIENT", "TRACKING", "ON", "REDIRECT", "99999999"],
+                    &["CLIENT", "TRACKING", "ON", "REDIRECT", "x"],
+                ]);
+                self.words(connection, line);
+            }
         }
     }
 
