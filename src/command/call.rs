@@ -165,8 +165,9 @@ pub fn finish(mut ctx: Ctx<'_>, reply_start: usize) {
         blocking::end_by_another(ctx.engine, id, how, end.unwrap_or(0));
     }
     queue_reply(&mut ctx, reply_start, reveals);
-    let tracked = std::mem::take(&mut ctx.tracked);
-    ctx.engine.broadcast(ctx.client, tracked, &mut ctx.pushes);
+    if let Some(tracked) = ctx.tracked.take() {
+        ctx.engine.broadcast(ctx.client, *tracked, &mut ctx.pushes);
+    }
     if let Some(tracker) = &mut ctx.client.tracking
         && ctx.client.transaction.is_none()
         && !ctx.client.last_command.starts_with("client")

@@ -156,8 +156,8 @@ pub struct Ctx<'a> {
     unblocked: Vec<(ClientId, Unblock)>,
     /// What is sent to others when the unit is over.
     pushes: Vec<Push>,
-    /// Keys changed by this unit, for who hears of all with a prefix.
-    tracked: Changed,
+    /// What those who track are told at the end of the unit; nothing while nobody does.
+    tracked: Option<Box<Changed>>,
     /// Keys that were looked for in order to be changed, and were not there, while anybody is told of new ones.
     missing: SmallVec<[Place; 2]>,
     /// What the command that runs wrote is no reply, so CLIENT REPLY does not silence it.
@@ -192,7 +192,7 @@ impl<'a> Ctx<'a> {
             ran_transaction: false,
             unblocked: Vec::new(),
             pushes: Vec::new(),
-            tracked: Changed::default(),
+            tracked: None,
             missing: SmallVec::new(),
             answers_by_push: false,
             lines: String::new(),

@@ -468,7 +468,7 @@ impl Engine {
         for db in &mut self.dbs {
             drop(db.clear());
         }
-        if let Some(push) = self.everything_changed_for_trackers(None, &mut Default::default()) {
+        if let Some(push) = self.everything_changed_for_trackers(None, &mut None) {
             self.deliver(&[push], 0, &mut Client::new(0, Peer::default(), 0));
         }
         self.libraries.clear();

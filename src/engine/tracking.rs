@@ -196,7 +196,7 @@ impl Engine {
         asked: bool,
         key: &[u8],
         pushes: &mut Vec<Push>,
-        changed: &mut Changed,
+        changed: &mut Option<Box<Changed>>,
     ) {
         let ids = self.tracking.take(key);
         if !ids.is_empty() {
@@ -207,16 +207,18 @@ impl Engine {
             };
             let (own, others): (Vec<ClientId>, Vec<ClientId>) =
                 ids.into_iter().filter(reads).partition(|id| *id == by.id);
-            for (ids, to) in [(others, pushes), (own, &mut changed.own)] {
-                if !ids.is_empty() {
-                    to.push(Push::Changed { ids, by: by.id, what: What::keys(std::iter::once(key)) });
-                }
+            let told = |ids| Push::Changed { ids, by: by.id, what: What::keys(std::iter::once(key)) };
+            if !others.is_empty() {
+                pushes.push(told(others));
+            }
+            if !own.is_empty() {
+                changed.get_or_insert_default().own.push(told(own));
             }
         }
         if !self.tracking.prefixes.is_empty() {
             // As in Redis, to who broadcasts it is nobody's own what a script changes, or what was removed unasked.
             let by = if self.scripts.running.is_some() || !asked { 0 } else { by.id };
-            changed.keys.insert(key.to_vec(), by);
+            changed.get_or_insert_default().keys.insert(key.to_vec(), by);
         }
     }
 
@@ -250,14 +252,20 @@ impl Engine {
     }
 
     /// Whatever anybody holds may be wrong: what all who track are told. `by` is the connection that is out, if one is.
-    pub fn everything_changed_for_trackers(&mut self, by: Option<&Client>, changed: &mut Changed) -> Option<Push> {
+    pub fn everything_changed_for_trackers(
+        &mut self,
+        by: Option<&Client>,
+        changed: &mut Option<Box<Changed>>,
+    ) -> Option<Push> {
         if !self.tracking.is_on() {
             return None;
         }
         (self.tracking.holders, self.tracking.items) = (BTreeMap::new(), 0);
         let told = |client: &&Client| client.tracking.is_some();
         let everything = |ids| Push::Changed { ids, by: 0, what: What::Everything };
-        changed.own.extend(by.filter(told).map(|client| everything(vec![client.id])));
+        if let Some(client) = by.filter(told) {
+            changed.get_or_insert_default().own.push(everything(vec![client.id]));
+        }
         Some(everything(self.clients.iter().filter(told).map(|client| client.id).collect()))
     }
 
