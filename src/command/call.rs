@@ -73,7 +73,8 @@ fn remember_keys(ctx: &mut Ctx<'_>, row: &Row, arguments: &[&[u8]]) {
         return;
     }
     let keys = key_positions::keys_of(row.spec, arguments).unwrap_or_default();
-    ctx.engine.tracking.remember(ctx.client, keys.iter().map(|key| arguments[key.at]));
+    let Engine { tracking, clients, .. } = &mut *ctx.engine;
+    tracking.remember(ctx.client, clients, keys.iter().map(|key| arguments[key.at]));
 }
 
 fn count(ctx: &mut Ctx<'_>, row: &Row, arguments: &[&[u8]], started_us: u64, failed: bool) {

@@ -209,3 +209,20 @@ fn who_broadcasts_waits_for_all_that_a_transaction_did() {
     assert_eq!(server.receive(reader), b"");
     assert_eq!(heard(&mut server, reader), ">2 $10 invalidate *2 $1 a $1 b");
 }
+
+#[test]
+fn a_key_that_never_changes_does_not_remember_all_who_ever_read_it() {
+    let (mut server, reader) = server(&["CLIENT TRACKING ON"]);
+    server.run_as(reader, "GET a");
+    for _ in 0..1000 {
+        let other = server.connect();
+        server.run_as(other, "CLIENT TRACKING ON");
+        server.run_as(other, "GET a");
+        let mut gone = server.engine.clients.remove(other).unwrap();
+        server.engine.tracking.disable(&mut gone);
+    }
+    let [keys, items, _] = server.engine.tracking.counts();
+    assert!(keys == 1 && items <= 64, "{items}");
+    server.run("SET a 1");
+    assert_eq!(heard(&mut server, reader), INVALIDATE_A);
+}

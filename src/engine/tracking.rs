@@ -11,7 +11,7 @@ use std::ops::Bound;
 use smallvec::SmallVec;
 
 use super::Engine;
-use super::client::{Client, ClientId};
+use super::client::{Client, ClientId, Clients};
 use super::pubsub::Push;
 use crate::resp::Reply;
 
@@ -63,7 +63,11 @@ impl Tracker {
     }
 }
 
+/// In order.
 type Ids = SmallVec<[ClientId; 2]>;
+
+/// When a key has as many holders as this, or twice as many, and so on, those that have gone are forgotten.
+const MANY_HOLDERS: usize = 32;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -129,19 +133,26 @@ impl Tracking {
         }
     }
 
-    /// A connection has read these keys.
-    pub fn remember<'a>(&mut self, client: &Client, keys: impl Iterator<Item = &'a [u8]>) {
+    /// A connection has read these keys, `clients` being all others.
+    pub fn remember<'a>(&mut self, client: &Client, clients: &Clients, keys: impl Iterator<Item = &'a [u8]>) {
         if !client.tracking.as_ref().is_some_and(|tracker| tracker.remembers()) {
             return;
         }
+        let tracks =
+            |id: &mut ClientId| *id == client.id || clients.get(*id).is_some_and(|other| other.tracking.is_some());
         for key in keys {
             let ids = match self.holders.get_mut(key) {
                 Some(ids) => ids,
                 None => self.holders.entry(key.into()).or_default(),
             };
-            if !ids.contains(&client.id) {
-                ids.push(client.id);
-                self.items += 1;
+            let Err(place) = ids.binary_search(&client.id) else { continue };
+            ids.insert(place, client.id);
+            self.items += 1;
+            // A key that never changes would keep the number of every connection that ever read it.
+            if ids.len() >= MANY_HOLDERS && ids.len().is_power_of_two() {
+                let before = ids.len();
+                ids.retain(tracks);
+                self.items -= before - ids.len();
             }
         }
     }
