@@ -341,6 +341,11 @@ fn users_are_kept_in_their_file_all_of_them_or_none() {
         assert!(refused.contains(part), "{part}: {refused}");
     }
     assert!(alice.command("GET a").is_null());
+    // A rule about a password is not repeated: what is said here is logged.
+    std::fs::write(server.dir().join("users.acl"), "user alice <S3CRET\nuser bob #S3CRET\nuser carol &* &x\n").unwrap();
+    let refused = operator.command("ACL LOAD").text().unwrap();
+    assert!(refused.contains(":1: The password you are trying to remove") && refused.contains(":2: The password hash"));
+    assert!(!refused.contains("S3CRET") && !server.output().contains("S3CRET"), "{refused}");
     // A user that is gone takes its connections along; another keeps them.
     operator.command("ACL SETUSER carol on nopass +ping");
     let mut carol = server.client();

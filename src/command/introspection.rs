@@ -3,7 +3,7 @@
 use super::key_positions::{has_keys, keys_of};
 use super::spec::{Arg, ArgKind, Begin, Categories, Find, KeySpec, NO_MANDATORY_KEYS, Spec};
 use super::table::{self, Row};
-use super::{Ctx, Failure, failure};
+use super::{Ctx, Failure, failure, renaming};
 use crate::base::glob;
 use crate::resp::Reply;
 
@@ -28,7 +28,7 @@ pub fn info(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     }
     reply.array(arguments.len() - 2);
     for name in &arguments[2..] {
-        match table::by_full_name(name) {
+        match renaming::row(ctx.engine, name) {
             Some(row) => write_info(reply, row.spec),
             None => reply.null(),
         }
@@ -40,7 +40,7 @@ pub fn info(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
 pub fn docs(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     let found: Vec<&Row> = match &arguments[2..] {
         [] => table::commands().iter().collect(),
-        names => names.iter().filter_map(|name| table::by_full_name(name)).collect(),
+        names => names.iter().filter_map(|name| renaming::row(ctx.engine, name)).collect(),
     };
     ctx.reply.map(found.len());
     for row in found {
@@ -88,7 +88,10 @@ pub fn getkeysandflags(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Fai
 
 fn write_keys(ctx: &mut Ctx<'_>, arguments: &[&[u8]], with_flags: bool) -> Result<(), Failure> {
     let asked = &arguments[2..];
-    let row = table::resolve(asked).ok_or("ERR Invalid command specified")?;
+    let invalid = || Failure::from("ERR Invalid command specified");
+    let renamed = renaming::resolve(ctx.engine, asked).map_err(|_| invalid())?;
+    let asked = renamed.as_deref().unwrap_or(asked);
+    let row = table::resolve(asked).ok_or_else(invalid)?;
     if !has_keys(row.spec) {
         return Err("ERR The command has no key arguments".into());
     }

@@ -5,6 +5,7 @@
 
 use smallvec::SmallVec;
 
+use super::table::Row;
 use super::{Failure, table};
 use crate::engine::Engine;
 
@@ -48,6 +49,14 @@ pub fn resolve<'a>(engine: &Engine, words: &[&'a [u8]]) -> Result<Option<Words<'
     }
 }
 
+/// The row of a name that somebody asks about, `config|get` for a subcommand.
+pub fn row(engine: &Engine, name: &[u8]) -> Option<&'static Row> {
+    let end = name.iter().position(|byte| *byte == b'|').unwrap_or(name.len());
+    let command = resolve(engine, &[&name[..end]]).ok()?;
+    let command = command.as_ref().map_or(&name[..end], |words| words[0]);
+    table::by_full_name(&[command, &name[end..]].concat())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,6 +86,27 @@ mod tests {
         assert_eq!(server.run("put k x"), "+QUEUED");
         assert_eq!(server.run("EXEC"), "*1 +OK");
         assert_eq!(server.run("GET k"), "$1 x");
+    }
+
+    #[test]
+    fn who_asks_about_a_command_says_its_new_name_too() {
+        let mut server = Harness::new();
+        rename(&mut server, &["rename-command GET \"\"", "rename-command CONFIG cfg", "rename-command SET get"])
+            .unwrap();
+        assert!(server.run("COMMAND INFO get").starts_with("*1 *10 $3 set "));
+        assert!(server.run("COMMAND INFO cfg|get").starts_with("*1 *10 $10 config|get "));
+        assert_eq!(server.run("COMMAND INFO config config|get set"), "*3 $-1 $-1 $-1");
+        assert!(server.run("COMMAND DOCS cfg").starts_with("*2 $6 config "));
+        assert_eq!(server.run("COMMAND GETKEYS get a b"), "*1 $1 a");
+        assert_eq!(server.run("COMMAND GETKEYS set a b"), "-ERR Invalid command specified");
+        assert_eq!(server.run("ACL DRYRUN default cfg get hz"), "+OK");
+        assert_eq!(server.run("ACL DRYRUN default config get hz"), "-ERR Command 'config' not found");
+        // Rules are about commands by their own names.
+        server.run("ACL SETUSER u +get ~*");
+        assert_eq!(server.run("ACL DRYRUN u get a b"), "$50 User u has no permissions to run the 'set' command");
+        let check = |name| format!("EVAL \"return redis.acl_check_cmd('{name}','get','hz')\" 0");
+        assert_eq!(server.run(&check("cfg")), ":1");
+        assert!(server.run(&check("config")).starts_with("-ERR Invalid command passed to redis.acl_check_cmd()"));
     }
 
     #[test]

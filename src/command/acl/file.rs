@@ -5,7 +5,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use super::rules::{self, RuleError};
-use super::{end_listeners, is_name, line};
+use super::{end_listeners, is_name, line, loses_channels};
 use crate::command::{Ctx, Failure, config};
 use crate::engine::Engine;
 use crate::engine::acl::User;
@@ -97,11 +97,12 @@ fn read(path: &Path, all_channels: bool) -> Result<Vec<User>, String> {
         }
         match declared(user, rules, all_channels) {
             Ok(user) => users.push(user),
-            Err(Undeclared::Rule(_, RuleError::Syntax)) => errors.push(format!("{name}:{line}: Syntax error.")),
-            Err(Undeclared::Rule(rule, error)) => {
+            Err(Undeclared::Rule(rule, error @ RuleError::Unknown)) => {
                 let rule = String::from_utf8_lossy(&rule);
                 errors.push(format!("{name}:{line}: Error in applying operation '{rule}': {error}."));
             }
+            // Any other rule may hold a password, and what is said here goes into the log.
+            Err(Undeclared::Rule(_, error)) => errors.push(format!("{name}:{line}: {error}.")),
             Err(Undeclared::Other(error)) => errors.push(format!("{name}:{line}: {error}.")),
         }
     }
@@ -124,13 +125,15 @@ pub fn load(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
     })?;
     let before: Vec<Rc<User>> = ctx.engine.acl.users().cloned().collect();
     ctx.engine.acl.replace_all(users);
-    for user in before {
-        match ctx.engine.acl.user(&user.name).cloned() {
+    for before in before {
+        match ctx.engine.acl.user(&before.name).cloned() {
             Some(user) => {
                 ctx.engine.replace_user(&user, Some(ctx.client));
-                end_listeners(ctx, &user);
+                if loses_channels(&before, &user) {
+                    end_listeners(ctx, &user);
+                }
             }
-            None => super::end_connections(ctx, &user.name),
+            None => super::end_connections(ctx, &before.name),
         }
     }
     ctx.reply.ok();

@@ -8,7 +8,8 @@ pub mod rules;
 use std::rc::Rc;
 
 use super::failure::Failure;
-use super::{Ctx, parse, table};
+use super::help::bad_subcommand;
+use super::{Ctx, parse, renaming, table};
 use crate::command::spec::Categories;
 use crate::engine::Engine;
 use crate::engine::acl::{Selector, User};
@@ -42,8 +43,11 @@ pub fn setuser(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
         })?;
     }
     let user = Rc::new(user);
+    let before = ctx.engine.acl.user(name).cloned();
     ctx.engine.replace_user(&user, Some(ctx.client));
-    end_listeners(ctx, &user);
+    if before.is_some_and(|before| loses_channels(&before, &user)) {
+        end_listeners(ctx, &user);
+    }
     ctx.reply.ok();
     Ok(())
 }
@@ -60,6 +64,14 @@ fn listens_without_leave(client: &Client, user: &User) -> bool {
     [(Kind::Channel, false), (Kind::Pattern, true), (Kind::Shard, false)]
         .into_iter()
         .any(|(kind, is_pattern)| client.subscriptions.names(kind).any(|name| !allowed(name, is_pattern)))
+}
+
+/// Whether a change takes channels from a user. One that does not ends no connection: it may listen to something since it was
+/// another user.
+fn loses_channels(before: &User, after: &User) -> bool {
+    let keeps = |channel: &Vec<u8>| after.selectors.iter().any(|selector| selector.channels.contains(channel));
+    !after.selectors.iter().any(|selector| selector.all_channels)
+        && before.selectors.iter().any(|selector| selector.all_channels || !selector.channels.iter().all(keeps))
 }
 
 /// Ends connections of a user that listen to what it may not listen to any more.
@@ -172,9 +184,9 @@ pub fn whoami(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
 pub fn cat(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     /// The longest part of the client's word that the error repeats.
     const ECHO_LIMIT: usize = 128;
-    let names: Vec<&str> = match arguments.get(2) {
-        None => Categories::all().names().collect(),
-        Some(name) => {
+    let names: Vec<&str> = match &arguments[2..] {
+        [] => Categories::all().names().collect(),
+        [name] => {
             let Some(category) = Categories::named(name) else {
                 let echo = &name[..name.len().min(ECHO_LIMIT)];
                 return Err(Failure::new([b"ERR Unknown category '", echo, b"'"].concat()));
@@ -182,6 +194,7 @@ pub fn cat(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
             let is_in = |row: &&table::Row| row.spec.categories().has(category);
             table::rows().iter().filter(is_in).map(|row| row.spec.name).collect()
         }
+        _ => return Err(bad_subcommand(arguments)),
     };
     ctx.reply.array(names.len());
     names.iter().for_each(|name| ctx.reply.bulk(name.as_bytes()));
@@ -190,7 +203,11 @@ pub fn cat(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
 
 /// ACL GENPASS [bits]
 pub fn genpass(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
-    let bits = arguments.get(2).map_or(Ok(PASSWORD_BITS), |bits| parse::integer(bits))?;
+    let bits = match &arguments[2..] {
+        [] => PASSWORD_BITS,
+        [bits] => parse::integer(bits)?,
+        _ => return Err(bad_subcommand(arguments)),
+    };
     if !(1..=MAX_PASSWORD_BITS).contains(&bits) {
         return Err(Failure::new(format!(
             "ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to \
@@ -217,7 +234,10 @@ pub fn dryrun(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
         Failure::new([b"ERR ", before.as_bytes(), b" '", word, b"' ", after.as_bytes()].concat())
     };
     let Some(user) = ctx.engine.acl.user(name).cloned() else { return Err(quoted("User", name, "not found")) };
-    let Some(row) = table::resolve(words) else { return Err(quoted("Command", words[0], "not found")) };
+    let not_found = || quoted("Command", words[0], "not found");
+    let renamed = renaming::resolve(ctx.engine, words).map_err(|_| not_found())?;
+    let words = renamed.as_deref().unwrap_or(words);
+    let row = table::resolve(words).ok_or_else(not_found)?;
     if !row.spec.accepts(words.len()) {
         return Err(Failure::new(table::wrong_arity(row.spec)));
     }
@@ -230,14 +250,15 @@ pub fn dryrun(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
 
 /// ACL LOG [count | RESET]
 pub fn log(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
-    let count = match arguments.get(2) {
-        Some(word) if word.eq_ignore_ascii_case(b"reset") => {
+    let count = match &arguments[2..] {
+        [word] if word.eq_ignore_ascii_case(b"reset") => {
             ctx.engine.acl.log.reset();
             ctx.reply.ok();
             return Ok(());
         }
-        Some(word) => parse::integer(word)?,
-        None => LOG_ENTRIES,
+        [word] => parse::integer(word)?,
+        [] => LOG_ENTRIES,
+        _ => return Err(bad_subcommand(arguments)),
     };
     let now_ms = ctx.engine.wall_us() / 1000;
     let Engine { acl, .. } = &*ctx.engine;

@@ -178,6 +178,54 @@ fn requirepass_is_the_password_of_the_default_user() {
 }
 
 #[test]
+fn a_key_that_is_called_like_an_option_is_a_key_all_the_same() {
+    let mut server = Harness::new();
+    server.run("GEOADD g 1 1 m");
+    server.run("ACL SETUSER bob on nopass +@all");
+    let bob = server.connect();
+    server.run_as(bob, "AUTH bob x");
+    for line in ["GEORADIUS g 1 1 9 km", "GEORADIUSBYMEMBER g m 9 km"] {
+        for options in ["", "STOREDIST store", "STORE storedist", "COUNT 1 STOREDIST STORE"] {
+            let reply = server.run_as(bob, &format!("{line} {options}"));
+            assert_eq!(reply, "-NOPERM No permissions to access a key", "{line} {options}");
+        }
+        let keys = server.run(&format!("COMMAND GETKEYS {line} STOREDIST store"));
+        assert_eq!(keys, "*2 $1 g $5 store");
+        server.run("ACL SETUSER bob resetkeys %R~g %W~other");
+        assert!(server.run_as(bob, &format!("{line} STOREDIST store")).starts_with("-NOPERM"));
+        server.run("ACL SETUSER bob resetkeys %R~g %W~store");
+        assert_eq!(server.run_as(bob, &format!("{line} STOREDIST store")), ":1");
+        server.run("ACL SETUSER bob resetkeys");
+    }
+}
+
+#[test]
+fn only_a_change_that_takes_channels_ends_who_listens_to_others() {
+    let mut server = Harness::new();
+    server.run("ACL SETUSER bob on nopass +@all");
+    let bob = server.connect();
+    server.run_as(bob, "HELLO 3");
+    server.run_as(bob, "SUBSCRIBE news");
+    server.run_as(bob, "AUTH bob x");
+    server.run("ACL SETUSER bob +get ~a");
+    assert!(!server.engine.clients.get(bob).unwrap().killed, "bob was another when it began to listen");
+    server.run("ACL SETUSER bob &other");
+    server.run("ACL SETUSER bob resetchannels");
+    assert!(server.engine.clients.get(bob).unwrap().killed);
+}
+
+#[test]
+fn words_too_many_are_refused() {
+    let mut server = Harness::new();
+    for name in ["cat", "genpass", "log"] {
+        assert_eq!(
+            server.run(&format!("ACL {name} 1 2")),
+            format!("-ERR unknown subcommand or wrong number of arguments for '{name}'. Try ACL HELP.")
+        );
+    }
+}
+
+#[test]
 fn dryrun_and_getuser_tell_what_is_allowed() {
     let mut server = Harness::new();
     server.run("ACL SETUSER u on ~a &c +get (+set %W~b)");

@@ -6,6 +6,8 @@
 use std::cmp::Ordering;
 
 use super::super::failure::{self, Failure};
+use super::super::key_positions::KeyPosition;
+use super::super::spec::{ACCESS, Access, OW, RO, UPDATE};
 use super::super::{Ctx, parse};
 use super::{of_member, position, unit, write_distance, write_position};
 use crate::base::geohash::{Position, Search, Shape, to_integer};
@@ -310,6 +312,22 @@ pub fn geosearchstore(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Fail
 /// GEORADIUS key longitude latitude radius unit [options] [STORE key | STOREDIST key]
 pub fn georadius(ctx: &mut Ctx<'_>, arguments: &[&[u8]]) -> Result<(), Failure> {
     run(ctx, arguments, Form::Radius { stores: true })
+}
+
+/// The keys of GEORADIUS and GEORADIUSBYMEMBER where one that is stored is called like an option (`STOREDIST store`), so
+/// that key specs, which look for words, find no key behind it.
+pub fn find_keys(argv: &[&[u8]]) -> Option<Vec<KeyPosition>> {
+    let mut found = vec![KeyPosition { at: 1, access: Access::all(&[RO, ACCESS]) }];
+    let mut at = 5;
+    while at + 1 < argv.len() {
+        if argv[at].eq_ignore_ascii_case(b"STORE") || argv[at].eq_ignore_ascii_case(b"STOREDIST") {
+            at += 1;
+            found.truncate(1);
+            found.push(KeyPosition { at, access: Access::all(&[OW, UPDATE]) });
+        }
+        at += 1;
+    }
+    Some(found)
 }
 
 /// GEORADIUS_RO key longitude latitude radius unit [options]

@@ -8,7 +8,6 @@ use sha1::{Digest, Sha1};
 use super::host::{self, Host};
 use super::register;
 use crate::command::connection::REDIS_VERSION;
-use crate::command::table as commands;
 use crate::lua::raise::{self, Raised};
 use crate::lua::sandbox::Api;
 
@@ -148,8 +147,8 @@ fn set_repl(lua: &Lua, arguments: &MultiValue) -> Result<(), Raised> {
 fn acl_check(lua: &Lua, host: &Host, arguments: &MultiValue) -> Result<bool, Raised> {
     let words = host::words(arguments).map_err(|text| raised(lua, text.trim_start_matches("ERR ")))?;
     let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
-    match commands::resolve(&words) {
-        Some(row) => Ok(host.permits(row, &words)),
+    match host.permits(&words) {
+        Some(permits) => Ok(permits),
         None => Err(raised(lua, "Invalid command passed to redis.acl_check_cmd()")),
     }
 }

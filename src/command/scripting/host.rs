@@ -59,12 +59,15 @@ impl Host {
         unsafe { self.ctx.get().as_mut() }
     }
 
-    /// Whether the user of the connection may run a command.
-    pub fn permits(&self, row: &Row, words: &[&[u8]]) -> bool {
+    /// Whether the user of the connection may run a command; none if there is no such command.
+    pub fn permits(&self, words: &[&[u8]]) -> Option<bool> {
         // SAFETY: a function of the sandbox, which calls no other.
-        let unit = unsafe { self.unit() };
-        let user = unit.and_then(|ctx| ctx.client.user.as_deref());
-        user.is_none_or(|user| acl::check::permits(user, row, words).is_ok())
+        let Some(ctx) = (unsafe { self.unit() }) else { return table::resolve(words).map(|_| true) };
+        let renamed = renaming::resolve(ctx.engine, words).ok()?;
+        let words = renamed.as_deref().unwrap_or(words);
+        let row = table::resolve(words)?;
+        let user = ctx.client.user.as_deref();
+        Some(user.is_none_or(|user| acl::check::permits(user, row, words).is_ok()))
     }
 
     /// `redis.setresp`

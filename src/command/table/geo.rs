@@ -69,6 +69,7 @@ pub static GEO: &[Spec] = &[
                 notes: None,
             },
         ])
+        .finds_keys_by(search::find_keys)
         .args(&[
             key("key", 0),
             double("longitude"),
@@ -139,6 +140,7 @@ pub static GEO: &[Spec] = &[
                 notes: None,
             },
         ])
+        .finds_keys_by(search::find_keys)
         .args(&[
             key("key", 0),
             string("member"),

@@ -94,6 +94,9 @@ pub struct AclLog {
 impl AclLog {
     /// Notes a denial; at most `max` entries are kept.
     pub fn note(&mut self, denial: Denial, client: String, now_ms: u64, max: usize) {
+        if max == 0 {
+            return self.entries.clear();
+        }
         let is_same = |entry: &Entry| entry.denial == denial && now_ms.abs_diff(entry.updated_ms) <= SAME_WITHIN_MS;
         let known = self.entries.iter().take(SCANNED).position(is_same);
         let entry = match known.and_then(|at| self.entries.remove(at)) {
@@ -142,6 +145,10 @@ mod tests {
         assert_eq!(seen(&log), [(b"a".to_vec(), 2, 0), (b"b".to_vec(), 1, 1)]);
         log.note(denial(b"a"), "two".into(), 120_001, 2);
         assert_eq!(seen(&log), [(b"a".to_vec(), 1, 2), (b"a".to_vec(), 2, 0)]);
+        log.note(denial(b"a"), "two".into(), 120_002, 0);
+        assert_eq!(log.entries().len(), 0);
+        log.note(denial(b"a"), "two".into(), 120_003, 1);
+        assert_eq!(log.entries().next().unwrap().id, 3, "what is not kept has no number");
         log.reset();
         assert_eq!(log.entries().len(), 0);
     }
