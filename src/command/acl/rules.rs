@@ -53,6 +53,10 @@ pub fn apply(user: &mut User, rule: &[u8], all_channels: bool) -> Result<(), Rul
         [b'(', rules @ .., b')'] => {
             let mut selector = Selector { all_channels, ..Selector::default() };
             for rule in rules.split(|byte| *byte == b' ').filter(|rule| !rule.is_empty()) {
+                // Where rules are kept, that would be the end of the selector.
+                if rule.ends_with(b")") {
+                    return Err(RuleError::Syntax);
+                }
                 select(&mut selector, rule)?;
             }
             user.selectors.push(selector);

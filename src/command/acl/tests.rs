@@ -62,6 +62,7 @@ fn bad_rules_get_the_texts_that_clients_know() {
         ("+config|", "Syntax error"),
         ("+config|foo", "Unknown command"),
         ("(on)", "Syntax error"),
+        ("(+get ~z))", "Syntax error"),
         ("allkeys ~x", "Adding a pattern after the * pattern (or the 'allkeys'"),
         ("&* &x", "Adding a pattern after the * pattern (or the 'allchannels'"),
         ("<x", "The password you are trying to remove"),
