@@ -369,7 +369,7 @@ fn users_are_kept_in_their_file_all_of_them_or_none() {
 }
 
 #[test]
-fn users_of_the_settings_file_survive_a_rewrite_and_make_no_sense_beside_another_file() {
+fn users_of_the_settings_file_are_all_there_is_to_them_and_make_no_sense_beside_another_file() {
     let settings = "user alice on >pw ~* +@all\nuser default on nopass +@read +ping ~*\nrename-command FLUSHALL \"\"\nrename-command GET fetch\n";
     let configured = |dir: &Path| std::fs::write(dir.join("extra.conf"), settings).unwrap();
     let mut server = Program::ackd().with("include", "extra.conf").start_with(configured);
@@ -395,6 +395,36 @@ fn users_of_the_settings_file_survive_a_rewrite_and_make_no_sense_beside_another
         let refused = server.try_start().unwrap_err();
         assert!(refused.contains(why), "{wrong}: {refused}");
     }
+}
+
+#[test]
+fn a_rewritten_settings_file_has_the_users_of_that_moment() {
+    let mut server = Program::ackd()
+        .with("include", "extra.conf")
+        .start_with(|dir| std::fs::write(dir.join("extra.conf"), "").unwrap());
+    let mut operator = server.client();
+    operator.command("ACL SETUSER alice on >pw ~a* +@read (+set ~b)");
+    let stated = |server: &Server| {
+        let text = std::fs::read_to_string(server.dir().join("server.conf")).unwrap();
+        text.lines().filter(|line| line.starts_with("user ")).map(|line| format!("{line}\n")).collect::<String>()
+    };
+    for rewrite in ["CONFIG REWRITE", "CONFIG REWRITE", "DEBUG CONFIG-REWRITE-FORCE-ALL"] {
+        assert_eq!(operator.command(rewrite).text().unwrap(), "OK");
+        assert_eq!(stated(&server).lines().count(), 2, "{rewrite}: alice, and the default user");
+    }
+    let lines = stated(&server);
+    server.kill();
+    std::fs::write(server.dir().join("extra.conf"), &lines).unwrap();
+    server.start();
+    let mut alice = server.client();
+    assert_eq!(alice.command("AUTH alice pw").text().unwrap(), "OK");
+    assert_eq!(alice.command("SET b 1").text().unwrap(), "OK");
+    assert!(alice.command("SET a 1").text().unwrap().starts_with("NOPERM"));
+    // Who is no more is in the file no more.
+    let mut operator = server.client();
+    operator.command("ACL DELUSER alice");
+    operator.command("CONFIG REWRITE");
+    assert_eq!(stated(&server), "");
 }
 
 #[test]

@@ -111,20 +111,13 @@ pub fn rewrite(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
     if ctx.engine.config.file().is_none() {
         return Err("ERR The server is running without a config file".into());
     }
-    keep_users(ctx.engine);
-    write_file(&ctx.engine.config, Config::rewritten).map_err(|error| {
+    write_file(ctx.engine, Config::rewritten).map_err(|error| {
         tracing::warn!("CONFIG REWRITE failed: {error}");
         Failure::new(format!("ERR Rewriting config file: {error}"))
     })?;
     tracing::info!("CONFIG REWRITE executed with success");
     ctx.reply.ok();
     Ok(())
-}
-
-/// Lets the file that is written have the users of this moment, unless they have a file of their own.
-pub(super) fn keep_users(engine: &mut Engine) {
-    let users = engine.acl.users().map(|user| acl::line(user)).collect();
-    engine.config.state_users(users);
 }
 
 /// CONFIG RESETSTAT
@@ -134,8 +127,11 @@ pub fn resetstat(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Puts what `rewrite` makes of the settings and the file's text in the place of the file.
-pub(super) fn write_file(config: &Config, rewrite: fn(&Config, &[u8]) -> Vec<u8>) -> io::Result<()> {
+/// Puts what `rewrite` makes of the settings, of the users of this moment and of the file's text in the place of the file.
+pub(super) fn write_file(engine: &mut Engine, rewrite: fn(&Config, &[u8]) -> Vec<u8>) -> io::Result<()> {
+    let users = engine.acl.users().map(|user| acl::line(user)).collect();
+    engine.config.state_users(users);
+    let config = &engine.config;
     let file = config.file().ok_or(io::ErrorKind::NotFound)?;
     let old = match fs::read(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),

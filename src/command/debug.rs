@@ -258,7 +258,7 @@ fn change_history(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Result<(), Failure> {
 }
 
 fn config_rewrite_all(ctx: &mut Ctx<'_>, words: &[&[u8]]) -> Result<(), Failure> {
-    config::write_file(&ctx.engine.config, Config::rewritten_in_full).map_err(|error| {
+    config::write_file(ctx.engine, Config::rewritten_in_full).map_err(|error| {
         tracing::warn!("CONFIG-REWRITE-FORCE-ALL failed: {error}");
         Failure::from("ERR CONFIG-REWRITE-FORCE-ALL failed")
     })?;

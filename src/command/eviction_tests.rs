@@ -196,6 +196,20 @@ fn nothing_is_evicted_while_it_may_not_be_logged() {
 }
 
 #[test]
+fn a_command_that_waited_is_refused_when_memory_is_full_by_then() {
+    let mut server = server(2, "noeviction");
+    let waiting = server.connect();
+    assert_eq!(server.run_as(waiting, "BLMOVE a b LEFT LEFT 0"), "");
+    for line in ["SET x v", "SET y v", "RPUSH a 1"] {
+        server.run(line);
+    }
+    server.sync();
+    let refused = String::from_utf8(server.receive(waiting)).unwrap();
+    assert!(refused.starts_with("-OOM command not allowed"), "{refused}");
+    assert_eq!(server.run("LRANGE a 0 -1"), "*1 $1 1");
+}
+
+#[test]
 fn the_time_of_a_round_grows_with_the_tenacity() {
     assert_eq!([0, 1, 10, 11, 100].map(time_limit_us), [0, 50, 500, 575, u64::MAX]);
     assert!((60_000_000..200_000_000).contains(&time_limit_us(99)));

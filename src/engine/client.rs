@@ -332,6 +332,12 @@ impl Client {
         self.memory_besides() + self.output.memory()
     }
 
+    /// Brings its part of `total` up to date. One that ends counts no more.
+    fn count_in(&mut self, total: &mut usize) {
+        let now = if self.killed { 0 } else { self.memory() };
+        *total = *total - std::mem::replace(&mut self.counted, now) + now;
+    }
+
     /// Whether it is that user.
     pub fn is_user(&self, name: &[u8]) -> bool {
         self.user.as_ref().is_some_and(|user| user.name == name)
@@ -389,18 +395,12 @@ impl Clients {
 
     /// Counts the memory of a connection that is out.
     pub fn count(&mut self, client: &mut Client) {
-        let now = if client.killed { 0 } else { client.memory() };
-        self.memory = self.memory - client.counted + now;
-        client.counted = now;
+        client.count_in(&mut self.memory);
     }
 
     /// Counts the memory of all that are not out.
     pub fn count_all(&mut self) {
-        for client in self.slots.values_mut().flatten() {
-            let now = if client.killed { 0 } else { client.memory() };
-            self.memory = self.memory - client.counted + now;
-            client.counted = now;
-        }
+        self.slots.values_mut().flatten().for_each(|client| client.count_in(&mut self.memory));
     }
 
     /// Ends the largest connections until the others take no more than `limit` bytes, as they were last counted; `current` is

@@ -479,7 +479,7 @@ impl Engine {
     /// A script is over that was laid aside; tells who waited for that.
     pub fn script_ended(&mut self) {
         self.stream.wake_committer();
-        if let Some(waker) = self.server_waker.take() {
+        for waker in [self.server_waker.take(), self.eviction.waker.take()].into_iter().flatten() {
             waker.wake();
         }
         self.wake_blocked(|on| on == BlockedOn::Migration);

@@ -59,17 +59,16 @@ pub async fn run(node: Rc<Node>) {
 pub async fn evict(node: Rc<Node>) {
     loop {
         poll_fn(|cx| {
-            let eviction = &mut node.engine.borrow_mut().eviction;
-            eviction.waker = Some(cx.waker().clone());
-            if eviction.is_due { Poll::Ready(()) } else { Poll::Pending }
+            let mut engine = node.engine.borrow_mut();
+            engine.eviction.waker = Some(cx.waker().clone());
+            // Nothing changes beside a script that is laid aside; its end wakes this task.
+            if engine.eviction.is_due && engine.scripts.busy.is_none() { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
         {
             let mut engine = node.engine.borrow_mut();
             engine.read_clock();
-            if engine.scripts.busy.is_none() {
-                eviction::make_room(&mut engine);
-            }
+            eviction::make_room(&mut engine);
         }
         // Connections get their turn.
         yield_now().await;
